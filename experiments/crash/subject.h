@@ -1,0 +1,131 @@
+// Subject: the key-value engine under test, as the crash harness sees it.
+//
+// An engine joins the testbed by implementing this interface in a shared library compiled with
+// -fsanitize=thread (not linked with libtsan) that exports `cpr_subject_create`. The harness supplies the
+// __tsan_* functions, threads, time and the Storage, so every atomic operation, every shared access and
+// every I/O of the engine is a scheduling point and a possible crash point. A native build of the same
+// library serves --mode process.
+//
+// KEYS are 64-bit. VALUES are 64-bit words to the harness; a subject with wider values stores a pattern
+// derived from the word (see `value_bytes`) and must report kCorruption when a value read does not hold
+// together (a torn value). RMW is `new = RmwWord(old, operand)`, or RmwWord(0, operand) on an absent key.
+//
+// THREADS. One fiber (sim) or thread (process) uses a session at a time. Poll() may be called by any.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "faster/core/checkpoint_types.h"
+#include "faster/core/status.h"
+#include "faster/device/storage.h"
+
+namespace experiments {
+
+// The non-commutative update that makes every value name its whole history: a 64-bit mixing chain.
+inline uint64_t RmwWord(uint64_t old_word, uint64_t operand) {
+  uint64_t x = (old_word ^ 0x9e3779b97f4a7c15ull) * 0xff51afd7ed558ccdull + operand;
+  x ^= x >> 33;
+  x *= 0xc4ceb9fe1a85ec53ull;
+  x ^= x >> 29;
+  return x == 0 ? 1 : x;
+}
+
+enum class HashMode : uint8_t {
+  kMixed,       // a good hash
+  kSameBucket,  // every key in one bucket, different tags
+  kCollide,     // every key in one bucket with one tag: one chain for all
+  kTwoChains,   // keys alternate between two chains of one bucket
+};
+
+struct SubjectConfig {
+  uint32_t value_bytes = 8;        // 8 or 256
+  uint32_t page_bits = 9;          // >= 9
+  uint32_t buffer_pages = 4;       // >= 4
+  uint32_t mutable_pages = 2;
+  uint32_t block_bytes = 128;
+  uint32_t segment_pages = 4;
+  uint64_t index_buckets = 1;
+  uint32_t version_bits = 3;
+  uint32_t refresh_interval = 1;   // operations between looks at the global phase; 1 = every operation
+  HashMode hash = HashMode::kMixed;
+  uint64_t seed = 1;               // source of tokens, session ids and generations; same seed, same ids
+  std::string directory;           // the store's directory within the storage, "" = root
+};
+
+struct CheckpointRequest {
+  faster::CheckpointKind kind = faster::CheckpointKind::kFull;
+  faster::LogBackend backend = faster::LogBackend::kFoldOver;
+};
+
+// How an operation ended. Updates: kOk changed the key, kNotFound had no effect (delete of an absent key).
+struct SubjectResult {
+  faster::Status status = faster::Status::kOk;
+  uint64_t serial = 0;  // given to the operation by the session; dense, counts reads too
+  uint64_t word = 0;    // read: the value; rmw: the new value
+};
+
+class SubjectSession {
+ public:
+  virtual ~SubjectSession() = default;
+  virtual faster::Guid id() const = 0;
+  virtual SubjectResult Read(uint64_t key) = 0;
+  virtual SubjectResult Upsert(uint64_t key, uint64_t word) = 0;
+  virtual SubjectResult Rmw(uint64_t key, uint64_t operand) = 0;
+  virtual SubjectResult Delete(uint64_t key) = 0;
+  // Ends pending operations; their results are appended to *done. With `wait`, returns when none is left.
+  // Without, returns after a bounded amount of work.
+  virtual void CompletePending(bool wait, std::vector<SubjectResult>* done) = 0;
+  virtual void Refresh() = 0;
+  // Commit points this session was told (its persistence callback) since the last call.
+  virtual void TakeCommits(std::vector<std::pair<faster::Token, uint64_t>>* commits) = 0;
+  virtual void Close() = 0;  // pending operations are completed first; the object is then unusable
+};
+
+struct RecoveredState {
+  faster::Token log_token;
+  faster::Token index_token;                  // null if the index was rebuilt from the log alone
+  uint64_t version = 0;
+  uint64_t records_undone = 0;
+  std::vector<faster::SessionCommit> sessions;
+};
+
+// Called by the engine while it runs, from any thread. Implementations must not call the engine.
+class SubjectObserver {
+ public:
+  virtual ~SubjectObserver() = default;
+  // The global phase changed. `phase` is a name from PhaseNames() of the machine ("Prepare", ...).
+  virtual void OnPhase(const char* phase, uint64_t version) = 0;
+  virtual void OnSessionPhase(const faster::Guid& session, const char* phase, uint64_t version) = 0;
+  // The checkpoint `token` ended: durable if status is kOk. `sessions` empty for an index-only checkpoint.
+  virtual void OnDurable(const faster::Token& token, faster::Status status, uint64_t version,
+                         const std::vector<faster::SessionCommit>& sessions) = 0;
+};
+
+class Subject {
+ public:
+  virtual ~Subject() = default;  // closes the store; no session may be open
+  // Opens an empty store (Create) or the newest complete checkpoint / the named one (Recover).
+  virtual faster::Status Create(faster::Diagnosis* why) = 0;
+  virtual faster::Status Recover(const faster::Token* token, RecoveredState* state, faster::Diagnosis* why) = 0;
+  virtual std::unique_ptr<SubjectSession> StartSession() = 0;
+  virtual std::unique_ptr<SubjectSession> ContinueSession(const faster::Guid& id, uint64_t* serial) = 0;
+  // kBusy while another checkpoint runs. On kOk the checkpoint has begun and *token names it.
+  virtual faster::Status StartCheckpoint(const CheckpointRequest& request, faster::Token* token) = 0;
+  // Does what can be done now for the checkpoint and for background work; true when no checkpoint runs.
+  virtual bool Poll() = 0;
+  // Every live key and word, by a scan of the log rather than through the index. No session may be active.
+  virtual faster::Status ScanLive(std::vector<std::pair<uint64_t, uint64_t>>* live) = 0;
+  // Checks chain invariants (addresses descend, new versions before old); "" or what is wrong.
+  virtual std::string CheckInvariants() = 0;
+  // For a stuck verdict: global and per-session phase and epoch, drain list, log addresses.
+  virtual std::string Describe() = 0;
+};
+
+// `storage` and `observer` outlive the subject. Exported with C linkage by a subject library.
+using SubjectCreate = Subject* (*)(const SubjectConfig& config, faster::Storage* storage,
+                                   SubjectObserver* observer);
+
+}  // namespace experiments
