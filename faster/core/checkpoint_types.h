@@ -42,11 +42,26 @@ struct DeadRange {
 
 // From `from` on (until the next entry), log blocks were written by the store incarnation `generation`.
 // Every recovery starts a new generation, so blocks of an abandoned history never pass for live ones.
+//
+// A generation number is unique (its low bits are random) and later incarnations have larger ordinals (its
+// high bits): the ordinal orders checkpoints of different histories in time, where versions cannot, since
+// after a recovery to an older checkpoint the same versions are used again. See NextGeneration, catalog.h.
+//
+// `until`: where the history of this incarnation ends, the final address of the checkpoint that the next one
+// recovered; 0 for the running one. It lies above the next `from` if that was a snapshot, whose blocks above
+// flushed_until the next incarnation writes anew. An index captured by this incarnation is good up to here.
 struct Generation {
   LogAddress from = 0;
   uint64_t generation = 0;
+  LogAddress until = 0;
   bool operator==(const Generation&) const = default;
 };
+
+constexpr uint32_t kGenerationRandomBits = 40;
+constexpr uint64_t GenerationOrdinal(uint64_t generation) { return generation >> kGenerationRandomBits; }
+constexpr uint64_t MakeGeneration(uint64_t ordinal, uint64_t random) {
+  return ordinal << kGenerationRandomBits | (random & ((1ull << kGenerationRandomBits) - 1));
+}
 
 struct IndexMetadata {
   Token token;

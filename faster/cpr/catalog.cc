@@ -1,0 +1,187 @@
+#include "faster/cpr/catalog.h"
+
+#include <algorithm>
+#include <string>
+#include <tuple>
+
+namespace faster {
+namespace {
+
+// Sort key: what is larger is newer. Full checkpoints and log checkpoints go by their log part.
+auto Age(const CatalogEntry& entry) {
+  if (entry.log.valid()) {
+    const LogMetadata& m = entry.log.metadata;
+    return std::tuple(true, GenerationOrdinal(m.generations.back().generation), m.version, m.final_address,
+                      entry.token);
+  }
+  const IndexMetadata& m = entry.index.metadata;  // all zeros if it is not valid
+  return std::tuple(entry.index.valid(), GenerationOrdinal(m.generation), m.version, m.checkpoint_final,
+                    entry.token);
+}
+
+template <typename Metadata>
+void LoadPart(Storage& storage, std::string_view directory, const Token& token, CatalogPart<Metadata>* part) {
+  part->status = ReadMetadata(storage, directory, token, &part->metadata, &part->why);
+}
+
+Status Refuse(std::string_view file, std::string expected, std::string found, Status status, Diagnosis* why) {
+  *why = Diagnosis{std::string(file), 0, std::move(expected), std::move(found)};
+  return status;
+}
+
+const CatalogEntry* Find(const std::vector<CatalogEntry>& entries, const Token& token) {
+  for (const CatalogEntry& entry : entries) {
+    if (entry.token == token) return &entry;
+  }
+  return nullptr;
+}
+
+// The first broken part of `entry`, if any, goes to *why.
+Status BrokenPart(const CatalogEntry& entry, Diagnosis* why) {
+  if (entry.log.broken()) {
+    *why = entry.log.why;
+    return entry.log.status;
+  }
+  if (entry.index.broken()) {
+    *why = entry.index.why;
+    return entry.index.status;
+  }
+  return Status::kOk;
+}
+
+Status ChooseLog(const std::vector<CatalogEntry>& entries, const std::optional<Token>& token,
+                 const CatalogEntry** log, Diagnosis* why) {
+  if (token) {
+    *log = Find(entries, *token);
+    if (*log != nullptr && (*log)->log.broken()) {
+      *why = (*log)->log.why;
+      return (*log)->log.status;
+    }
+    if (*log != nullptr && (*log)->log.valid()) return Status::kOk;
+    return Refuse(token->Text(), "a complete log checkpoint",
+                  *log == nullptr ? "no such directory" : "no log.meta", Status::kNotFound, why);
+  }
+  for (const CatalogEntry& entry : entries) {
+    if (const Status status = BrokenPart(entry, why); status != Status::kOk) return status;
+  }
+  for (const CatalogEntry& entry : entries) {
+    if (!entry.log.valid()) continue;
+    *log = &entry;
+    return Status::kOk;
+  }
+  return Refuse("", "a complete checkpoint in the store's directory",
+                "none among " + std::to_string(entries.size()) + " checkpoint directories", Status::kNotFound,
+                why);
+}
+
+// More of the log covered is newer: the less there is to replay.
+auto Coverage(const IndexMetadata& m) { return std::tuple(m.checkpoint_start, m.checkpoint_final, m.token); }
+
+Status ChooseIndex(const std::vector<CatalogEntry>& entries, const CatalogEntry& log,
+                   const std::optional<Token>& token, const CatalogEntry** index, Diagnosis* why) {
+  *index = nullptr;
+  std::string reason;
+  if (token) {
+    if (token->IsNull()) return Status::kOk;
+    const CatalogEntry* named = Find(entries, *token);
+    if (named != nullptr && named->index.broken()) {
+      *why = named->index.why;
+      return named->index.status;
+    }
+    if (named == nullptr || !named->index.valid())
+      return Refuse(token->Text(), "a complete index checkpoint",
+                    named == nullptr ? "no such directory" : "no index.meta", Status::kNotFound, why);
+    if (!IndexFits(named->index.metadata, log.log.metadata, &reason))
+      return Refuse(token->Text(), "an index checkpoint that fits log checkpoint " + log.token.Text(), reason,
+                    Status::kInvalidArgument, why);
+    *index = named;
+    return Status::kOk;
+  }
+  // The log's own index half is meant too when the log is named; its damage is not passed over in silence.
+  if (log.index.broken()) {
+    *why = log.index.why;
+    return log.index.status;
+  }
+  for (const CatalogEntry& entry : entries) {
+    if (!entry.index.valid() || !IndexFits(entry.index.metadata, log.log.metadata, &reason)) continue;
+    if (*index == nullptr || Coverage(entry.index.metadata) > Coverage((*index)->index.metadata))
+      *index = &entry;
+  }
+  return Status::kOk;
+}
+
+}  // namespace
+
+Status ListCheckpoints(Storage& storage, std::string_view directory, std::vector<CatalogEntry>* entries,
+                       Diagnosis* why) {
+  std::vector<std::string> names;
+  if (const Status status = storage.List(directory, &names); status != Status::kOk)
+    return Refuse(directory.empty() ? "." : directory, "a store's directory that can be listed",
+                  std::string(StatusName(status)), status, why);
+  entries->clear();
+  for (const std::string& name : names) {
+    Token token;
+    // Only the form that we write: "ABC.." and "abc.." would be two directories with one token.
+    if (!Guid::Parse(name, &token) || token.IsNull() || token.Text() != name) continue;
+    CatalogEntry& entry = entries->emplace_back();
+    entry.token = token;
+    LoadPart(storage, directory, token, &entry.index);
+    LoadPart(storage, directory, token, &entry.log);
+  }
+  std::sort(entries->begin(), entries->end(),
+            [](const CatalogEntry& a, const CatalogEntry& b) { return Age(a) > Age(b); });
+  return Status::kOk;
+}
+
+bool IndexFits(const IndexMetadata& index, const LogMetadata& log, std::string* reason) {
+  size_t i = 0;
+  while (i < log.generations.size() && log.generations[i].generation != index.generation) ++i;
+  if (i == log.generations.size()) {
+    *reason = "captured by an incarnation that is not part of the log's history";
+    return false;
+  }
+  const LogAddress first = log.generations[i].from;
+  const bool last = i + 1 == log.generations.size();
+  LogAddress end = log.generations[i].until;
+  if (end == 0) end = last ? log.final_address : log.generations[i + 1].from;
+  if (index.checkpoint_start < first || index.checkpoint_final > end) {
+    *reason = "addresses [" + std::to_string(index.checkpoint_start) + ", " +
+              std::to_string(index.checkpoint_final) + ") outside the history [" + std::to_string(first) +
+              ", " + std::to_string(end) + ")";
+    return false;
+  }
+  if (index.version > log.version) {
+    *reason = "version " + std::to_string(index.version) + " after the log's " + std::to_string(log.version);
+    return false;
+  }
+  if (index.begin_address > log.begin_address) {
+    *reason = "begin address " + std::to_string(index.begin_address) + " above the log's " +
+              std::to_string(log.begin_address);
+    return false;
+  }
+  return true;
+}
+
+Status ChooseRecovery(const std::vector<CatalogEntry>& entries, const std::optional<Token>& log_token,
+                      const std::optional<Token>& index_token, RecoveryChoice* choice, Diagnosis* why) {
+  const CatalogEntry* log = nullptr;
+  Status status = ChooseLog(entries, log_token, &log, why);
+  if (status != Status::kOk) return status;
+  const CatalogEntry* index = nullptr;
+  status = ChooseIndex(entries, *log, index_token, &index, why);
+  if (status != Status::kOk) return status;
+  *choice = RecoveryChoice{log, index};
+  return Status::kOk;
+}
+
+uint64_t NextGeneration(const std::vector<CatalogEntry>& entries, uint64_t random) {
+  uint64_t ordinal = 0;
+  for (const CatalogEntry& entry : entries) {
+    if (entry.index.valid()) ordinal = std::max(ordinal, GenerationOrdinal(entry.index.metadata.generation));
+    if (entry.log.valid())
+      ordinal = std::max(ordinal, GenerationOrdinal(entry.log.metadata.generations.back().generation));
+  }
+  return MakeGeneration(ordinal + 1, random);
+}
+
+}  // namespace faster

@@ -1,0 +1,206 @@
+#include "faster/cpr/index_data.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "faster/cpr/formats.h"
+
+namespace faster {
+namespace {
+
+constexpr uint64_t kHeaderMagic = 0x5845444e49525043;   // "CPRINDEX" as little-endian bytes
+constexpr uint64_t kTrailerMagic = 0x444e454449525043;  // "CPRIDEND"
+constexpr uint64_t kHeaderWords = kIndexHeaderBytes / 8;
+constexpr uint64_t kTrailerWords = kIndexTrailerBytes / 8;
+
+// Names a place in one checkpoint's file.
+uint64_t PlaceSeed(const Token& token, uint64_t offset) {
+  const uint64_t place[3] = {token.high, token.low, offset};
+  return Checksum(place, sizeof place);
+}
+
+uint64_t BlockSum(const Token& token, uint64_t offset, const uint64_t* words, uint64_t count) {
+  return Checksum(words, count * 8, PlaceSeed(token, offset));
+}
+
+}  // namespace
+
+uint64_t IndexDataBytes(uint64_t table_size, uint64_t overflow_buckets) {
+  const uint64_t words = (table_size + overflow_buckets) * kIndexBucketWords;
+  const uint64_t blocks = (words + kIndexBlockWords - 1) / kIndexBlockWords;
+  return kIndexHeaderBytes + (words + blocks) * 8 + kIndexTrailerBytes;
+}
+
+IndexDataWriter::IndexDataWriter(File* file, const Token& token, uint64_t table_size)
+    : file_(file), token_(token), table_size_(table_size), block_(new uint64_t[kIndexBlockWords + 1]) {}
+
+IndexDataWriter::~IndexDataWriter() = default;
+
+Status IndexDataWriter::Append(const uint64_t* words, uint64_t count) {
+  words_ += count;
+  while (count != 0 && status_ == Status::kOk) {
+    const uint64_t part = std::min(count, kIndexBlockWords - filled_);
+    std::memcpy(&block_[filled_], words, part * 8);
+    filled_ += part;
+    words += part;
+    count -= part;
+    if (filled_ == kIndexBlockWords) status_ = WriteBlock();
+  }
+  return status_;
+}
+
+Status IndexDataWriter::Finish(uint64_t* overflow_buckets, uint64_t* bytes, uint64_t* checksum) {
+  const uint64_t buckets = words_ / kIndexBucketWords;
+  if (status_ == Status::kOk && (words_ % kIndexBucketWords != 0 || buckets < table_size_))
+    status_ = Status::kInvalidArgument;
+  if (status_ == Status::kOk && filled_ != 0) status_ = WriteBlock();
+  if (status_ != Status::kOk) return status_;
+  uint64_t trailer[kTrailerWords] = {kTrailerMagic, buckets - table_size_, words_, 0};
+  trailer[kTrailerWords - 1] = BlockSum(token_, offset_, trailer, kTrailerWords - 1);
+  status_ = Put(trailer, sizeof trailer);
+  if (status_ != Status::kOk) return status_;
+  *overflow_buckets = buckets - table_size_;
+  *bytes = offset_;
+  *checksum = whole_.Digest();
+  return status_;
+}
+
+Status IndexDataWriter::WriteHeader() {
+  uint64_t header[kHeaderWords] = {kHeaderMagic, kFormatVersion,    token_.high,      token_.low,
+                                   table_size_,  kIndexBucketWords, kIndexBlockWords, 0};
+  header[kHeaderWords - 1] = BlockSum(token_, 0, header, kHeaderWords - 1);
+  return Put(header, sizeof header);
+}
+
+Status IndexDataWriter::WriteBlock() {
+  if (offset_ == 0) {
+    if (const Status status = WriteHeader(); status != Status::kOk) return status;
+  }
+  block_[filled_] = BlockSum(token_, offset_, block_.get(), filled_);
+  const uint64_t words = filled_ + 1;
+  filled_ = 0;
+  return Put(block_.get(), words * 8);
+}
+
+Status IndexDataWriter::Put(const void* data, uint64_t bytes) {
+  const Status status = WriteAll(*file_, offset_, data, bytes);
+  whole_.Update(data, bytes);
+  offset_ += bytes;
+  return status;
+}
+
+IndexDataReader::IndexDataReader(File* file, std::string_view path, const IndexMetadata& metadata)
+    : file_(file),
+      path_(path),
+      metadata_(metadata),
+      block_(new uint64_t[kIndexBlockWords + 1]),
+      left_((metadata.table_size + metadata.overflow_buckets) * kIndexBucketWords) {}
+
+IndexDataReader::~IndexDataReader() = default;
+
+Status IndexDataReader::Damaged(uint64_t offset, std::string expected, std::string found,
+                                Diagnosis* why) const {
+  *why = Diagnosis{path_, offset, std::move(expected), std::move(found)};
+  return Status::kCorruption;
+}
+
+Status IndexDataReader::Get(void* data, uint64_t bytes, Diagnosis* why) {
+  const Status status = ReadAll(*file_, offset_, data, bytes);
+  if (status != Status::kOk) {
+    *why = Diagnosis{path_, offset_, std::to_string(bytes) + " bytes that can be read",
+                     std::string(StatusName(status))};
+    return status;
+  }
+  whole_.Update(data, bytes);
+  offset_ += bytes;
+  return Status::kOk;
+}
+
+Status IndexDataReader::Open(Diagnosis* why) {
+  const uint64_t expected = IndexDataBytes(metadata_.table_size, metadata_.overflow_buckets);
+  if (metadata_.data_bytes != expected)
+    return Damaged(0, std::to_string(expected) + " bytes for the buckets that the index metadata names",
+                   std::to_string(metadata_.data_bytes) + " in the index metadata", why);
+  uint64_t size = 0;
+  if (const Status status = file_->Size(&size); status != Status::kOk) {
+    *why = Diagnosis{path_, 0, "a file whose size can be read", std::string(StatusName(status))};
+    return status;
+  }
+  if (size != expected)
+    return Damaged(std::min(size, expected), std::to_string(expected) + " bytes in the file",
+                   std::to_string(size), why);
+  uint64_t header[kHeaderWords];
+  if (const Status status = Get(header, sizeof header, why); status != Status::kOk) return status;
+  if (header[0] != kHeaderMagic) return Damaged(0, "the magic of index data", HexWord(header[0]), why);
+  const Token token{header[2], header[3]};
+  const uint64_t sum = BlockSum(token, 0, header, kHeaderWords - 1);
+  if (header[kHeaderWords - 1] != sum)
+    return Damaged(56, "header checksum " + HexWord(sum), HexWord(header[kHeaderWords - 1]), why);
+  if (header[1] != kFormatVersion || header[5] != kIndexBucketWords || header[6] != kIndexBlockWords) {
+    *why = Diagnosis{path_, 8, "format version " + std::to_string(kFormatVersion), std::to_string(header[1])};
+    return Status::kUnsupported;
+  }
+  if (token != metadata_.token) return Damaged(16, "token " + metadata_.token.Text(), token.Text(), why);
+  if (header[4] != metadata_.table_size)
+    return Damaged(32, "table size " + std::to_string(metadata_.table_size), std::to_string(header[4]), why);
+  return Status::kOk;
+}
+
+Status IndexDataReader::LoadBlock(Diagnosis* why) {
+  const uint64_t start = offset_;
+  const uint64_t words = std::min(left_, kIndexBlockWords);
+  if (const Status status = Get(block_.get(), (words + 1) * 8, why); status != Status::kOk) return status;
+  const uint64_t sum = BlockSum(metadata_.token, start, block_.get(), words);
+  if (block_[words] != sum)
+    return Damaged(start,
+                   "block of " + std::to_string(words * 8) + " bytes with checksum " + HexWord(block_[words]),
+                   HexWord(sum), why);
+  left_ -= words;
+  filled_ = words;
+  next_ = 0;
+  return Status::kOk;
+}
+
+Status IndexDataReader::Read(uint64_t* words, uint64_t count, Diagnosis* why) {
+  if (offset_ == 0 || count > left_ + (filled_ - next_)) {
+    *why =
+        Diagnosis{path_, offset_, "no more words to be asked for than the index has", std::to_string(count)};
+    return Status::kInvalidArgument;
+  }
+  while (count != 0) {
+    if (next_ == filled_) {
+      if (const Status status = LoadBlock(why); status != Status::kOk) return status;
+    }
+    const uint64_t part = std::min(count, filled_ - next_);
+    std::memcpy(words, &block_[next_], part * 8);
+    next_ += part;
+    words += part;
+    count -= part;
+  }
+  return Status::kOk;
+}
+
+Status IndexDataReader::Finish(Diagnosis* why) {
+  if (left_ != 0 || next_ != filled_) {
+    *why = Diagnosis{path_, offset_, "all words of the index to be read", "some are left"};
+    return Status::kInvalidArgument;
+  }
+  const uint64_t start = offset_;
+  uint64_t trailer[kTrailerWords];
+  if (const Status status = Get(trailer, sizeof trailer, why); status != Status::kOk) return status;
+  const uint64_t sum = BlockSum(metadata_.token, start, trailer, kTrailerWords - 1);
+  if (trailer[0] != kTrailerMagic || trailer[kTrailerWords - 1] != sum)
+    return Damaged(start, "a trailer with checksum " + HexWord(sum), HexWord(trailer[kTrailerWords - 1]),
+                   why);
+  const uint64_t words = (metadata_.table_size + metadata_.overflow_buckets) * kIndexBucketWords;
+  if (trailer[1] != metadata_.overflow_buckets || trailer[2] != words)
+    return Damaged(start + 8, std::to_string(metadata_.overflow_buckets) + " overflow buckets",
+                   std::to_string(trailer[1]), why);
+  const uint64_t whole = whole_.Digest();
+  if (whole != metadata_.data_checksum)
+    return Damaged(0, "checksum " + HexWord(metadata_.data_checksum) + " of the whole file", HexWord(whole),
+                   why);
+  return Status::kOk;
+}
+
+}  // namespace faster

@@ -1,0 +1,93 @@
+// index.dat: the hash table's buckets, streamed out and in with a checksum for each block.
+//
+//   header (64 bytes) | blocks: up to kIndexBlockWords words + checksum | trailer (32 bytes)
+//
+// The payload is the main buckets in order, then the overflow buckets 1..n, each 8 little-endian words. How
+// many overflow buckets there are is known only at the end (the capture is fuzzy), so the trailer has it.
+// A block's checksum is seeded by token and offset: a block of another checkpoint, or of another place of
+// this one, does not verify.
+//
+// One thread per object; blocking. The writer neither creates nor syncs its file. Cost: two checksums over
+// the data (block and whole file), ~0.2 ns a byte, and one write per 256 KiB.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "faster/core/checkpoint_types.h"
+#include "faster/core/checksum.h"
+#include "faster/core/status.h"
+#include "faster/device/storage.h"
+
+namespace faster {
+
+constexpr uint64_t kIndexBucketWords = 8;
+constexpr uint64_t kIndexBlockWords = 32 * 1024;  // 256 KiB
+constexpr uint64_t kIndexHeaderBytes = 64;
+constexpr uint64_t kIndexTrailerBytes = 32;
+
+// Size of the index.dat of a table with so many buckets.
+uint64_t IndexDataBytes(uint64_t table_size, uint64_t overflow_buckets);
+
+class IndexDataWriter {
+ public:
+  // `file` is empty, and outlives the writer. `table_size` main buckets will come first.
+  IndexDataWriter(File* file, const Token& token, uint64_t table_size);
+  ~IndexDataWriter();
+
+  // Appends whole or partial buckets in file order. After an error every call returns that error.
+  Status Append(const uint64_t* words, uint64_t count);
+  // Writes the rest. kInvalidArgument if fewer than the main buckets or part of a bucket came. *bytes and
+  // *checksum (XXH3-64 of the whole file) go into IndexMetadata. The caller syncs the file.
+  Status Finish(uint64_t* overflow_buckets, uint64_t* bytes, uint64_t* checksum);
+
+ private:
+  Status WriteHeader();
+  Status WriteBlock();
+  Status Put(const void* data, uint64_t bytes);  // at the end of the file
+
+  File* const file_;
+  const Token token_;
+  const uint64_t table_size_;
+  std::unique_ptr<uint64_t[]> block_;  // kIndexBlockWords and the checksum
+  uint64_t filled_ = 0;                // words in block_
+  uint64_t words_ = 0;                 // appended in all
+  uint64_t offset_ = 0;                // bytes written
+  ChecksumStream whole_;
+  Status status_ = Status::kOk;
+};
+
+class IndexDataReader {
+ public:
+  // `file` is the index.dat that `metadata` describes, `path` its name for diagnoses; both outlive the
+  // reader.
+  IndexDataReader(File* file, std::string_view path, const IndexMetadata& metadata);
+  ~IndexDataReader();
+
+  // Checks size and header. Must come first and succeed.
+  Status Open(Diagnosis* why);
+  // The next `count` words of the payload; no word is given out before its block's checksum was verified.
+  // kInvalidArgument if the payload has fewer left.
+  Status Read(uint64_t* words, uint64_t count, Diagnosis* why);
+  // After all words were read: checks the trailer and the checksum of the whole file.
+  Status Finish(Diagnosis* why);
+
+ private:
+  Status LoadBlock(Diagnosis* why);
+  Status Get(void* data, uint64_t bytes, Diagnosis* why);  // the next bytes of the file
+  Status Damaged(uint64_t offset, std::string expected, std::string found, Diagnosis* why) const;
+
+  File* const file_;
+  const std::string path_;
+  const IndexMetadata metadata_;
+  std::unique_ptr<uint64_t[]> block_;
+  uint64_t next_ = 0;    // word of block_ to give out next
+  uint64_t filled_ = 0;  // words in block_
+  uint64_t left_ = 0;    // words of the payload not yet loaded
+  uint64_t offset_ = 0;  // bytes read
+  ChecksumStream whole_;
+};
+
+}  // namespace faster

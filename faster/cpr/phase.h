@@ -1,0 +1,85 @@
+// The phases of a CPR checkpoint and the order in which each kind walks them, as data (CPR paper sec. 6, Fig.
+// 8).
+//
+//   Rest            operations as without checkpoints
+//   PrepIndexChkpt  every operation that started before is over; then the index may be copied
+//   IndexChkpt      the index is copied and made durable in the background
+//   Prepare         v operations take old locks; a session that meets a v+1 record shifts (CPR_SHIFT)
+//   InProgress      sessions pass their CPR point one by one; v+1 operations copy old records under new locks
+//   WaitPending     pending v operations end
+//   WaitFlush       v is complete up to the final address: it is flushed, snapshotted, described, synced
+//   PersistenceCallback  durable: sessions are told. v+1 operations neither copy nor update an old record in
+//   the
+//                   mutable region: some sessions still copy (WaitFlush), others update in place again (Rest)
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <string_view>
+
+#include "faster/core/checkpoint_types.h"
+
+namespace faster {
+
+enum class Phase : uint8_t {
+  kRest,
+  kPrepIndex,
+  kIndex,
+  kPrepare,
+  kInProgress,
+  kWaitPending,
+  kWaitFlush,
+  kPersistenceCallback
+};
+constexpr int kPhases = 8;
+
+constexpr std::string_view PhaseName(Phase phase) {
+  constexpr std::string_view kNames[kPhases] = {"Rest",      "PrepIndexChkpt",     "IndexChkpt",
+                                                "Prepare",   "InProgress",         "WaitPending",
+                                                "WaitFlush", "PersistenceCallback"};
+  return kNames[static_cast<uint8_t>(phase)];
+}
+
+// kNextPhase[kind][phase]; a phase that the kind never enters leads to Rest.
+constexpr Phase kNextPhase[3][kPhases] = {
+    /* full  */ {Phase::kPrepIndex, Phase::kIndex, Phase::kPrepare, Phase::kInProgress, Phase::kWaitPending,
+                 Phase::kWaitFlush, Phase::kPersistenceCallback, Phase::kRest},
+    /* index */
+    {Phase::kPrepIndex, Phase::kIndex, Phase::kRest, Phase::kRest, Phase::kRest, Phase::kRest, Phase::kRest,
+     Phase::kRest},
+    /* log   */
+    {Phase::kPrepare, Phase::kRest, Phase::kRest, Phase::kInProgress, Phase::kWaitPending, Phase::kWaitFlush,
+     Phase::kPersistenceCallback, Phase::kRest},
+};
+
+// Phase, kind of the running checkpoint and store version in one word.
+struct SystemState {
+  Phase phase = Phase::kRest;
+  CheckpointKind kind = CheckpointKind::kFull;
+  uint64_t version = 1;  // 48 bits
+
+  uint64_t control() const {
+    return version << 16 | uint64_t{static_cast<uint8_t>(kind)} << 8 | static_cast<uint8_t>(phase);
+  }
+  static SystemState FromControl(uint64_t control) {
+    return {static_cast<Phase>(control & 0xff), static_cast<CheckpointKind>(control >> 8 & 0xff),
+            control >> 16};
+  }
+  bool operator==(const SystemState&) const = default;
+
+  // The state after this one in a checkpoint of `of_kind`; the version grows on entering InProgress.
+  SystemState Next(CheckpointKind of_kind) const {
+    SystemState next{kNextPhase[static_cast<uint8_t>(of_kind)][static_cast<uint8_t>(phase)], of_kind,
+                     version};
+    if (next.phase == Phase::kInProgress) ++next.version;
+    return next;
+  }
+};
+
+// Sessions at v+1 exist and version v is not durable yet: old records are copied, not changed.
+constexpr bool IsShifted(Phase phase) {
+  return phase == Phase::kInProgress || phase == Phase::kWaitPending || phase == Phase::kWaitFlush ||
+         phase == Phase::kPersistenceCallback;
+}
+
+}  // namespace faster
