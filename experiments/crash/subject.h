@@ -21,17 +21,11 @@
 #include "faster/core/checkpoint_types.h"
 #include "faster/core/status.h"
 #include "faster/device/storage.h"
+#include "faults/oracle/words.h"
 
 namespace experiments {
 
-// The non-commutative update that makes every value name its whole history: a 64-bit mixing chain.
-inline uint64_t RmwWord(uint64_t old_word, uint64_t operand) {
-  uint64_t x = (old_word ^ 0x9e3779b97f4a7c15ull) * 0xff51afd7ed558ccdull + operand;
-  x ^= x >> 33;
-  x *= 0xc4ceb9fe1a85ec53ull;
-  x ^= x >> 29;
-  return x == 0 ? 1 : x;
-}
+using faults::RmwWord;  // the update that makes every value name its whole history
 
 enum class HashMode : uint8_t {
   kMixed,       // a good hash

@@ -3,6 +3,16 @@
 // One History covers one execution: incarnation 0 starts from the empty store, incarnation i from what the i-th
 // recovery returned. Times are points of one global order (scheduler steps, or a shared counter), unique.
 // Plain data; JSON Lines form in history_json.h.
+//
+// What the fields mean to the checkers (DESIGN: R0-R6):
+// * A delete with kOk wrote a tombstone and is an update whether or not the key was there; a delete with
+//   kFail found nothing and counts as a read. An upsert or RMW with kFail was refused and says nothing.
+// * kUnknown: no response before the crash. It is in the recovered state if its serial is within the commit
+//   point; otherwise it may or may not have taken effect before the crash.
+// * Words are not 0. For the linear checker upsert words and RMW operands are unique within a key.
+// * recoveries are in order of time. A recovery with kOk, or an unnamed one with kNotFound (the empty store),
+//   returned and starts the next incarnation; any other status is a refusal, and the next entry (same
+//   incarnation) is the next try. A recovery that crashed itself is not in the list.
 #pragma once
 
 #include <cstdint>
@@ -29,7 +39,7 @@ struct Operation {
   uint64_t serial = 0;         // dense per session; restarts at t[s]+1 in a new incarnation
   OpType type = OpType::kRead;
   uint64_t key = 0;
-  uint64_t operand = 0;        // upsert: the word written; rmw: the operand (see RmwWord in subject.h)
+  uint64_t operand = 0;        // upsert: the word written; rmw: the operand (see words.h)
   OpOutcome outcome = OpOutcome::kUnknown;
   uint64_t result = 0;         // read: word found; rmw: new word (0 if the engine does not tell)
   uint64_t invoked = 0;
@@ -78,6 +88,7 @@ struct History {
   std::vector<SessionReport> reports;
   std::vector<Recovery> recoveries;      // by incarnation
   bool faults_survivable = true;         // only crashes and faults the guarantee must survive
+  bool faults_injected = false;          // some survivable fault besides crashes: a checkpoint may report failure
   bool refresh_every_operation = true;   // R6 is asserted only then
   bool quiesced = false;                 // the last incarnation ended with nothing pending, final_state is valid
   std::vector<std::pair<uint64_t, uint64_t>> final_state;
@@ -91,6 +102,18 @@ struct Verdict {
   std::string what;                      // one line for people
   std::vector<uint32_t> witness;         // indexes into History::operations, a handful
   bool undecided = false;                // the search gave up; counted, never a pass in silence
+  bool has_key = false;                  // the violation is one of `key` in `incarnation`
+  uint64_t key = 0;
+  uint32_t incarnation = 0;
+  bool buffered = true;                  // R6 held; false with ok = true: it did not and was not asserted
+  std::string buffered_what;             // one line on R6 if it did not hold
+  std::vector<uint32_t> buffered_witness;
 };
+
+constexpr const char* RuleName(Rule rule) {
+  constexpr const char* kNames[] = {"none", "R0", "R1", "R2", "R3", "R4",
+                                    "R5",   "R6", "scan", "history", "disagree"};
+  return kNames[static_cast<uint8_t>(rule)];
+}
 
 }  // namespace faults
