@@ -7,21 +7,23 @@
 namespace faster {
 namespace {
 
-// Sort key: what is larger is newer. Full checkpoints and log checkpoints go by their log part.
+// Sort key: what is larger is newer. Recovery points come first, by their log part, then lone index parts.
 auto Age(const CatalogEntry& entry) {
   if (entry.log.valid()) {
     const LogMetadata& m = entry.log.metadata;
-    return std::tuple(true, GenerationOrdinal(m.generations.back().generation), m.version, m.final_address,
+    return std::tuple(2, GenerationOrdinal(m.generations.back().generation), m.version, m.final_address,
                       entry.token);
   }
   const IndexMetadata& m = entry.index.metadata;  // all zeros if it is not valid
-  return std::tuple(entry.index.valid(), GenerationOrdinal(m.generation), m.version, m.checkpoint_final,
-                    entry.token);
+  return std::tuple(entry.index.valid() ? 1 : 0, GenerationOrdinal(m.generation), m.version,
+                    m.checkpoint_final, entry.token);
 }
 
 template <typename Metadata>
 void LoadPart(Storage& storage, std::string_view directory, const Token& token, CatalogPart<Metadata>* part) {
   part->status = ReadMetadata(storage, directory, token, &part->metadata, &part->why);
+  // A file, not a directory, that has the name of a token: not ours.
+  if (part->status == Status::kInvalidArgument) part->status = Status::kNotFound;
 }
 
 Status Refuse(std::string_view file, std::string expected, std::string found, Status status, Diagnosis* why) {

@@ -49,7 +49,8 @@ struct CatalogEntry {
   CatalogPart<LogMetadata> log;
 };
 
-// Every checkpoint directory in `directory`, newest first; those without a valid part last, by token. An
+// Every checkpoint directory in `directory`: those with a valid log part, newest first; then those with only
+// a valid index part, newest first; then the rest. An
 // unreadable or damaged part is not an error of the list. Fails if the directory itself cannot be listed.
 Status ListCheckpoints(Storage& storage, std::string_view directory, std::vector<CatalogEntry>* entries,
                        Diagnosis* why);

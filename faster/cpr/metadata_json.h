@@ -18,9 +18,9 @@
 
 namespace faster {
 
-constexpr uint32_t kFormatVersion = 1;                // of every file of a checkpoint
-constexpr LogAddress kAddressLimit = 1ull << 48;      // addresses are below it
-constexpr uint64_t kMaxMetadataBytes = 256ull << 20;  // a larger metadata file is not ours
+constexpr uint32_t kFormatVersion = 1;               // of every file of a checkpoint
+constexpr LogAddress kAddressLimit = 1ull << 48;     // addresses are below it
+constexpr uint64_t kMaxMetadataBytes = 64ull << 20;  // a larger metadata file is not ours
 
 // What must hold for a record to be written or believed. kInvalidArgument and a line in *why otherwise.
 FASTER_METADATA_API Status ValidateMetadata(const IndexMetadata& metadata, Diagnosis* why);

@@ -1,0 +1,215 @@
+// index.dat: round trips over block borders, every damaged byte and size found before a word of it is used.
+#include "faster/cpr/index_data.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "tests/cpr/recording_storage.h"
+#include "tests/cpr/samples.h"
+
+namespace faster {
+namespace {
+
+std::vector<uint64_t> SampleWords(uint64_t buckets) {
+  std::vector<uint64_t> words(buckets * kIndexBucketWords);
+  for (size_t i = 0; i < words.size(); ++i) words[i] = i * 0x9e3779b97f4a7c15ull + 1;
+  return words;
+}
+
+// Writes `words` in pieces of `piece` words and returns the metadata that describes the file.
+IndexMetadata WriteIndex(Storage& storage, const std::vector<uint64_t>& words, uint64_t table_size,
+                         uint64_t piece) {
+  IndexMetadata m = SampleIndex();
+  m.table_size = table_size;
+  std::unique_ptr<File> file;
+  EXPECT_EQ(storage.Open("index.dat", OpenMode::kTruncate, &file), Status::kOk);
+  IndexDataWriter writer(file.get(), m.token, table_size);
+  for (size_t i = 0; i < words.size(); i += piece)
+    EXPECT_EQ(writer.Append(&words[i], std::min<size_t>(piece, words.size() - i)), Status::kOk);
+  EXPECT_EQ(writer.Finish(&m.overflow_buckets, &m.data_bytes, &m.data_checksum), Status::kOk);
+  return m;
+}
+
+// Everything a recovery does with the file. `words` holds what was given out before an error.
+Status ReadIndex(Storage& storage, const IndexMetadata& m, uint64_t piece, std::vector<uint64_t>* words,
+                 Diagnosis* why) {
+  std::unique_ptr<File> file;
+  Status status = storage.Open("index.dat", OpenMode::kRead, &file);
+  if (status != Status::kOk) return status;
+  IndexDataReader reader(file.get(), "t/index.dat", m);
+  status = reader.Open(why);
+  uint64_t left = (m.table_size + m.overflow_buckets) * kIndexBucketWords;
+  words->clear();
+  while (status == Status::kOk && left != 0) {
+    const uint64_t count = std::min(left, piece);
+    std::vector<uint64_t> part(count);
+    status = reader.Read(part.data(), count, why);
+    if (status == Status::kOk) words->insert(words->end(), part.begin(), part.end());
+    left -= count;
+  }
+  return status == Status::kOk ? reader.Finish(why) : status;
+}
+
+TEST(IndexData, RoundTripsOverBlockBorders) {
+  const uint64_t block_buckets = kIndexBlockWords / kIndexBucketWords;
+  for (const uint64_t table : {uint64_t{1}, uint64_t{2}, block_buckets, 2 * block_buckets}) {
+    for (const uint64_t overflow :
+         {uint64_t{0}, uint64_t{1}, uint64_t{3}, block_buckets - 1, block_buckets + 1}) {
+      MemoryStorage storage;
+      const std::vector<uint64_t> words = SampleWords(table + overflow);
+      const IndexMetadata m = WriteIndex(storage, words, table, overflow % 2 == 0 ? 8 : 1000);
+      EXPECT_EQ(m.overflow_buckets, overflow);
+      EXPECT_EQ(m.data_bytes, IndexDataBytes(table, overflow));
+      const std::string bytes = GetFile(storage, "index.dat");
+      EXPECT_EQ(bytes.size(), m.data_bytes);
+      EXPECT_EQ(Checksum(bytes.data(), bytes.size()), m.data_checksum);
+      std::vector<uint64_t> read;
+      Diagnosis why;
+      ASSERT_EQ(ReadIndex(storage, m, 777, &read, &why), Status::kOk) << why.Text();
+      EXPECT_EQ(read, words);
+    }
+  }
+}
+
+TEST(IndexData, EveryDamagedByteAndSizeIsFound) {
+  MemoryStorage storage;
+  const std::vector<uint64_t> words = SampleWords(3);
+  const IndexMetadata m = WriteIndex(storage, words, 2, 8);
+  const std::string good = GetFile(storage, "index.dat");
+  ASSERT_EQ(good.size(), 64u + 3 * 64 + 8 + 32);
+  for (size_t i = 0; i <= good.size(); ++i) {
+    for (int bit = 0; bit < 10; ++bit) {
+      std::string damaged = good;
+      if (bit < 8 && i < good.size())
+        damaged[i] = static_cast<char>(damaged[i] ^ (1 << bit));
+      else if (bit == 8)
+        damaged.resize(i == good.size() ? i + 1 : i);
+      else
+        damaged += good.substr(0, i + 1);
+      PutFile(storage, "index.dat", damaged);
+      std::vector<uint64_t> read;
+      Diagnosis why;
+      ASSERT_EQ(ReadIndex(storage, m, 8, &read, &why), Status::kCorruption) << i << " " << bit;
+      EXPECT_EQ(why.file, "t/index.dat");
+      EXPECT_LE(why.offset, damaged.size());
+      EXPECT_TRUE(std::equal(read.begin(), read.end(), words.begin())) << "a damaged word was given out";
+      EXPECT_EQ(GetFile(storage, "index.dat"), damaged);
+    }
+  }
+}
+
+TEST(IndexData, DamageNamesTheBlock) {
+  MemoryStorage storage;
+  const uint64_t block_buckets = kIndexBlockWords / kIndexBucketWords;
+  const IndexMetadata m = WriteIndex(storage, SampleWords(4 * block_buckets), 4 * block_buckets, 4096);
+  std::string damaged = GetFile(storage, "index.dat");
+  const uint64_t third = kIndexHeaderBytes + 2 * (kIndexBlockWords + 1) * 8;
+  damaged[third + 1000] ^= 1;
+  PutFile(storage, "index.dat", damaged);
+  std::vector<uint64_t> read;
+  Diagnosis why;
+  EXPECT_EQ(ReadIndex(storage, m, 8, &read, &why), Status::kCorruption);
+  EXPECT_EQ(why.offset, third);
+  EXPECT_EQ(read.size(), 2 * kIndexBlockWords);
+}
+
+TEST(IndexData, BlocksInEachOthersPlacesAreFound) {
+  MemoryStorage storage;
+  const uint64_t block_buckets = kIndexBlockWords / kIndexBucketWords;
+  const IndexMetadata m = WriteIndex(storage, SampleWords(2 * block_buckets), 2 * block_buckets, 4096);
+  const std::string good = GetFile(storage, "index.dat");
+  const size_t block = (kIndexBlockWords + 1) * 8;
+  PutFile(storage, "index.dat",
+          good.substr(0, 64) + good.substr(64 + block, block) + good.substr(64, block) +
+              good.substr(64 + 2 * block));
+  std::vector<uint64_t> read;
+  Diagnosis why;
+  EXPECT_EQ(ReadIndex(storage, m, 8, &read, &why), Status::kCorruption);
+  EXPECT_EQ(why.offset, 64u);
+  EXPECT_TRUE(read.empty());
+}
+
+TEST(IndexData, AnotherCheckpointsFileIsFound) {
+  MemoryStorage storage;
+  IndexMetadata m = WriteIndex(storage, SampleWords(3), 2, 8);
+  std::vector<uint64_t> read;
+  Diagnosis why;
+  const IndexMetadata good = m;
+  m.token = SampleToken(8);
+  EXPECT_EQ(ReadIndex(storage, m, 8, &read, &why), Status::kCorruption);
+  EXPECT_EQ(why.offset, 16u);
+  m = good;
+  m.data_checksum ^= 1;
+  EXPECT_EQ(ReadIndex(storage, m, 8, &read, &why), Status::kCorruption);
+  m = good;
+  m.table_size = 1;  // same number of buckets, other division
+  m.overflow_buckets = 2;
+  EXPECT_EQ(ReadIndex(storage, m, 8, &read, &why), Status::kCorruption);
+  EXPECT_EQ(why.offset, 32u);
+  m = good;
+  m.data_bytes += 8;
+  EXPECT_EQ(ReadIndex(storage, m, 8, &read, &why), Status::kCorruption);
+}
+
+TEST(IndexData, WriterRefusesIncompleteTables) {
+  MemoryStorage storage;
+  std::unique_ptr<File> file;
+  ASSERT_EQ(storage.Open("index.dat", OpenMode::kTruncate, &file), Status::kOk);
+  uint64_t overflow = 0, bytes = 0, checksum = 0;
+  const std::vector<uint64_t> words = SampleWords(4);
+  IndexDataWriter few(file.get(), SampleToken(1), 4);
+  EXPECT_EQ(few.Append(words.data(), 24), Status::kOk);
+  EXPECT_EQ(few.Finish(&overflow, &bytes, &checksum), Status::kInvalidArgument);
+  IndexDataWriter part(file.get(), SampleToken(1), 2);
+  EXPECT_EQ(part.Append(words.data(), 25), Status::kOk);
+  EXPECT_EQ(part.Finish(&overflow, &bytes, &checksum), Status::kInvalidArgument);
+}
+
+TEST(IndexData, ReaderRefusesTooManyOrTooFewWords) {
+  MemoryStorage storage;
+  const IndexMetadata m = WriteIndex(storage, SampleWords(3), 2, 8);
+  std::unique_ptr<File> file;
+  ASSERT_EQ(storage.Open("index.dat", OpenMode::kRead, &file), Status::kOk);
+  IndexDataReader reader(file.get(), "index.dat", m);
+  uint64_t words[32];
+  Diagnosis why;
+  EXPECT_EQ(reader.Read(words, 8, &why), Status::kInvalidArgument);  // before Open
+  ASSERT_EQ(reader.Open(&why), Status::kOk);
+  EXPECT_EQ(reader.Read(words, 25, &why), Status::kInvalidArgument);
+  ASSERT_EQ(reader.Read(words, 16, &why), Status::kOk);
+  EXPECT_EQ(reader.Finish(&why), Status::kInvalidArgument);
+  ASSERT_EQ(reader.Read(words, 8, &why), Status::kOk);
+  EXPECT_EQ(reader.Finish(&why), Status::kOk);
+}
+
+TEST(IndexData, EveryFailedWriteIsReported) {
+  const std::vector<uint64_t> words = SampleWords(2 * kIndexBlockWords / kIndexBucketWords);
+  for (int failing = 1; failing <= 4; ++failing) {  // header, two blocks, trailer; call 0 is the open
+    RecordingStorage storage;
+    storage.fail_at = failing;
+    storage.failure = Status::kNoSpace;
+    std::unique_ptr<File> file;
+    ASSERT_EQ(storage.Open("index.dat", OpenMode::kTruncate, &file), Status::kOk);
+    IndexDataWriter writer(file.get(), SampleToken(1), 1);
+    const Status appended = writer.Append(words.data(), words.size());
+    EXPECT_EQ(appended, failing < 4 ? Status::kNoSpace : Status::kOk);
+    uint64_t overflow = 0, bytes = 0, checksum = 0;
+    EXPECT_EQ(writer.Finish(&overflow, &bytes, &checksum), Status::kNoSpace);
+    EXPECT_EQ(writer.Append(words.data(), 8), Status::kNoSpace);
+  }
+}
+
+TEST(IndexData, ShortTransfersAreContinued) {
+  RecordingStorage storage;
+  storage.longest_transfer = 13;
+  const std::vector<uint64_t> words = SampleWords(9);
+  const IndexMetadata m = WriteIndex(storage, words, 8, 8);
+  std::vector<uint64_t> read;
+  Diagnosis why;
+  ASSERT_EQ(ReadIndex(storage, m, 8, &read, &why), Status::kOk) << why.Text();
+  EXPECT_EQ(read, words);
+}
+
+}  // namespace
+}  // namespace faster
