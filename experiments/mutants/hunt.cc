@@ -1,0 +1,207 @@
+#include "experiments/mutants/hunt.h"
+
+#include <algorithm>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "experiments/common/cli.h"
+#include "experiments/common/progress.h"
+#include "experiments/mutants/process.h"
+
+namespace experiments::mutants {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+// Time beyond the asked seconds in which a campaign must have ended: it finishes its execution and writes.
+constexpr double kGraceSeconds = 30;
+constexpr int kUntrusted = 3;  // exit status: the harness cannot be trusted
+
+// The programs that a campaign consists of, each either of the clean build or rebuilt with the bug.
+struct Programs {
+  fs::path program;
+  fs::path subject;  // empty in process mode
+};
+
+struct Campaign {
+  int status = 0;
+  bool ended = true;  // by itself
+  uint64_t executions = 0;
+  double seconds = 0;
+  std::vector<std::string> rules;  // of the violations
+  std::string text;                // the first violation, for people
+  std::string replay_folder;
+  std::string error;
+};
+
+fs::path FolderOf(const HuntSettings& settings, const Patch& patch) { return settings.work / patch.name; }
+
+Programs CleanPrograms(const Builds& builds, Mode mode) {
+  if (mode == Mode::kProcess) return {builds.release.build() / builds.process, ""};
+  return {builds.sim.build() / builds.host, builds.sim.build() / builds.subject};
+}
+
+// Rebuilds `artifact` if the patch reaches it; *path is then the new one, kept in the results so that the
+// replay command stays good.
+std::string RebuildOne(const HuntSettings& settings, const Patch& patch, const DependencyLog& log,
+                       const std::string& artifact, fs::path* path, bool* reached, double* cpu_seconds) {
+  const fs::path folder = FolderOf(settings, patch);
+  Rebuild rebuild;
+  std::string wrong = rebuild.Plan(log, settings.builds->root, artifact, patch.changed_files);
+  if (!wrong.empty() || !rebuild.needed()) return wrong;
+  wrong = rebuild.Run(folder / "src", folder / "build", folder / "build.log", cpu_seconds);
+  if (!wrong.empty()) return wrong;
+  *reached = true;
+  *path = settings.out / patch.name / fs::path(artifact).filename();
+  std::error_code error;
+  fs::copy_file(folder / "build" / artifact, *path, fs::copy_options::overwrite_existing, error);
+  return error ? path->string() + ": " + error.message() : "";
+}
+
+std::string BuildMutant(const HuntSettings& settings, const Patch& patch, Programs* programs,
+                        double* cpu_seconds) {
+  const Builds& builds = *settings.builds;
+  std::error_code ignored;
+  fs::remove(FolderOf(settings, patch) / "build.log", ignored);
+  bool reached = false;
+  std::string wrong;
+  if (patch.mode == Mode::kProcess) {
+    wrong = RebuildOne(settings, patch, builds.release, builds.process, &programs->program, &reached,
+                       cpu_seconds);
+  } else {
+    wrong =
+        RebuildOne(settings, patch, builds.sim, builds.subject, &programs->subject, &reached, cpu_seconds);
+    if (wrong.empty()) {
+      wrong = RebuildOne(settings, patch, builds.sim, builds.host, &programs->program, &reached, cpu_seconds);
+    }
+  }
+  if (wrong.empty() && !reached) return "changes nothing that the program is built from";
+  return wrong;
+}
+
+void ReadResults(const fs::path& file, Campaign* campaign) {
+  std::ifstream in(file);
+  nlohmann::json json = nlohmann::json::parse(in, nullptr, false);
+  if (!json.is_object()) {
+    campaign->error = "left no readable " + file.filename().string();
+    return;
+  }
+  campaign->executions = json.value("executions", uint64_t{0});
+  for (const auto& violation : json.value("violation", nlohmann::json::array())) {
+    campaign->rules.push_back(violation.value("rule", "?"));
+    if (!campaign->text.empty()) continue;
+    campaign->text = violation.value("what", "");
+    campaign->replay_folder = violation.value("directory", "");
+  }
+}
+
+Campaign RunCampaign(const HuntSettings& settings, const Patch& patch, const Programs& programs,
+                     const fs::path& out, const std::vector<std::string>& extra) {
+  Campaign campaign;
+  std::error_code error;
+  fs::remove_all(out, error);
+  fs::create_directories(out, error);
+  std::vector<std::string> argv = {programs.program.string()};
+  if (!programs.subject.empty()) argv.insert(argv.end(), {"--subject", programs.subject.string()});
+  argv.insert(argv.end(), {"--seed", std::to_string(settings.seed), "--seconds",
+                           std::to_string(settings.seconds), "--stop-at-first", "--out", out.string()});
+  argv.insert(argv.end(), patch.scenario_flags.begin(), patch.scenario_flags.end());
+  argv.insert(argv.end(), extra.begin(), extra.end());
+  ProcessOptions options;
+  options.log = out / "log";
+  options.limit_seconds = double(settings.seconds) + kGraceSeconds;
+  const ProcessResult result = RunProcess(argv, options);
+  campaign.status = result.status;
+  campaign.seconds = result.wall_seconds;
+  campaign.ended = !result.timed_out;
+  ReadResults(out / "results.json", &campaign);
+  if (result.timed_out) campaign.error = "did not end in time";
+  return campaign;
+}
+
+// The violation of the header that occurred, or "".
+std::string Matching(const Patch& patch, const Campaign& campaign, const std::string& log_text) {
+  if (patch.violations.empty()) return campaign.rules.empty() ? "" : campaign.rules.front();
+  for (const std::string& wanted : patch.violations) {
+    for (const std::string& rule : campaign.rules) {
+      if (rule == wanted) return rule;
+    }
+    if (wanted.size() > 2 && log_text.find(wanted) != std::string::npos &&
+        (!campaign.rules.empty() || campaign.status == kUntrusted)) {
+      return campaign.rules.empty() ? wanted : campaign.rules.front();
+    }
+  }
+  return "";
+}
+
+std::string ReplayCommand(const Patch& patch, const Programs& programs, const Campaign& campaign) {
+  std::string command =
+      patch.mode == Mode::kHarness ? ShellQuote(programs.program.string()) + " --replay" : "./cpr replay";
+  command += " " + ShellQuote(campaign.replay_folder);
+  if (!programs.subject.empty()) command += " --subject " + ShellQuote(programs.subject.string());
+  return command;
+}
+
+// Runs the clean engine through the same campaign. "" or why it does not pass.
+std::string CleanPasses(const HuntSettings& settings, const Patch& patch, uint64_t executions) {
+  const Campaign clean = RunCampaign(settings, patch, CleanPrograms(*settings.builds, patch.mode),
+                                     settings.out / patch.name / "clean",
+                                     {"--executions", std::to_string(std::max<uint64_t>(executions, 1))});
+  if (!clean.rules.empty()) return "the clean engine violates " + clean.rules.front() + " too: " + clean.text;
+  if (!clean.error.empty()) return "the clean engine's campaign " + clean.error;
+  return "";
+}
+
+void Judge(const HuntSettings& settings, const Patch& patch, const Programs& programs,
+           const Campaign& campaign, HuntResult* result) {
+  const std::string log_text = TailOfFile(settings.out / patch.name / "hunt" / "log", 400);
+  result->rule = Matching(patch, campaign, log_text);
+  if (!result->rule.empty()) {
+    result->replay = ReplayCommand(patch, programs, campaign);
+    result->note = campaign.text;
+    const std::string wrong = CleanPasses(settings, patch, campaign.executions);
+    result->found = wrong.empty();
+    if (!wrong.empty()) result->note = wrong;
+  } else if (!campaign.rules.empty()) {
+    result->rule = campaign.rules.front();
+    result->note = "another violation than the header names: " + campaign.text;
+    result->replay = ReplayCommand(patch, programs, campaign);
+  } else if (!campaign.error.empty()) {
+    result->note = "the campaign " + campaign.error + " (status " + std::to_string(campaign.status) + ")";
+  } else {
+    result->note = "no violation";
+  }
+}
+
+}  // namespace
+
+std::string Prepare(const HuntSettings& settings, const Patch& patch) {
+  const fs::path source = FolderOf(settings, patch) / "src";
+  std::string wrong = CopySource(settings.builds->root, source);
+  if (!wrong.empty()) return wrong;
+  return ApplyPatch(patch.file, source, false, FolderOf(settings, patch) / "apply.log");
+}
+
+HuntResult Hunt(const HuntSettings& settings, const Patch& patch) {
+  HuntResult result;
+  std::error_code error;
+  fs::create_directories(settings.out / patch.name, error);
+  Programs programs = CleanPrograms(*settings.builds, patch.mode);
+  const std::string wrong = BuildMutant(settings, patch, &programs, &result.build_cpu_seconds);
+  if (g_stop.load()) return result;
+  if (!wrong.empty()) {
+    result.ran = true;
+    result.note = wrong;
+    return result;
+  }
+  const Campaign campaign = RunCampaign(settings, patch, programs, settings.out / patch.name / "hunt", {});
+  result.executions = campaign.executions;
+  result.seconds = campaign.seconds;
+  if (g_stop.load()) return result;
+  Judge(settings, patch, programs, campaign, &result);
+  result.ran = !g_stop.load();
+  return result;
+}
+
+}  // namespace experiments::mutants

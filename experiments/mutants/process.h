@@ -1,0 +1,37 @@
+// Child processes that can be stopped: each in a process group of its own, output to a file or a string, with
+// a time limit, and ended when this process is asked to stop (Ctrl-C). Thread-safe: every call is
+// independent.
+#pragma once
+
+#include <atomic>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace experiments::mutants {
+
+// Set by SIGINT and SIGTERM; every running child is then ended within a second.
+extern std::atomic<bool> g_stop;
+void StopOnSignals();
+
+struct ProcessOptions {
+  std::filesystem::path directory;       // working directory; empty: ours
+  std::filesystem::path log;             // stdout and stderr, appended
+  std::vector<std::string> environment;  // NAME=VALUE, on top of ours
+  double limit_seconds = 0;              // 0: none
+};
+
+struct ProcessResult {
+  int status = -1;  // exit status, 128 + signal, or 127 if the program could not be started
+  bool timed_out = false;
+  double cpu_seconds = 0;  // user and system, children included
+  double wall_seconds = 0;
+  bool ok() const { return status == 0 && !timed_out; }
+};
+
+ProcessResult RunProcess(const std::vector<std::string>& argv, const ProcessOptions& options);
+
+// The last lines of a file, at most `lines` of them.
+std::string TailOfFile(const std::filesystem::path& file, int lines);
+
+}  // namespace experiments::mutants
