@@ -76,13 +76,17 @@ TEST_F(Catalog, ForeignAndIncompleteNamesAreSkipped) {
   PutFile(storage_, "log.0", "segment");
   PutFile(storage_, "notes.txt", "x");
   PutFile(storage_, SampleToken(99).Text(), "a file named like a token");
-  ASSERT_EQ(storage_.CreateDirectory("01234567-89AB-CDEF-0000-000000000001"), Status::kOk);  // upper case
+  const std::string other_spelling = "01234567-89AB-CDEF-0000-000000000001";
+  ASSERT_EQ(storage_.CreateDirectory(other_spelling), Status::kOk);
+  PutFile(storage_, other_spelling + "/log.meta",
+          GetFile(storage_, CheckpointPath("", SampleToken(1), kLogMetaName)));
   ASSERT_EQ(CreateTokenDirectory(storage_, "", SampleToken(5)), Status::kOk);
   PutFile(storage_, CheckpointPath("", SampleToken(5), kIndexDataName), "crashed before its metadata");
   PutFile(storage_, CheckpointPath("", SampleToken(5), ".log.meta.tmp"), "torn");
   EXPECT_EQ(Choose(), Status::kOk) << why_.Text();
   EXPECT_EQ(ChosenLog(), 1u);
   EXPECT_EQ(ChosenIndex(), 0u);
+  EXPECT_EQ(entries_.size(), 3u);  // 1, 5 and 99, whose file holds no part of a checkpoint
   EXPECT_EQ(Choose(SampleToken(5)), Status::kNotFound);
   EXPECT_EQ(Choose(SampleToken(6)), Status::kNotFound);
 }

@@ -114,6 +114,22 @@ TEST(IndexData, DamageNamesTheBlock) {
   EXPECT_EQ(read.size(), 2 * kIndexBlockWords);
 }
 
+TEST(IndexData, DamageNamesTheTrailer) {
+  MemoryStorage storage;
+  const IndexMetadata m = WriteIndex(storage, SampleWords(3), 2, 8);
+  const std::string good = GetFile(storage, "index.dat");
+  const size_t trailer = good.size() - kIndexTrailerBytes;
+  for (size_t i = trailer; i < good.size(); ++i) {
+    std::string damaged = good;
+    damaged[i] ^= 1;
+    PutFile(storage, "index.dat", damaged);
+    std::vector<uint64_t> read;
+    Diagnosis why;
+    EXPECT_EQ(ReadIndex(storage, m, 8, &read, &why), Status::kCorruption);
+    EXPECT_EQ(why.offset, trailer);
+  }
+}
+
 TEST(IndexData, BlocksInEachOthersPlacesAreFound) {
   MemoryStorage storage;
   const uint64_t block_buckets = kIndexBlockWords / kIndexBucketWords;

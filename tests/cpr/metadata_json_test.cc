@@ -80,6 +80,11 @@ void ForEveryDamage(const std::string& text, const std::function<void(const std:
       damaged[i] = static_cast<char>(damaged[i] ^ flip);
       test(damaged, i);
     }
+    for (const char blank : {' ', '\n', '\t'}) {  // white space for white space: the same JSON, other bytes
+      std::string damaged = text;
+      damaged[i] = blank;
+      if (damaged != text) test(damaged, i);
+    }
     test(text.substr(0, i), i);
   }
   for (const char* tail : {"\n", " ", "x", "}\n", "\0"}) test(text + std::string(tail, 1), text.size());
