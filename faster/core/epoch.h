@@ -1,0 +1,81 @@
+// LightEpoch: epoch protection with a drain list (CPR paper sec. 3, FASTER paper sec. 2.4).
+//
+// A thread protects itself by announcing the current epoch in its entry; memory and phases that it may still
+// see stay as they are until it leaves. BumpWith(action) opens a new epoch and runs the action once no entry
+// announces an older one ("the epoch is safe"). Unlike the paper, protection spans one operation, not a batch:
+// an idle session holds nothing back. The announcement is a plain store and a compiler barrier; the scan pays
+// (asymmetric_fence.h).
+//
+// INVARIANT: everything a protected thread dereferences was loaded after its announcement.
+// THREAD-SAFETY: an Entry is used by one thread at a time; all else from anywhere. Actions run on whichever
+// thread drains, outside all locks of this class; they may bump again. COST: Protect+Unprotect ~1 ns.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "faster/core/asymmetric_fence.h"
+
+namespace faster {
+
+class LightEpoch {
+ public:
+  struct alignas(64) Entry {
+    std::atomic<uint64_t> local{0};       // announced epoch, 0 = unprotected
+    std::atomic<uint32_t> taken_over{0};  // the checkpoint driver acts for the idle session that owns this
+    std::atomic<uint32_t> used{0};
+  };
+  struct Action {
+    void (*run)(void* context, uint64_t argument);
+    void* context;
+    uint64_t argument;
+  };
+
+  explicit LightEpoch(uint32_t entries);
+
+  Entry* Acquire();  // nullptr when all entries are in use
+  void Release(Entry* entry);
+
+  void Protect(Entry* entry) {
+    entry->local.store(current_.load(std::memory_order_acquire), std::memory_order_relaxed);
+    fence_.Light();
+  }
+  void Unprotect(Entry* entry) { entry->local.store(0, std::memory_order_release); }
+
+  // Runs `action` once every thread protected now has left. Never runs it before returning if the caller's own
+  // entry is protected.
+  void BumpWith(Action action);
+  // Runs the actions whose epoch is safe. Called by everyone who waits for anything, and now and then by
+  // operations, so that the last thread out leaves nothing behind.
+  void Drain();
+  bool has_actions() const { return waiting_.load(std::memory_order_relaxed) != 0; }
+  uint64_t current() const { return current_.load(std::memory_order_acquire); }
+
+  // Takes over an idle entry: true if its owner is outside and will wait in Enter-like code for GiveBack.
+  // Only one thread (the checkpoint driver, under its mutex) does this.
+  bool TakeOver(Entry* entry);
+  void GiveBack(Entry* entry) { entry->taken_over.store(0, std::memory_order_release); }
+
+  uint32_t entries() const { return count_; }
+  const Entry& entry(uint32_t i) const { return entries_[i]; }
+
+ private:
+  struct Waiting {
+    uint64_t epoch;
+    Action action;
+  };
+  uint64_t SafeEpoch();
+
+  alignas(64) std::atomic<uint64_t> current_{1};
+  std::atomic<uint32_t> waiting_{0};  // beside current_: operations look at both in one line
+  alignas(64) AsymmetricFence fence_;
+  uint32_t count_;
+  std::unique_ptr<Entry[]> entries_;
+  std::mutex mutex_;  // guards list_
+  std::vector<Waiting> list_;
+};
+
+}  // namespace faster

@@ -1,0 +1,338 @@
+#include "faster/cpr/checkpointer.h"
+
+#include <algorithm>
+#include <thread>
+
+namespace faster {
+
+Checkpointer::Checkpointer(const StoreConfig& config, Storage* storage, LightEpoch* epoch, HybridLog* log,
+                           HashTable* table, uint32_t key_bytes, uint32_t value_bytes,
+                           CheckpointObserver* observer, IdSource* ids)
+    : config_(config),
+      storage_(storage),
+      epoch_(epoch),
+      log_(log),
+      table_(table),
+      key_bytes_(key_bytes),
+      value_bytes_(value_bytes),
+      observer_(observer),
+      ids_(ids),
+      driver_entry_(epoch->Acquire()),
+      job_entry_(epoch->Acquire()) {}
+
+Checkpointer::~Checkpointer() {
+  while (job_.load(std::memory_order_acquire) == Job::kRunning) std::this_thread::yield();
+}
+
+void Checkpointer::Begin(const Origin& origin) {
+  for (const SessionCommit& session : origin.sessions) closed_[session.session] = Closed{session.serial, 0, 0};
+  state_.store(SystemState{Phase::kRest, CheckpointKind::kFull, origin.version}.control(),
+               std::memory_order_release);
+}
+
+Guid Checkpointer::NewSessionId() {
+  std::lock_guard lock(mutex_);
+  return Guid{ids_->Next(), ids_->Next()};
+}
+
+Status Checkpointer::Register(SessionCore* session, bool continued) {
+  std::lock_guard lock(mutex_);
+  const SystemState now = State();
+  const auto known = closed_.find(session->id());
+  if (continued) {
+    if (known == closed_.end()) return Status::kNotFound;
+    session->serial_ = known->second.serial;
+    // A session that comes back during a checkpoint keeps the point it left at.
+    const bool shifted_here = known->second.shifted_version + 1 == now.version && IsShifted(now.phase);
+    session->commit_point_ = shifted_here ? known->second.commit_point : known->second.serial;
+    closed_.erase(known);
+  }
+  if (IsShifted(now.phase)) session->shifted_version_ = now.version - 1;
+  session->state_control_ = now.control();
+  session->phase_ = now.phase;
+  session->version_ = now.version;
+  session->notice_ = &notice_;
+  if (observer_ != nullptr) {
+    session->observe_context_ = observer_;
+    session->observe_ = [](void* observer, const SessionCore& who, Phase phase, uint64_t version) {
+      static_cast<CheckpointObserver*>(observer)->OnSessionPhase(who.id(), phase, version);
+    };
+  }
+  session->acked_.store(now.control(), std::memory_order_release);
+  sessions_.push_back(session);
+  return Status::kOk;
+}
+
+void Checkpointer::Unregister(SessionCore* session) {
+  {
+    std::lock_guard lock(mutex_);
+    session->Enter();
+    session->CatchUp(state_.load(std::memory_order_acquire));
+    session->Leave();
+    closed_[session->id()] = Closed{session->serial_, session->commit_point_, session->shifted_version_};
+    std::erase(sessions_, session);
+  }
+  Advance();  // the session that left may have been the last one waited for
+}
+
+Status Checkpointer::Start(CheckpointKind kind, LogBackend backend, Token* token) {
+  std::lock_guard lock(mutex_);
+  const SystemState now = State();
+  if (now.phase != Phase::kRest || !AllAcknowledged(now.control())) return Status::kBusy;
+  log_->RetryFailedWrites();
+  backend_ = backend;
+  status_ = Status::kOk;
+  job_.store(Job::kIdle, std::memory_order_relaxed);
+  barrier_.store(false, std::memory_order_relaxed);
+  *token = Token{ids_->Next(), ids_->Next()};
+  notice_ = {*token, false};
+  index_ = IndexMetadata{};
+  index_.token = *token;
+  index_.version = now.version;
+  index_.table_size = table_->size();
+  index_.begin_address = log_->begin();
+  index_.generation = log_->generation();
+  // Lis before any bucket is copied: what is appended from here on is replayed.
+  index_.checkpoint_start = log_->tail();
+  log_metadata_ = LogMetadata{};
+  log_metadata_.token = *token;
+  MoveTo(now.Next(kind));
+  return Status::kOk;
+}
+
+bool Checkpointer::Advance() {
+  if (State().phase == Phase::kRest) return true;
+  std::unique_lock lock(mutex_, std::try_to_lock);
+  if (!lock.owns_lock()) return false;
+  log_->Poll();
+  for (int moves = 0; moves < 2 * kPhases; ++moves) {
+    const SystemState now = State();
+    if (now.phase == Phase::kRest) return true;
+    if (!AllAcknowledged(now.control()) || !ConditionHolds(now)) return false;
+    SystemState next = now.Next(now.kind);
+    // Without an index the log part of a full checkpoint is not tried.
+    if (now.phase == Phase::kIndex && status_ != Status::kOk) next.phase = Phase::kRest;
+    MoveTo(next);
+  }
+  return false;
+}
+
+// Idle sessions are taken over and brought up to date here; a session inside an operation does it itself.
+bool Checkpointer::AllAcknowledged(uint64_t control) {
+  bool all = true;
+  for (SessionCore* session : sessions_) {
+    if (session->acked_.load(std::memory_order_acquire) == control) continue;
+    if (!epoch_->TakeOver(session->entry_)) {
+      all = false;
+      continue;
+    }
+    epoch_->Protect(driver_entry_);
+    session->CatchUp(control);
+    if (session->acked_.load(std::memory_order_relaxed) != control) {
+      session->ProcessPending();
+      session->CatchUp(control);
+    }
+    epoch_->Unprotect(driver_entry_);
+    all &= session->acked_.load(std::memory_order_relaxed) == control;
+    epoch_->GiveBack(session->entry_);
+  }
+  return all;
+}
+
+bool Checkpointer::ConditionHolds(const SystemState& state) {
+  if (state.phase != Phase::kIndex && state.phase != Phase::kWaitFlush) return true;
+  const Job job = job_.load(std::memory_order_acquire);
+  if (job == Job::kDone) {
+    status_ = job_status_;
+    return true;
+  }
+  if (job == Job::kRunning) return false;
+  if (state.phase == Phase::kIndex) {
+    StartJob(&Checkpointer::IndexJob);
+    return false;
+  }
+  const LogAddress final = log_metadata_.final_address;
+  if (backend_ == LogBackend::kFoldOver) {
+    status_ = log_->FlushFailure(final);
+    if (status_ != Status::kOk) return true;
+    if (log_->flushed_until() < final) return false;
+  } else if (!barrier_.load(std::memory_order_acquire)) {
+    return false;
+  }
+  StartJob(&Checkpointer::LogJob);
+  return false;
+}
+
+void Checkpointer::MoveTo(const SystemState& next) {
+  switch (next.phase) {
+    case Phase::kPrepare:
+      job_.store(Job::kIdle, std::memory_order_relaxed);
+      log_metadata_.start_address = log_->tail();
+      shift_start_.store(log_metadata_.start_address, std::memory_order_release);
+      break;
+    case Phase::kWaitFlush:
+      log_metadata_.version = next.version - 1;
+      EnterWaitFlush();
+      break;
+    case Phase::kPersistenceCallback:
+    case Phase::kRest:
+      if (State().phase != Phase::kPersistenceCallback) {
+        notice_.durable = status_ == Status::kOk;
+        Finish();
+      }
+      break;
+    default:
+      break;
+  }
+  state_.store(next.control(), std::memory_order_release);
+  if (observer_ != nullptr) observer_->OnPhase(next.kind, next.phase, next.version);
+}
+
+void Checkpointer::EnterWaitFlush() {
+  LogMetadata& log = log_metadata_;
+  log.final_address = log_->CloseBlock();
+  log.use_snapshot_file = backend_ == LogBackend::kSnapshot;
+  log.version_bits = config_.version_bits;
+  log.page_bits = config_.page_bits;
+  log.block_bytes = config_.block_bytes;
+  log.segment_pages = config_.segment_pages;
+  log.key_bytes = key_bytes_;
+  log.value_bytes = value_bytes_;
+  log.table_size = table_->size();
+  log.begin_address = log_->begin();
+  log.head_address = std::min(log_->head(), log.final_address);
+  log.sessions = CollectCommits(log.version);
+  log.dead_ranges = log_->dead_ranges();
+  log.generations = log_->generations();
+  // The final address can be a whole block below the tail at PREPARE if that block was still empty.
+  log.start_address = std::min(log.start_address, log.final_address);
+  if (backend_ == LogBackend::kFoldOver) {
+    log_->ShiftReadOnly(log.final_address);
+  } else {
+    epoch_->BumpWith({[](void* self, uint64_t) {
+                        static_cast<Checkpointer*>(self)->barrier_.store(true, std::memory_order_release);
+                      },
+                      this, 0});
+  }
+}
+
+std::vector<SessionCommit> Checkpointer::CollectCommits(uint64_t version) const {
+  std::vector<SessionCommit> commits;
+  commits.reserve(sessions_.size() + closed_.size());
+  for (const SessionCore* session : sessions_) commits.push_back({session->id(), session->commit_point_});
+  for (const auto& [id, closed] : closed_) {
+    commits.push_back({id, closed.shifted_version == version ? closed.commit_point : closed.serial});
+  }
+  std::sort(commits.begin(), commits.end(),
+            [](const SessionCommit& a, const SessionCommit& b) { return a.session < b.session; });
+  return commits;
+}
+
+void Checkpointer::Finish() {
+  if (observer_ == nullptr) return;
+  // An index checkpoint, and a full one that failed at its index, leave the version as it was.
+  const SystemState now = State();
+  const uint64_t version = now.phase == Phase::kIndex ? now.version : now.version - 1;
+  observer_->OnDurable(notice_.token, now.kind, status_, version, log_metadata_.sessions);
+}
+
+void Checkpointer::StartJob(void (Checkpointer::*body)()) {
+  body_ = body;
+  job_.store(Job::kRunning, std::memory_order_relaxed);
+  storage_->Schedule(
+      [](void* argument) {
+        auto* self = static_cast<Checkpointer*>(argument);
+        (self->*self->body_)();
+        self->job_.store(Job::kDone, std::memory_order_release);
+      },
+      this);
+}
+
+std::string Checkpointer::TokenPath() const { return TokenDirectory(config_.directory, index_.token); }
+
+void Checkpointer::IndexJob() {
+  job_status_ = CreateTokenDirectory(*storage_, config_.directory, index_.token);
+  if (job_status_ == Status::kOk) job_status_ = CopyIndex();
+  // Lie after the last bucket: every address in the copy lies below.
+  index_.checkpoint_final = log_->tail();
+  Diagnosis why;
+  if (job_status_ == Status::kOk) job_status_ = WriteMetadata(*storage_, config_.directory, index_, &why);
+}
+
+Status Checkpointer::CopyIndex() {
+  std::unique_ptr<File> file;
+  const std::string path = CheckpointPath(config_.directory, index_.token, kIndexDataName);
+  Status status = storage_->Open(path, OpenMode::kTruncate, &file);
+  if (status != Status::kOk) return status;
+  IndexDataWriter writer(file.get(), index_.token, table_->size());
+  const auto append = [&](const HashBucket* bucket) {
+    uint64_t words[kIndexBucketWords];
+    for (int i = 0; i < HashBucket::kEntries; ++i) {
+      words[i] = bucket->entry[i].load(std::memory_order_acquire);
+      index_.entries += words[i] != 0;
+    }
+    words[HashBucket::kEntries] = bucket->overflow.load(std::memory_order_acquire);
+    if (status == Status::kOk) status = writer.Append(words, kIndexBucketWords);
+  };
+  for (uint64_t i = 0; i < table_->size(); ++i) append(table_->main_bucket(i));
+  // Main buckets first: every link in them leads to an overflow bucket that exists by now.
+  const uint64_t overflow = table_->overflow_count();
+  for (uint64_t number = 1; number <= overflow; ++number) append(table_->overflow_bucket(number));
+  if (status != Status::kOk) return status;
+  status = writer.Finish(&index_.overflow_buckets, &index_.data_bytes, &index_.data_checksum);
+  return status == Status::kOk ? file->Sync() : status;
+}
+
+void Checkpointer::LogJob() {
+  const bool full = State().kind == CheckpointKind::kFull;
+  job_status_ = full ? Status::kOk : CreateTokenDirectory(*storage_, config_.directory, index_.token);
+  LogMetadata& log = log_metadata_;
+  log.flushed_until = log.final_address;
+  if (job_status_ == Status::kOk && log.use_snapshot_file) job_status_ = WriteSnapshot();
+  if (job_status_ == Status::kOk) job_status_ = log_->SyncUntil(log.flushed_until, job_entry_);
+  Diagnosis why;
+  if (job_status_ == Status::kOk) job_status_ = WriteMetadata(*storage_, config_.directory, log, &why);
+}
+
+Status Checkpointer::WriteSnapshot() {
+  LogMetadata& log = log_metadata_;
+  log.flushed_until = std::min(log_->flushed_until(), log.final_address);
+  std::unique_ptr<File> file;
+  const std::string path = CheckpointPath(config_.directory, log.token, kLogSnapshotName);
+  Status status = storage_->Open(path, OpenMode::kTruncate, &file);
+  if (status != Status::kOk) return status;
+  status = WriteSnapshotHeader(*file, {log.token, log.flushed_until, log.final_address, config_.block_bytes,
+                                       log_->generation()});
+  std::unique_ptr<uint64_t[]> page(new uint64_t[log_->page_bytes() / 8]);
+  uint8_t* const bytes = reinterpret_cast<uint8_t*>(page.get());
+  for (LogAddress from = log.flushed_until; status == Status::kOk && from < log.final_address;) {
+    const LogAddress page_end = (from & ~(log_->page_bytes() - 1)) + log_->page_bytes();
+    const uint64_t length = std::min(page_end, log.final_address) - from;
+    status = log_->CopyOut(from, length, bytes, job_entry_);
+    if (status != Status::kOk) break;
+    log_->SealBlocks(bytes, from, length);
+    status = WriteAll(*file, SnapshotOffset(log.flushed_until, from), bytes, length);
+    from += length;
+  }
+  return status == Status::kOk ? file->Sync() : status;
+}
+
+std::string Checkpointer::Describe() {
+  const SystemState now = State();
+  std::string text = "global " + std::string(PhaseName(now.phase)) + " of a " +
+                     std::string(CheckpointKindName(now.kind)) + " checkpoint, version " +
+                     std::to_string(now.version) + ", epoch " + std::to_string(epoch_->current()) +
+                     (epoch_->has_actions() ? ", drain list not empty" : "") + ", job " +
+                     (job_.load() == Job::kRunning ? "running" : job_.load() == Job::kDone ? "done" : "idle") + "\n";
+  for (const SessionCore* session : sessions_) {
+    const SystemState acked = SystemState::FromControl(session->acked_.load());
+    text += "session " + session->id().Text() + ": in " + std::string(PhaseName(session->phase_)) +
+            ", version " + std::to_string(session->version_) + ", acknowledged " +
+            std::string(PhaseName(acked.phase)) + "/" + std::to_string(acked.version) + ", announced epoch " +
+            std::to_string(session->entry_->local.load()) + ", pending " +
+            std::to_string(session->pending_now_) + " now " + std::to_string(session->pending_old_) + " old\n";
+  }
+  return text;
+}
+
+}  // namespace faster

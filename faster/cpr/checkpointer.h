@@ -1,0 +1,119 @@
+// Checkpointer: drives the phase machine (phase.h) and makes checkpoints durable (CPR paper sec. 6, App. D).
+//
+// It owns no thread. Advance() is called by every poll of every session, by Store::Poll and when a session closes;
+// it does the duties of idle sessions, evaluates the condition of the current phase anew and moves on as far as
+// it can. What blocks (copying the index, writing a snapshot, syncing, metadata) runs as a Storage job.
+//
+// DURABILITY ORDER: index.dat, sync, index.meta (temporary name, sync, rename, directory sync); log pages and
+// log.snapshot, sync; log.meta the same way, last: it is the commit mark. OnDurable(kOk) follows that. An error
+// anywhere ends the checkpoint with OnDurable(error), leaves earlier checkpoints as they were, and the store runs on.
+// INVARIANT: the global state advances only when all sessions have acknowledged it.
+// THREAD-SAFETY: all members. One mutex, never held during I/O; operations do not touch it in Rest.
+#pragma once
+
+#include <atomic>
+#include <map>
+#include <mutex>
+#include <vector>
+
+#include "faster/core/config.h"
+#include "faster/core/epoch.h"
+#include "faster/cpr/formats.h"
+#include "faster/cpr/index_data.h"
+#include "faster/cpr/phase.h"
+#include "faster/device/storage.h"
+#include "faster/index/hash_table.h"
+#include "faster/log/hybrid_log.h"
+#include "faster/store/session_core.h"
+
+namespace faster {
+
+// Watches checkpoints: progress, metrics, traces. Called from any thread, briefly, and must not call the store.
+class CheckpointObserver {
+ public:
+  virtual ~CheckpointObserver() = default;
+  virtual void OnPhase(CheckpointKind kind, Phase phase, uint64_t version) {}
+  virtual void OnSessionPhase(const Guid& session, Phase phase, uint64_t version) {}
+  virtual void OnDurable(const Token& token, CheckpointKind kind, Status status, uint64_t version,
+                         const std::vector<SessionCommit>& sessions) {}
+};
+
+class Checkpointer {
+ public:
+  // What the store had when it was opened: 1 and nothing, or what recovery found.
+  struct Origin {
+    uint64_t version = 1;
+    std::vector<SessionCommit> sessions;
+  };
+
+  Checkpointer(const StoreConfig& config, Storage* storage, LightEpoch* epoch, HybridLog* log, HashTable* table,
+               uint32_t key_bytes, uint32_t value_bytes, CheckpointObserver* observer, IdSource* ids);
+  ~Checkpointer();  // waits for the running job
+
+  void Begin(const Origin& origin);
+  Status Start(CheckpointKind kind, LogBackend backend, Token* token);  // kBusy while one runs
+  bool Advance();                                                      // true in Rest
+
+  Guid NewSessionId();
+  // Adds a session; `continued`: an id that this store knows, whose serial is restored. kNotFound otherwise.
+  Status Register(SessionCore* session, bool continued);
+  void Unregister(SessionCore* session);  // remembers its commit point; re-evaluates the phase
+
+  const std::atomic<uint64_t>* state() const { return &state_; }
+  SystemState State() const { return SystemState::FromControl(state_.load(std::memory_order_acquire)); }
+  // Lhs of the running checkpoint: no record of version v+1 lies below.
+  LogAddress shift_start() const { return shift_start_.load(std::memory_order_acquire); }
+  std::string Describe();
+
+ private:
+  enum class Job : uint8_t { kIdle, kRunning, kDone };
+  struct Closed {
+    uint64_t serial = 0;           // last serial issued
+    uint64_t commit_point = 0;     // of shifted_version
+    uint64_t shifted_version = 0;
+  };
+
+  bool AllAcknowledged(uint64_t control);
+  bool ConditionHolds(const SystemState& state);
+  void MoveTo(const SystemState& next);
+  void EnterWaitFlush();
+  void Finish();
+  void StartJob(void (Checkpointer::*body)());
+  void IndexJob();
+  void LogJob();
+  Status CopyIndex();
+  Status WriteSnapshot();
+  std::vector<SessionCommit> CollectCommits(uint64_t version) const;
+  std::string TokenPath() const;
+
+  const StoreConfig config_;
+  Storage* const storage_;
+  LightEpoch* const epoch_;
+  HybridLog* const log_;
+  HashTable* const table_;
+  const uint32_t key_bytes_;
+  const uint32_t value_bytes_;
+  CheckpointObserver* const observer_;
+  IdSource* const ids_;
+  LightEpoch::Entry* const driver_entry_;
+  LightEpoch::Entry* const job_entry_;
+
+  alignas(64) std::atomic<uint64_t> state_{0};
+  std::atomic<LogAddress> shift_start_{0};
+  std::mutex mutex_;  // guards everything below but the atomics
+  std::vector<SessionCore*> sessions_;
+  std::map<Guid, Closed> closed_;
+
+  // The running checkpoint.
+  LogBackend backend_ = LogBackend::kFoldOver;
+  IndexMetadata index_;
+  LogMetadata log_metadata_;
+  Status status_ = Status::kOk;
+  SessionCore::Notice notice_;
+  void (Checkpointer::*body_)() = nullptr;
+  std::atomic<Job> job_{Job::kIdle};
+  Status job_status_ = Status::kOk;  // written by the job before job_ becomes kDone
+  std::atomic<bool> barrier_{false};  // every operation that could write below the final address is over
+};
+
+}  // namespace faster

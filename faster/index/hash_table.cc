@@ -1,0 +1,118 @@
+#include "faster/index/hash_table.h"
+
+#include <sys/mman.h>
+
+#include <thread>
+
+namespace faster {
+namespace {
+
+HashBucket* MapBuckets(uint64_t count, bool huge_pages) {
+  void* memory = mmap(nullptr, count * sizeof(HashBucket), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (memory == MAP_FAILED) return nullptr;
+  if (huge_pages) madvise(memory, count * sizeof(HashBucket), MADV_HUGEPAGE);
+  return static_cast<HashBucket*>(memory);  // zeroed by the kernel: every slot is free
+}
+
+}  // namespace
+
+HashTable::~HashTable() {
+  if (main_ != nullptr) munmap(main_, size() * sizeof(HashBucket));
+  for (uint32_t c = 0; c < kChunks; ++c) {
+    if (HashBucket* chunk = chunks_[c].load()) munmap(chunk, sizeof(HashBucket) << (c + kFirstChunkBits));
+  }
+}
+
+Status HashTable::Allocate(uint64_t buckets, bool huge_pages) {
+  main_ = MapBuckets(buckets, huge_pages);
+  mask_ = buckets - 1;
+  return main_ != nullptr ? Status::kOk : Status::kOutOfMemory;
+}
+
+bool HashTable::EnsureChunk(uint32_t chunk) {
+  if (chunks_[chunk].load(std::memory_order_acquire) != nullptr) return true;
+  std::lock_guard lock(chunk_mutex_);
+  if (chunks_[chunk].load(std::memory_order_relaxed) != nullptr) return true;
+  HashBucket* memory = MapBuckets(uint64_t{1} << (chunk + kFirstChunkBits), false);
+  if (memory == nullptr) return false;
+  chunks_[chunk].store(memory, std::memory_order_release);
+  return true;
+}
+
+uint64_t HashTable::NewOverflow() {
+  const uint64_t number = overflow_count_.load(std::memory_order_relaxed) + 1;
+  const uint64_t at = number - 1 + (uint64_t{1} << kFirstChunkBits);
+  if (!EnsureChunk(63 - static_cast<uint32_t>(__builtin_clzll(at)) - kFirstChunkBits)) return 0;
+  uint64_t expected = number - 1;
+  // The chunk exists before the count covers it: whoever reads a count may follow any number up to it.
+  return overflow_count_.compare_exchange_strong(expected, number, std::memory_order_acq_rel) ? number
+                                                                                               : NewOverflow();
+}
+
+Status HashTable::ReserveOverflow(uint64_t count) {
+  for (uint64_t number = 1; number <= count; ++number) {
+    if (NewOverflow() == 0) return Status::kOutOfMemory;
+  }
+  return Status::kOk;
+}
+
+bool HashTable::TagIsTaken(KeyHash hash, const Slot* mine) const {
+  const HashBucket* bucket = &main_[hash.bucket(mask_)];
+  const uint64_t wanted = hash.tag() << 48 | HashEntry::kUsed;
+  for (;;) {
+    for (const Slot& slot : bucket->entry) {
+      const uint64_t seen = slot.load(std::memory_order_acquire);
+      if (&slot != mine && (seen & ~kAddressMask & ~HashEntry::kTentative) == wanted) return true;
+    }
+    const uint64_t next = bucket->overflow.load(std::memory_order_acquire);
+    if (next == 0) return false;
+    bucket = Overflow(next);
+  }
+}
+
+HashTable::Slot* HashTable::FindOrCreate(KeyHash hash, HashEntry* entry) {
+  const HashEntry fresh = HashEntry::Make(0, hash.tag());
+  for (;;) {
+    if (Slot* slot = Find(hash, entry)) return slot;
+    Slot* claimed = nullptr;
+    HashBucket* bucket = &main_[hash.bucket(mask_)];
+    while (claimed == nullptr) {
+      for (Slot& slot : bucket->entry) {
+        uint64_t free = 0;
+        if (slot.load(std::memory_order_relaxed) == 0 &&
+            slot.compare_exchange_strong(free, fresh.control | HashEntry::kTentative, std::memory_order_acq_rel)) {
+          claimed = &slot;
+          break;
+        }
+      }
+      if (claimed != nullptr) break;
+      uint64_t next = bucket->overflow.load(std::memory_order_acquire);
+      if (next == 0) {
+        const uint64_t number = NewOverflow();
+        if (number == 0) return nullptr;
+        // A loser's bucket stays unused: one line, and only when two threads extend one bucket at once.
+        next = bucket->overflow.compare_exchange_strong(next, number, std::memory_order_acq_rel) ? number : next;
+      }
+      bucket = Overflow(next);
+    }
+    if (!TagIsTaken(hash, claimed)) {
+      claimed->store(fresh.control, std::memory_order_release);
+      *entry = fresh;
+      return claimed;
+    }
+    claimed->store(0, std::memory_order_release);
+    std::this_thread::yield();  // two inserters of one tag withdraw; let one of them finish first
+  }
+}
+
+uint64_t HashTable::CountEntries() const {
+  uint64_t used = 0;
+  const auto count = [&](const HashBucket* bucket) {
+    for (const Slot& slot : bucket->entry) used += slot.load(std::memory_order_relaxed) != 0;
+  };
+  for (uint64_t i = 0; i < size(); ++i) count(&main_[i]);
+  for (uint64_t n = 1; n <= overflow_count(); ++n) count(Overflow(n));
+  return used;
+}
+
+}  // namespace faster

@@ -1,0 +1,107 @@
+// HashTable: the latch-free hash index (FASTER paper sec. 3). It maps a hash to the newest record of a chain; keys
+// live in the log. A bucket is one cache line: 7 entries and the link to an overflow bucket.
+//
+//   entry: address 48 | tag 14 | used | tentative            (all zero = free slot)
+//
+// Two-phase insert: a free slot is claimed with the tentative bit, which readers ignore; if the bucket then holds
+// no other entry with this tag the bit is cleared, else the claim is withdrawn. So a tag has one entry at most.
+// THREAD-SAFETY: all members. Entries are never removed; overflow buckets are never freed while the table lives.
+// COST: one cache line for a lookup without overflow.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+
+#include "faster/core/record.h"
+#include "faster/core/status.h"
+
+namespace faster {
+
+struct KeyHash {
+  uint64_t value;
+  uint64_t bucket(uint64_t mask) const { return value & mask; }
+  uint64_t tag() const { return value >> 50; }  // 14 bits
+};
+
+struct HashEntry {
+  static constexpr uint64_t kUsed = uint64_t{1} << 62;
+  static constexpr uint64_t kTentative = uint64_t{1} << 63;
+  uint64_t control = 0;
+
+  static HashEntry Make(LogAddress address, uint64_t tag) { return {address | tag << 48 | kUsed}; }
+  LogAddress address() const { return control & kAddressMask; }
+  uint64_t tag() const { return control >> 48 & 0x3fff; }
+  bool free() const { return control == 0; }
+  bool tentative() const { return (control & kTentative) != 0; }
+};
+
+struct alignas(64) HashBucket {
+  static constexpr int kEntries = 7;
+  std::atomic<uint64_t> entry[kEntries];
+  std::atomic<uint64_t> overflow;  // number of the overflow bucket, 1..n; 0 = none
+};
+static_assert(sizeof(HashBucket) == 64);
+
+class HashTable {
+ public:
+  using Slot = std::atomic<uint64_t>;
+
+  HashTable() = default;
+  ~HashTable();
+  HashTable(const HashTable&) = delete;
+  HashTable& operator=(const HashTable&) = delete;
+
+  Status Allocate(uint64_t buckets, bool huge_pages);
+
+  void Prefetch(KeyHash hash) const { __builtin_prefetch(&main_[hash.bucket(mask_)]); }
+  // The entry of the hash's tag, or nullptr. *entry is its value when read.
+  Slot* Find(KeyHash hash, HashEntry* entry) const {
+    const HashBucket* bucket = &main_[hash.bucket(mask_)];
+    const uint64_t wanted = hash.tag() << 48 | HashEntry::kUsed;
+    for (;;) {
+      for (const Slot& slot : bucket->entry) {
+        const uint64_t seen = slot.load(std::memory_order_acquire);
+        if ((seen & ~kAddressMask) == wanted) {
+          entry->control = seen;
+          return const_cast<Slot*>(&slot);
+        }
+      }
+      const uint64_t next = bucket->overflow.load(std::memory_order_acquire);
+      if (next == 0) return nullptr;
+      bucket = Overflow(next);
+    }
+  }
+  // The same; inserted with address 0 if missing. nullptr only if memory for an overflow bucket ran out.
+  Slot* FindOrCreate(KeyHash hash, HashEntry* entry);
+
+  uint64_t size() const { return mask_ + 1; }
+  uint64_t overflow_count() const { return overflow_count_.load(std::memory_order_acquire); }
+  HashBucket* main_bucket(uint64_t i) const { return &main_[i]; }
+  HashBucket* overflow_bucket(uint64_t number) const { return Overflow(number); }  // number 1..overflow_count()
+  // For recovery: makes overflow buckets 1..count exist.
+  Status ReserveOverflow(uint64_t count);
+  uint64_t CountEntries() const;
+
+ private:
+  static constexpr uint32_t kFirstChunkBits = 4;  // chunk c holds 2^(4+c) overflow buckets
+  static constexpr uint32_t kChunks = 44;
+
+  HashBucket* Overflow(uint64_t number) const {
+    const uint64_t at = number - 1 + (uint64_t{1} << kFirstChunkBits);
+    const uint32_t chunk = 63 - static_cast<uint32_t>(__builtin_clzll(at)) - kFirstChunkBits;
+    return chunks_[chunk].load(std::memory_order_acquire) + (at - (uint64_t{1} << (chunk + kFirstChunkBits)));
+  }
+  uint64_t NewOverflow();  // number of a zeroed bucket, 0 without memory
+  bool EnsureChunk(uint32_t chunk);
+  bool TagIsTaken(KeyHash hash, const Slot* mine) const;
+
+  HashBucket* main_ = nullptr;
+  uint64_t mask_ = 0;
+  std::atomic<HashBucket*> chunks_[kChunks] = {};
+  std::atomic<uint64_t> overflow_count_{0};
+  std::mutex chunk_mutex_;
+};
+
+}  // namespace faster

@@ -1,0 +1,214 @@
+// FasterKv: a concurrent key-value store that spans memory and disk and takes CPR checkpoints.
+//
+// Create() opens an empty store, Recover() a checkpoint; both hold the exclusive lock of the directory. Sessions
+// (session.h) do the operations. Checkpoint() starts one and returns; it advances with every Poll() and with the
+// operations and refreshes of sessions, and ends with CheckpointObserver::OnDurable. Keys and values are trivially
+// copyable; F describes hash and update (session.h). Thread-safe, except that the store is destroyed last.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <thread>
+#include <type_traits>
+#include <utility>
+
+#include "faster/cpr/recovery.h"
+#include "faster/store/session.h"
+
+namespace faster {
+
+template <class K, class V, class F>
+class FasterKv {
+  static_assert(std::is_trivially_copyable_v<K> && std::is_trivially_copyable_v<V>);
+
+ public:
+  using SessionType = Session<K, V, F>;
+  using Rec = Record<K, V>;
+
+  // Refuses (kExists) a directory that holds a complete checkpoint: it would be overwritten.
+  static Status Create(const StoreConfig& config, Storage* storage, const F& functions,
+                       CheckpointObserver* observer, std::unique_ptr<FasterKv>* store, Diagnosis* why) {
+    std::unique_ptr<FasterKv> fresh(new FasterKv(config, storage, functions, observer));
+    Status status = fresh->Open(why);
+    if (status != Status::kOk) return status;
+    std::vector<CatalogEntry> entries;
+    status = ListCheckpoints(*storage, config.directory, &entries, why);
+    if (status != Status::kOk) return status;
+    for (const CatalogEntry& entry : entries) {
+      if (entry.log.status == Status::kNotFound) continue;
+      if (why) *why = {config.directory, 0, "no checkpoint where a new store is to be", entry.token.Text()};
+      return Status::kExists;
+    }
+    fresh->log_.StartEmpty(NextGeneration(entries, fresh->ids_.Next()));
+    fresh->checkpointer_.Begin({});
+    *store = std::move(fresh);
+    return Status::kOk;
+  }
+
+  // The newest complete checkpoint, or the one named; kNotFound if there is none. Nothing is modified.
+  static Status Recover(const StoreConfig& config, Storage* storage, const F& functions,
+                        CheckpointObserver* observer, const std::optional<Token>& log_token,
+                        const std::optional<Token>& index_token, std::unique_ptr<FasterKv>* store,
+                        RecoveryResult* result, Diagnosis* why) {
+    std::unique_ptr<FasterKv> fresh(new FasterKv(config, storage, functions, observer));
+    Status status = fresh->Open(why);
+    if (status != Status::kOk) return status;
+    status = RecoverStore(fresh->config_, storage, fresh->Shape(), log_token, index_token, &fresh->ids_,
+                          &fresh->log_, &fresh->table_, result, why);
+    if (status != Status::kOk) return status;
+    fresh->checkpointer_.Begin({result->version + 1, result->sessions});
+    *store = std::move(fresh);
+    return Status::kOk;
+  }
+
+  // Every session is closed before. A running checkpoint is given up; what it wrote stays incomplete.
+  ~FasterKv() = default;
+
+  // nullptr when max_sessions are open.
+  std::unique_ptr<SessionType> StartSession() { return OpenSession(checkpointer_.NewSessionId(), false); }
+  // Continues a session that was closed, or that recovery brought back: serial() is its commit point.
+  // nullptr if the id is unknown, the session is open, or max_sessions are open.
+  std::unique_ptr<SessionType> ContinueSession(const Guid& id) { return OpenSession(id, true); }
+
+  // kOk: the checkpoint *token has begun. kBusy: another one has not ended yet.
+  Status Checkpoint(CheckpointKind kind, LogBackend backend, Token* token) {
+    return checkpointer_.Start(kind, backend, token);
+  }
+  // Moves the running checkpoint and the log's background work along; true when no checkpoint runs.
+  bool Poll() {
+    log_.Poll();
+    return checkpointer_.Advance();
+  }
+
+  HybridLog& log() { return log_; }
+  const HybridLog& log() const { return log_; }
+  HashTable& index() { return table_; }
+  CheckpointLocks& locks() { return locks_; }
+  SystemState State() const { return checkpointer_.State(); }
+  const StoreConfig& config() const { return config_; }
+
+  // visit(address, key, value, tombstone) for every valid record of the log, oldest first. Blocking; no session
+  // may be active.
+  template <class Visit>
+  Status ScanLog(Visit&& visit) {
+    LightEpoch::Entry* entry = epoch_.Acquire();
+    std::unique_ptr<uint64_t[]> page(new uint64_t[log_.page_bytes() / 8]);
+    uint8_t* const bytes = reinterpret_cast<uint8_t*>(page.get());
+    const LogAddress end = (log_.tail() + log_.block_bytes() - 1) & ~(log_.block_bytes() - 1);
+    Status status = Status::kOk;
+    for (LogAddress from = log_.begin() & ~(log_.block_bytes() - 1); from < end && status == Status::kOk;) {
+      const LogAddress page_end = (from & ~(log_.page_bytes() - 1)) + log_.page_bytes();
+      const uint64_t length = std::min(page_end, end) - from;
+      status = log_.CopyOut(from, length, bytes, entry);
+      for (uint64_t block = 0; block < length && status == Status::kOk; block += log_.block_bytes()) {
+        ForEachRecord(from + block, bytes + block, log_.block_bytes(), Rec::kBytes,
+                      [&](LogAddress at, uint8_t* memory, RecordHeader header) {
+                        if (header.invalid() || log_.IsDead(at, header.version())) return;
+                        const Rec* record = Rec::At(memory);
+                        visit(at, record->key().Value(), record->Load().Value(), header.tombstone());
+                      });
+      }
+      from += length;
+    }
+    epoch_.Release(entry);
+    return status;
+  }
+
+  // Checks what must hold of every chain in memory; "" or what is wrong. No session may be active.
+  std::string CheckInvariants() {
+    std::string problem;
+    for (uint64_t i = 0; i < table_.size() && problem.empty(); ++i) {
+      const HashBucket* bucket = table_.main_bucket(i);
+      for (;;) {
+        for (const HashTable::Slot& slot : bucket->entry) {
+          const HashEntry entry{slot.load(std::memory_order_acquire)};
+          if (!entry.free() && problem.empty()) problem = CheckChain(i, entry);
+        }
+        const uint64_t next = bucket->overflow.load(std::memory_order_acquire);
+        if (next == 0) break;
+        bucket = table_.overflow_bucket(next);
+      }
+    }
+    if (problem.empty() && State().phase == Phase::kRest && locks_.AnyHeld()) problem = "a checkpoint lock is held in Rest";
+    return problem;
+  }
+
+  std::string Describe() {
+    return checkpointer_.Describe() + "log: begin " + std::to_string(log_.begin()) + ", head " +
+           std::to_string(log_.head()) + ", flushed " + std::to_string(log_.flushed_until()) +
+           ", safe read-only " + std::to_string(log_.safe_read_only()) + ", read-only " +
+           std::to_string(log_.read_only()) + ", tail " + std::to_string(log_.tail()) + "\n";
+  }
+
+ private:
+  FasterKv(const StoreConfig& config, Storage* storage, const F& functions, CheckpointObserver* observer)
+      : config_(config),
+        storage_(storage),
+        functions_(functions),
+        ids_(config.seed),
+        epoch_(config.max_sessions + 4),
+        log_(config_, storage, &epoch_),
+        locks_(config.index_buckets),
+        checkpointer_(config_, storage, &epoch_, &log_, &table_, sizeof(K), sizeof(V), observer, &ids_) {}
+
+  Status Open(Diagnosis* why) {
+    Status status = config_.Validate(Rec::kBytes, why);
+    if (status == Status::kOk) status = storage_->CreateDirectory(config_.directory);
+    if (status == Status::kOk) status = storage_->Lock(config_.directory, &lock_);
+    if (status == Status::kBusy && why) *why = {config_.directory, 0, "a store that no process has open", "a lock"};
+    if (status == Status::kOk) status = table_.Allocate(config_.index_buckets, config_.huge_pages);
+    if (status == Status::kOk) status = log_.AllocateBuffer(why);
+    return status;
+  }
+
+  RecordShape Shape() const {
+    return {Rec::kBytes, sizeof(K), sizeof(V),
+            [](const void* functions, const uint8_t* record) {
+              const K key = Rec::At(const_cast<uint8_t*>(record))->key().Value();
+              return KeyHash{static_cast<const F*>(functions)->Hash(key)};
+            },
+            &functions_};
+  }
+
+  std::unique_ptr<SessionType> OpenSession(Guid id, bool continued) {
+    LightEpoch::Entry* entry = epoch_.Acquire();
+    if (entry == nullptr) return nullptr;
+    const typename SessionType::Parts parts{&epoch_, &log_, &table_, &locks_, &checkpointer_, &functions_,
+                                            config_.refresh_interval, (1u << config_.version_bits) - 1};
+    auto session = std::make_unique<SessionType>(parts, entry, id);
+    if (checkpointer_.Register(session.get(), continued) == Status::kOk) return session;
+    session->Abandon();
+    epoch_.Release(entry);
+    return nullptr;
+  }
+
+  std::string CheckChain(uint64_t bucket, HashEntry entry) {
+    const LogAddress head = log_.head();
+    for (LogAddress at = entry.address(); at >= head;) {
+      const Rec* record = Rec::At(log_.At(at));
+      const RecordHeader header = record->header();
+      const KeyHash hash{functions_.Hash(record->key().Value())};
+      const std::string where = "record at " + std::to_string(at) + " in bucket " + std::to_string(bucket) + ": ";
+      if (!header.present()) return where + "the chain leads to no record";
+      if (header.invalid()) return where + "an invalid record is linked";
+      if (header.previous() >= at) return where + "addresses of the chain do not descend";
+      if (hash.bucket(table_.size() - 1) != bucket || hash.tag() != entry.tag()) return where + "wrong chain for its key";
+      if (log_.IsDead(at, header.version())) return where + "a record undone by recovery is linked";
+      at = header.previous();
+    }
+    return "";
+  }
+
+  const StoreConfig config_;
+  Storage* const storage_;
+  const F functions_;
+  IdSource ids_;
+  std::unique_ptr<DirectoryLock> lock_;
+  LightEpoch epoch_;
+  HybridLog log_;
+  HashTable table_;
+  CheckpointLocks locks_;
+  Checkpointer checkpointer_;  // destroyed first: its job uses all of the above
+};
+
+}  // namespace faster

@@ -1,0 +1,86 @@
+// Operation: one read, upsert, RMW or delete while it cannot be answered at once.
+//
+// It lives on the stack while it is tried for the first time, and in its session's pool while it is pending.
+// Owned by the session; an I/O thread writes only io_status and io_bytes, then hands it over through the
+// session's completion stack.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include "faster/core/record.h"
+#include "faster/core/status.h"
+#include "faster/index/hash_table.h"
+
+namespace faster {
+
+enum class OperationType : uint8_t { kRead, kUpsert, kRmw, kDelete };
+
+// How one attempt to execute an operation ended.
+enum class Step : uint8_t {
+  kDone,        // `result` holds the answer
+  kRetryNow,    // lost a race for the index entry: look again
+  kRetryLater,  // must wait until other sessions moved on (fuzzy region, locks of the version shift)
+  kWaitForPage, // the log has no room until a page is written and closed
+  kDisk,        // the record, if there is one, is on disk at or below disk_start
+  kShift,       // CPR_SHIFT: a session at v met version v+1; it must move on before it can go on
+};
+
+template <class K, class V, class Input>
+struct Operation {
+  OperationType type;
+  Words<K> key;
+  KeyHash hash;
+  Words<V> value;   // upsert: what is written; read, rmw: the result
+  Input input{};    // rmw
+  uint64_t serial = 0;
+  uint64_t version = 0;
+  bool holds_old = false;  // holds the old lock of its bucket
+  Status result = Status::kOk;
+  void* user = nullptr;
+
+  // The search for the key below head. Its outcome holds as long as the chain in memory still ends at disk_start.
+  LogAddress disk_start = 0;
+  LogAddress disk_at = 0;
+  bool disk_done = false;
+  bool disk_found = false;  // a record that is no tombstone
+  Words<V> disk_value;
+
+  Status io_status = Status::kOk;
+  uint64_t io_bytes = 0;
+  void* session = nullptr;
+  Operation* next = nullptr;          // in the completion, retry, finished or free list
+  Operation* list_next = nullptr;     // in the list of all pending operations
+  Operation* list_previous = nullptr;
+  std::unique_ptr<uint8_t[]> block;   // one log block, kept with the pooled operation
+
+  bool is_update() const { return type != OperationType::kRead; }
+};
+
+// First-in first-out list through Operation::next.
+template <class Op>
+class OperationQueue {
+ public:
+  bool empty() const { return first_ == nullptr; }
+  uint32_t size() const { return size_; }
+  void Push(Op* op) {
+    op->next = nullptr;
+    (last_ != nullptr ? last_->next : first_) = op;
+    last_ = op;
+    ++size_;
+  }
+  Op* Pop() {
+    Op* op = first_;
+    first_ = op->next;
+    if (first_ == nullptr) last_ = nullptr;
+    --size_;
+    return op;
+  }
+
+ private:
+  Op* first_ = nullptr;
+  Op* last_ = nullptr;
+  uint32_t size_ = 0;
+};
+
+}  // namespace faster

@@ -1,0 +1,237 @@
+// Session, part 2: execution of one operation in any phase (FASTER paper Alg. 1-3, CPR paper Alg. 4 and 5).
+//
+// What an operation of version v may do depends on the phase of its session:
+//   Rest, PrepIndex, Index   in place if mutable, wait in the fuzzy region (RMW), else append
+//   Prepare                  the same under the old lock of its bucket; CPR_SHIFT if the chain is v+1 already
+//   InProgress, WaitPending  a record of v+1: as in Rest. Else: append a v+1 record under the new lock
+//   WaitFlush                a record of v+1: as in Rest. Else: append a v+1 record (no v operation is left)
+//   PersistenceCallback      as WaitFlush, but an RMW does not copy a record that a session in Rest may be
+//                            changing in place: it waits for Rest
+// A pending operation of v whose session is at v+1 already keeps its old lock and executes as in Rest.
+#pragma once
+
+#include "faster/store/session.h"
+
+namespace faster {
+
+template <class K, class V, class F>
+void Session<K, V, F>::Help() {
+  epoch_->Drain();
+  log_.Poll();
+  checkpointer_.Advance();
+}
+
+// First attempts, until the operation is done or pending. Called inside Enter(), returns outside.
+template <class K, class V, class F>
+Status Session<K, V, F>::Run(Op& op) {
+  constexpr int kMaxFailedWrites = 16;
+  int failures = 0;
+  for (;;) {
+    op.version = version_;
+    const Step step = Execute(op);
+    switch (step) {
+      case Step::kDone:
+        return Answer(op.result);
+      case Step::kRetryNow:
+        break;
+      case Step::kShift:
+        Adopt();
+        if (op.version == version_) {
+          Leave();
+          std::this_thread::yield();
+          Enter();
+        }
+        break;
+      case Step::kRetryLater:
+      case Step::kDisk:
+        return Pend(op, step);
+      case Step::kWaitForPage:
+        // Nothing has happened yet: let go of everything, so that the page can close, and start over.
+        if (op.holds_old) locks_.Of(op.hash.bucket(table_.size() - 1)).UnlockOld();
+        op.holds_old = false;
+        Leave();
+        log_.Poll();
+        if (log_.has_flush_failure()) {
+          const Status failure = log_.FlushFailure(~LogAddress{0});
+          if (failure != Status::kOk && ++failures > kMaxFailedWrites) {
+            Enter();
+            return Answer(failure);
+          }
+          log_.RetryFailedWrites();
+        }
+        checkpointer_.Advance();
+        std::this_thread::yield();
+        Enter();
+        break;
+    }
+  }
+}
+
+template <class K, class V, class F>
+Status Session<K, V, F>::Pend(Op& op, Step step) {
+  Op* pending = TakeOperation();
+  std::unique_ptr<uint8_t[]> block = std::move(pending->block);
+  *pending = std::move(op);
+  pending->block = std::move(block);
+  pending->session = this;
+  pending->serial = ++serial_;
+  pending->list_previous = nullptr;
+  pending->list_next = pending_list_;
+  if (pending_list_ != nullptr) pending_list_->list_previous = pending;
+  pending_list_ = pending;
+  ++pending_now_;
+  if (step == Step::kDisk) {
+    IssueRead(pending, pending->disk_start);
+  } else {
+    retry_.Push(pending);
+  }
+  Leave();
+  return Status::kPending;
+}
+
+template <class K, class V, class F>
+Step Session<K, V, F>::Execute(Op& op) {
+  const bool current = op.version == version_;
+  const bool prepare = current && phase_ == Phase::kPrepare;
+  const bool shifted = current && IsShifted(phase_);
+  if (!op.is_update()) return ExecuteRead(op, prepare);
+  AtomicCheckpointLock& lock = locks_.Of(op.hash.bucket(table_.size() - 1));
+  if (prepare && !op.holds_old) {
+    if (!lock.TryLockOld()) return Step::kShift;  // held new: version v+1 has begun
+    op.holds_old = true;
+  }
+  const Step step = ExecuteUpdate(op, prepare, shifted, lock);
+  if (op.holds_old && (step == Step::kDone || step == Step::kShift)) {
+    lock.UnlockOld();
+    op.holds_old = false;
+  }
+  return step;
+}
+
+// True if the chain that starts at `address` begins with a record of v+1; asked by sessions in Prepare. Looking at
+// the first record is enough and necessary: v+1 records precede all others of their chain, and a v record may
+// not be put before one.
+template <class K, class V, class F>
+bool Session<K, V, F>::ChainIsNew(LogAddress address) const {
+  if (address < checkpointer_.shift_start()) return false;
+  if (address >= log_.head()) return IsNew(address, Rec::At(log_.At(address))->header(), version_ + 1);
+  // Evicted: once some session may be at v+1 it counts as new. Shifting early is always allowed by then.
+  return checkpointer_.State().phase != Phase::kPrepare;
+}
+
+template <class K, class V, class F>
+Step Session<K, V, F>::ExecuteRead(Op& op, bool prepare) {
+  HashEntry entry;
+  op.result = Status::kNotFound;
+  if (table_.Find(op.hash, &entry) == nullptr) return Step::kDone;
+  if (prepare && ChainIsNew(entry.address())) return Step::kShift;
+  const Located at = Locate(entry.address(), op.key);
+  if (at.record != nullptr) {
+    if (at.header.tombstone()) return Step::kDone;
+    op.value = at.record->Load();
+    op.result = Status::kOk;
+    return Step::kDone;
+  }
+  if (at.disk == 0) return Step::kDone;
+  op.disk_start = at.disk;
+  return Step::kDisk;
+}
+
+template <class K, class V, class F>
+Step Session<K, V, F>::ExecuteUpdate(Op& op, bool prepare, bool shifted, AtomicCheckpointLock& lock) {
+  HashEntry entry;
+  HashTable::Slot* const slot =
+      op.type == OperationType::kDelete ? table_.Find(op.hash, &entry) : table_.FindOrCreate(op.hash, &entry);
+  if (slot == nullptr) {
+    op.result = op.type == OperationType::kDelete ? Status::kNotFound : Status::kOutOfMemory;
+    return Step::kDone;
+  }
+  if (prepare && ChainIsNew(entry.address())) return Step::kShift;
+  const Located at = Locate(entry.address(), op.key);
+  // The version of the key's own record decides here: the first of the chain may belong to another key.
+  const bool over_old = shifted && !(at.record != nullptr && IsNew(at.address, at.header, version_));
+  if (!over_old) {
+    return at.record != nullptr ? UpdateRecord(op, slot, entry, at, false) : UpdateAbsent(op, slot, entry, at);
+  }
+  const bool locked = phase_ == Phase::kInProgress || phase_ == Phase::kWaitPending;
+  if (locked && !lock.TryLockNew()) return Step::kRetryLater;  // a v operation on this bucket is not over
+  if (phase_ == Phase::kPersistenceCallback && op.type == OperationType::kRmw && at.record != nullptr &&
+      at.address >= log_.safe_read_only()) {
+    return Step::kRetryLater;
+  }
+  const Step step =
+      at.record != nullptr ? UpdateRecord(op, slot, entry, at, true) : UpdateAbsent(op, slot, entry, at);
+  if (locked) lock.UnlockNew();
+  return step;
+}
+
+// `copy_only`: the record belongs to the version that is being committed and must stay as it is.
+template <class K, class V, class F>
+Step Session<K, V, F>::UpdateRecord(Op& op, HashTable::Slot* slot, HashEntry entry, const Located& at,
+                                    bool copy_only) {
+  const bool live = !at.record->header().tombstone();
+  const bool in_place = live && !copy_only && at.address >= log_.read_only();
+  op.result = Status::kOk;
+  switch (op.type) {
+    case OperationType::kDelete:
+      if (live && !in_place) return Append(op, slot, entry, Words<V>{}, true);
+      if (!live || (at.record->SetBits(RecordHeader::kTombstone) & RecordHeader::kTombstone) != 0) {
+        op.result = Status::kNotFound;
+      }
+      return Step::kDone;
+    case OperationType::kUpsert:
+      if (!in_place) return Append(op, slot, entry, op.value, false);
+      at.record->Store(op.value);
+      return Step::kDone;
+    default:
+      if (in_place) {
+        op.value = at.record->Modify([&](const Words<V>& old) { return Updated(old, op.input); });
+        return Step::kDone;
+      }
+      // Fuzzy region: another session may still update it in place.
+      if (live && !copy_only && at.address >= log_.safe_read_only()) return Step::kRetryLater;
+      op.value = live ? Updated(at.record->Load(), op.input) : Words<V>::Of(functions_.Initial(op.input));
+      return Append(op, slot, entry, op.value, false);
+  }
+}
+
+template <class K, class V, class F>
+Step Session<K, V, F>::UpdateAbsent(Op& op, HashTable::Slot* slot, HashEntry entry, const Located& at) {
+  op.result = Status::kOk;
+  if (op.type == OperationType::kUpsert) return Append(op, slot, entry, op.value, false);
+  if (op.type == OperationType::kDelete) {
+    if (at.disk != 0) return Append(op, slot, entry, Words<V>{}, true);
+    op.result = Status::kNotFound;
+    return Step::kDone;
+  }
+  bool found = false;
+  if (at.disk != 0) {
+    if (!op.disk_done || op.disk_start != at.disk) {
+      op.disk_done = false;
+      op.disk_start = at.disk;
+      return Step::kDisk;
+    }
+    found = op.disk_found;
+  }
+  op.value = found ? Updated(op.disk_value, op.input) : Words<V>::Of(functions_.Initial(op.input));
+  return Append(op, slot, entry, op.value, false);
+}
+
+template <class K, class V, class F>
+Step Session<K, V, F>::Append(Op& op, HashTable::Slot* slot, HashEntry entry, const Words<V>& value,
+                              bool tombstone) {
+  const LogAddress address = log_.Allocate(Rec::kBytes);
+  if (address == 0) return Step::kWaitForPage;
+  Rec* const record = Rec::At(log_.At(address));
+  record->Fill(RecordHeader::Make(entry.address(), static_cast<uint32_t>(op.version) & version_mask_, tombstone),
+               op.key, value);
+  uint64_t expected = entry.control;
+  if (slot->compare_exchange_strong(expected, HashEntry::Make(address, op.hash.tag()).control,
+                                    std::memory_order_acq_rel)) {
+    return Step::kDone;
+  }
+  record->SetBits(RecordHeader::kInvalid);  // never linked: scans and recovery skip it
+  return Step::kRetryNow;
+}
+
+}  // namespace faster

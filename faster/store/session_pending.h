@@ -1,0 +1,131 @@
+// Session, part 3: operations that wait for a block from disk or for the version shift.
+//
+// All of it runs inside Enter()/Leave() of the owner, or on the checkpoint driver while it has taken the idle session
+// over; never on an I/O thread, which only pushes the operation onto `arrived_`. Work per call is bounded: what has
+// arrived, and each retry once, so that the epoch can move on in between.
+#pragma once
+
+#include "faster/store/session.h"
+
+namespace faster {
+
+template <class K, class V, class F>
+typename Session<K, V, F>::Op* Session<K, V, F>::TakeOperation() {
+  if (free_ == nullptr) return new Op;
+  Op* op = free_;
+  free_ = op->next;
+  return op;
+}
+
+// Duty of Prepare: from now on no v+1 record gets before a pending update of v.
+template <class K, class V, class F>
+bool Session<K, V, F>::LockPending() {
+  for (Op* op = pending_list_; op != nullptr; op = op->list_next) {
+    if (!op->is_update() || op->holds_old) continue;
+    if (!locks_.Of(op->hash.bucket(table_.size() - 1)).TryLockOld()) return false;
+    op->holds_old = true;
+  }
+  return true;
+}
+
+template <class K, class V, class F>
+void Session<K, V, F>::ProcessPending() {
+  Op* stack = arrived_.exchange(nullptr, std::memory_order_acquire);
+  Op* ordered = nullptr;
+  while (stack != nullptr) {  // oldest first
+    Op* next = stack->next;
+    stack->next = ordered;
+    ordered = stack;
+    stack = next;
+  }
+  while (ordered != nullptr) {
+    Op* op = ordered;
+    ordered = op->next;
+    OnBlock(op);
+  }
+  for (uint32_t left = retry_.size(); left > 0; --left) RunPending(retry_.Pop());
+}
+
+template <class K, class V, class F>
+void Session<K, V, F>::RunPending(Op* op) {
+  for (int tries = 0; tries < 8; ++tries) {
+    switch (Execute(*op)) {
+      case Step::kDone:
+        return Finish(op, op->result);
+      case Step::kDisk:
+        return IssueRead(op, op->disk_start);
+      case Step::kRetryNow:
+        continue;
+      default:
+        return retry_.Push(op);
+    }
+  }
+  retry_.Push(op);
+}
+
+template <class K, class V, class F>
+void Session<K, V, F>::IssueRead(Op* op, LogAddress address) {
+  if (!op->block) op->block.reset(new uint8_t[log_.block_bytes()]);
+  op->disk_at = address;
+  log_.ReadBlockAsync(address, op->block.get(), &Session::OnRead, op);
+}
+
+template <class K, class V, class F>
+void Session<K, V, F>::OnRead(void* context, Status status, uint64_t bytes) {
+  Op* op = static_cast<Op*>(context);
+  op->io_status = status;
+  op->io_bytes = bytes;
+  std::atomic<Op*>& arrived = static_cast<Session*>(op->session)->arrived_;
+  Op* first = arrived.load(std::memory_order_relaxed);
+  do {
+    op->next = first;
+  } while (!arrived.compare_exchange_weak(first, op, std::memory_order_release, std::memory_order_relaxed));
+}
+
+// Looks at the record in the block that arrived. kOk and *next == 0: the search is over; *next != 0: go on there.
+template <class K, class V, class F>
+Status Session<K, V, F>::ParseBlock(Op* op, LogAddress* next) {
+  *next = 0;
+  if (op->io_status != Status::kOk) return op->io_status;
+  if (op->io_bytes != log_.block_bytes()) return Status::kShortIo;
+  const LogAddress block_start = op->disk_at & ~LogAddress{log_.block_bytes() - 1};
+  if (!log_.BlockIsGood(op->block.get(), block_start)) return Status::kCorruption;
+  const Rec* record = Rec::At(op->block.get() + (op->disk_at - block_start));
+  const RecordHeader header = record->header();
+  if (!header.present() || header.previous() >= op->disk_at) return Status::kCorruption;
+  if (record->KeyIs(op->key) && !header.invalid() && !log_.IsDead(op->disk_at, header.version())) {
+    op->disk_found = !header.tombstone();
+    if (op->disk_found) CopyFromShared(op->disk_value.word, &record->words[Rec::kValueAt], Rec::kValueWords);
+    return Status::kOk;
+  }
+  op->disk_found = false;
+  if (header.previous() != 0 && header.previous() >= log_.begin()) *next = header.previous();
+  return Status::kOk;
+}
+
+template <class K, class V, class F>
+void Session<K, V, F>::OnBlock(Op* op) {
+  LogAddress next;
+  const Status status = ParseBlock(op, &next);
+  if (status != Status::kOk) return Finish(op, status);
+  if (next != 0) return IssueRead(op, next);
+  op->disk_done = true;
+  if (op->is_update()) return RunPending(op);
+  op->value = op->disk_value;
+  Finish(op, op->disk_found ? Status::kOk : Status::kNotFound);
+}
+
+template <class K, class V, class F>
+void Session<K, V, F>::Finish(Op* op, Status result) {
+  op->result = result;
+  if (op->holds_old) {  // an operation that ends with an error has no effect, but must not keep its lock
+    locks_.Of(op->hash.bucket(table_.size() - 1)).UnlockOld();
+    op->holds_old = false;
+  }
+  (op->list_previous != nullptr ? op->list_previous->list_next : pending_list_) = op->list_next;
+  if (op->list_next != nullptr) op->list_next->list_previous = op->list_previous;
+  --(op->version == version_ ? pending_now_ : pending_old_);
+  finished_.Push(op);
+}
+
+}  // namespace faster

@@ -1,0 +1,128 @@
+// The engine alone, one thread: operations in every region, checkpoints of every kind, recovery.
+#include <gtest/gtest.h>
+
+#include <map>
+
+#include "faster/device/memory_storage.h"
+#include "faster/store/faster_kv.h"
+#include "tests/store/test_store.h"
+
+namespace faster {
+namespace {
+
+using testing::Kind;
+
+TEST(Store, ReadsBackWhatWasWritten) {
+  TestStore store;
+  auto session = store.kv().StartSession();
+  uint64_t value = 0;
+  EXPECT_EQ(session->Read(1, &value), Status::kNotFound);
+  EXPECT_EQ(session->Upsert(1, 10), Status::kOk);
+  EXPECT_EQ(session->Read(1, &value), Status::kOk);
+  EXPECT_EQ(value, 10u);
+  EXPECT_EQ(session->Rmw(1, 5, &value), Status::kOk);
+  EXPECT_EQ(value, 15u);
+  EXPECT_EQ(session->Rmw(2, 7, &value), Status::kOk);
+  EXPECT_EQ(value, 7u);
+  EXPECT_EQ(session->Delete(1), Status::kOk);
+  EXPECT_EQ(session->Delete(1), Status::kNotFound);
+  EXPECT_EQ(session->Read(1, &value), Status::kNotFound);
+  EXPECT_EQ(session->Rmw(1, 3, &value), Status::kOk);
+  EXPECT_EQ(value, 3u);
+  EXPECT_EQ(session->serial(), 9u);
+}
+
+TEST(Store, KeepsEverythingWhenTheLogOutgrowsMemory) {
+  TestStore store;
+  std::map<uint64_t, uint64_t> model;
+  auto session = store.kv().StartSession();
+  for (uint64_t i = 0; i < 2000; ++i) {
+    const uint64_t key = i * 7919 % 311;
+    store.Rmw(*session, key, i);
+    model[key] += i;
+  }
+  EXPECT_GT(store.kv().log().head(), store.kv().log().begin() + 4096);
+  for (const auto& [key, value] : model) EXPECT_EQ(store.Read(*session, key), value) << key;
+  EXPECT_EQ(store.Read(*session, 5000), std::nullopt);
+  EXPECT_EQ(store.kv().CheckInvariants(), "");
+}
+
+class Checkpoints : public ::testing::TestWithParam<Kind> {};
+
+TEST_P(Checkpoints, RecoverWhatWasThere) {
+  TestStore store;
+  std::map<uint64_t, uint64_t> model;
+  Guid id;
+  {
+    auto session = store.kv().StartSession();
+    id = session->id();
+    for (uint64_t round = 0; round < 5; ++round) {
+      for (uint64_t i = 0; i < 300; ++i) {
+        const uint64_t key = (i * 31 + round) % 97;
+        store.Rmw(*session, key, i + 1);
+        model[key] += i + 1;
+        if (i % 50 == 7) {
+          store.Delete(*session, key);
+          model.erase(key);
+        }
+      }
+      ASSERT_EQ(store.Checkpoint(GetParam()), Status::kOk);
+    }
+    store.Rmw(*session, 1, 1000000);  // lost
+  }
+  store.Recover();
+  auto session = store.kv().ContinueSession(id);
+  ASSERT_NE(session, nullptr);
+  EXPECT_EQ(session->serial(), 1530u);
+  for (uint64_t key = 0; key < 97; ++key) {
+    const auto found = store.Read(*session, key);
+    EXPECT_EQ(found, model.contains(key) ? std::optional(model[key]) : std::nullopt) << key;
+  }
+  EXPECT_EQ(store.kv().CheckInvariants(), "");
+  // and life goes on: another checkpoint without a write, another recovery
+  session->Close();
+  ASSERT_EQ(store.Checkpoint(GetParam()), Status::kOk);
+  store.Recover();
+  session = store.kv().ContinueSession(id);
+  for (uint64_t key = 0; key < 97; ++key) {
+    const auto found = store.Read(*session, key);
+    EXPECT_EQ(found, model.contains(key) ? std::optional(model[key]) : std::nullopt) << key;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(AllKinds, Checkpoints,
+                         ::testing::Values(Kind{CheckpointKind::kFull, LogBackend::kFoldOver},
+                                           Kind{CheckpointKind::kFull, LogBackend::kSnapshot},
+                                           Kind{CheckpointKind::kLogOnly, LogBackend::kFoldOver},
+                                           Kind{CheckpointKind::kLogOnly, LogBackend::kSnapshot}));
+
+TEST(Store, PairsAnOlderIndexWithANewerLog) {
+  for (const LogBackend backend : {LogBackend::kFoldOver, LogBackend::kSnapshot}) {
+    TestStore store;
+    auto session = store.kv().StartSession();
+    for (uint64_t i = 0; i < 200; ++i) store.Rmw(*session, i, i);
+    ASSERT_EQ(store.Checkpoint({CheckpointKind::kIndexOnly, backend}), Status::kOk);
+    for (uint64_t i = 100; i < 700; ++i) store.Rmw(*session, i, i);
+    ASSERT_EQ(store.Checkpoint({CheckpointKind::kLogOnly, backend}), Status::kOk);
+    session.reset();
+    const RecoveryResult result = store.Recover();
+    EXPECT_FALSE(result.index_token.IsNull());
+    session = store.kv().StartSession();
+    for (uint64_t i = 0; i < 700; ++i) {
+      EXPECT_EQ(store.Read(*session, i), i >= 100 && i < 200 ? 2 * i : i) << i;
+    }
+  }
+}
+
+TEST(Store, RefusesASecondCheckpointAndASecondOpening) {
+  TestStore store;
+  Token token;
+  EXPECT_EQ(store.kv().Checkpoint(CheckpointKind::kFull, LogBackend::kFoldOver, &token), Status::kOk);
+  EXPECT_EQ(store.kv().Checkpoint(CheckpointKind::kFull, LogBackend::kFoldOver, &token), Status::kBusy);
+  std::unique_ptr<TestStore::Kv> second;
+  Diagnosis why;
+  EXPECT_EQ(TestStore::Kv::Create(store.config(), &store.storage(), {}, nullptr, &second, &why), Status::kBusy);
+}
+
+}  // namespace
+}  // namespace faster
