@@ -1,0 +1,321 @@
+#include "experiments/crash/generator.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "experiments/common/dice.h"
+
+namespace experiments {
+namespace {
+
+using Anchor = CrashPoint::Anchor;
+
+// What a family draws; the rest follows from these.
+struct Knobs {
+  uint32_t sessions = 3;
+  uint32_t operations = 8;    // per session
+  uint32_t keys = 8;
+  uint32_t checkpoints = 1;   // in incarnation 0
+  uint32_t incarnations = 2;  // the last one comes to rest
+  uint32_t weights[4] = {25, 25, 40, 10};  // read, upsert, rmw, delete
+  uint32_t refresh = 3, complete = 5, pause = 6;          // percent per operation
+  uint32_t close = 0, open = 0, await_phase = 0;          // percent per operation
+  uint32_t leaves_open = 10;                              // percent per session
+  uint32_t more_operations = 2;                           // per session after a recovery
+  uint32_t checkpoint_again = 0;                          // percent per later incarnation
+  uint32_t crash_in_recovery = 0;                         // percent per recovery, again and again
+  uint32_t named = 0;                                     // percent per recovery
+  bool index_first = false;                               // an index checkpoint before the one under test
+  bool same_time = false;                                 // requests while another one runs
+  uint32_t steps = 2600;                                  // about as many as incarnation 0 takes
+};
+
+struct Build {
+  const Variation& variation;
+  Dice dice;
+  Scenario scenario;
+  Knobs knobs;
+  std::vector<int> kinds;
+};
+
+CheckpointRequest DrawKind(Build& build) {
+  return KindOf(build.kinds[build.dice.Below(static_cast<uint32_t>(build.kinds.size()))]);
+}
+
+Action Do(Verb verb, uint32_t number = 0) { return {verb, number, {}}; }
+
+void AddOperation(Build& build, Actor* actor) {
+  Dice& dice = build.dice;
+  const Knobs& knobs = build.knobs;
+  if (dice.Chance(knobs.await_phase)) actor->actions.push_back(Do(Verb::kAwaitPhase, dice.Below(kPhaseNames)));
+  if (dice.Chance(knobs.close)) actor->actions.push_back(Do(Verb::kClose));
+  if (dice.Chance(knobs.open)) actor->actions.push_back(Do(dice.Chance(50) ? Verb::kOpen : Verb::kContinue));
+  if (dice.Chance(knobs.refresh)) actor->actions.push_back(Do(Verb::kRefresh));
+  if (dice.Chance(knobs.pause)) actor->actions.push_back(Do(Verb::kPause, dice.Between(1, 6)));
+  if (dice.Chance(knobs.complete)) {
+    actor->actions.push_back(Do(dice.Chance(50) ? Verb::kComplete : Verb::kCompleteWait));
+  }
+  const uint32_t* w = knobs.weights;
+  uint32_t draw = dice.Below(w[0] + w[1] + w[2] + w[3]);
+  Verb verb = Verb::kRead;
+  for (int i = 0; draw >= w[i]; ++i) {
+    draw -= w[i];
+    verb = static_cast<Verb>(i + 1);
+  }
+  actor->actions.push_back(Do(verb, dice.Below(build.knobs.keys)));
+}
+
+void AddSessions(Build& build, Incarnation* incarnation, uint32_t operations, bool replays) {
+  for (uint32_t s = 0; s < build.knobs.sessions; ++s) {
+    Actor actor;
+    actor.name = "session " + std::to_string(s + 1);
+    if (replays) actor.actions.push_back(Do(Verb::kReplay));
+    for (uint32_t i = 0; i < operations; ++i) AddOperation(build, &actor);
+    actor.leaves_open = build.dice.Chance(build.knobs.leaves_open);
+    incarnation->actors.push_back(std::move(actor));
+  }
+}
+
+// The actor that takes the checkpoints. An index-only checkpoint commits nothing by itself, so that one under test
+// follows a checkpoint of the log; Recovery then has something to return. Returns the ordinal of the last request.
+uint32_t AddDriver(Build& build, Incarnation* incarnation, uint32_t count, uint32_t operations) {
+  Dice& dice = build.dice;
+  Actor driver;
+  driver.name = "driver";
+  std::vector<CheckpointRequest> requests;
+  if (build.knobs.index_first) requests.push_back(KindOf(4));
+  for (uint32_t i = 0; i < count; ++i) {
+    const CheckpointRequest request = DrawKind(build);
+    if (i + 1 == count && requests.empty() && request.kind == faster::CheckpointKind::kIndexOnly) {
+      requests.push_back(KindOf(static_cast<int>(dice.Below(4))));
+    }
+    requests.push_back(request);
+  }
+  const uint32_t total = operations * build.knobs.sessions;
+  uint32_t at = 0;
+  for (const CheckpointRequest& request : requests) {
+    const uint32_t share = std::max<uint32_t>(1, total * 2 / 3 / static_cast<uint32_t>(requests.size()));
+    at += dice.Below(share + 1);
+    driver.actions.push_back(Do(Verb::kAwaitOperations, at));
+    driver.actions.push_back({Verb::kCheckpoint, 0, request});
+    if (!build.knobs.same_time || dice.Chance(70)) driver.actions.push_back(Do(Verb::kAwaitCheckpoint));
+  }
+  driver.actions.push_back(Do(Verb::kAwaitCheckpoint));
+  incarnation->actors.push_back(std::move(driver));
+  return static_cast<uint32_t>(requests.size()) - 1;
+}
+
+int KindOfRequest(const Incarnation& incarnation, uint32_t ordinal) {
+  for (const Action& action : incarnation.actors.back().actions) {
+    if (action.verb == Verb::kCheckpoint && ordinal-- == 0) return KindIndex(action.checkpoint);
+  }
+  return 0;
+}
+
+CrashPoint DrawCrash(Build& build, const Incarnation& incarnation, uint32_t last_request, uint32_t steps) {
+  Dice& dice = build.dice;
+  CrashPoint crash;
+  const uint32_t draw = dice.Below(100);
+  // Mostly the last checkpoint: then the earlier ones are there to come back to.
+  crash.checkpoint = dice.Chance(75) ? last_request : dice.Below(last_request + 1);
+  crash.events = dice.Chance(40);
+  if (draw < 36) {
+    crash.anchor = Anchor::kDurable;
+    crash.delay = crash.events ? dice.Below(4) : dice.Skewed(steps / 2);
+  } else if (draw < 72) {
+    const std::vector<int>& phases =
+        build.variation.phases[static_cast<size_t>(KindOfRequest(incarnation, crash.checkpoint))];
+    crash.anchor = phases.empty() ? Anchor::kRequest : Anchor::kPhase;
+    if (!phases.empty()) crash.phase = static_cast<uint32_t>(phases[dice.Below(static_cast<uint32_t>(phases.size()))]);
+    crash.delay = crash.events ? dice.Skewed(8) : dice.Skewed(steps / 4);
+  } else if (draw < 76) {
+    crash.anchor = Anchor::kStart;
+    crash.events = false;
+    crash.delay = dice.Skewed(steps / 2);
+  } else if (draw < 96) {
+    crash.anchor = Anchor::kStart;
+    crash.delay = crash.events ? dice.Below(40) : dice.Below(steps);
+  } else {
+    crash.anchor = Anchor::kEnd;
+  }
+  return crash;
+}
+
+void AddIncarnations(Build& build) {
+  Dice& dice = build.dice;
+  const Knobs& knobs = build.knobs;
+  for (uint32_t i = 0; i < knobs.incarnations; ++i) {
+    build.scenario.incarnations.emplace_back();
+    Incarnation& incarnation = build.scenario.incarnations.back();
+    const uint32_t operations = i == 0 ? knobs.operations : knobs.more_operations;
+    const bool last = i + 1 == knobs.incarnations;
+    AddSessions(build, &incarnation, operations, i > 0);
+    uint32_t request = 0;
+    const bool checkpoint = i == 0 ? knobs.checkpoints > 0 : !last || dice.Chance(knobs.checkpoint_again);
+    if (checkpoint) request = AddDriver(build, &incarnation, i == 0 ? knobs.checkpoints : 1, operations);
+    if (!last) incarnation.crash = DrawCrash(build, incarnation, request, knobs.steps);
+    if (i == 0) continue;
+    incarnation.named = dice.Chance(knobs.named);
+    if (incarnation.named) incarnation.back = dice.Chance(60) ? 0 : dice.Below(3);
+    while (incarnation.recovery_crashes.size() < 3 && dice.Chance(knobs.crash_in_recovery)) {
+      CrashPoint crash;
+      crash.anchor = Anchor::kStart;
+      crash.events = dice.Chance(70);
+      crash.delay = crash.events ? dice.Below(30) : dice.Below(1500);
+      incarnation.recovery_crashes.push_back(crash);
+    }
+  }
+}
+
+// Records that must be on disk when the work begins: more filler than the memory of the log holds.
+void FillMemory(Scenario* scenario) {
+  const SubjectConfig& g = scenario->geometry;
+  const uint32_t record = 16 + g.value_bytes;
+  const uint32_t per_page = std::max(1u, (1u << g.page_bits) / (record + 8));
+  scenario->filler = g.buffer_pages * per_page + per_page;
+  if (scenario->filler > scenario->preload / 2) scenario->filler -= scenario->preload / 2;
+}
+
+void DrawGeometry(Build& build) {
+  Dice& dice = build.dice;
+  SubjectConfig& g = build.scenario.geometry;
+  g.value_bytes = dice.Chance(35) ? 256 : 8;
+  g.page_bits = dice.Chance(70) ? 9 : dice.Between(9, 11);
+  g.buffer_pages = dice.Chance(70) ? 4 : dice.Between(4, 8);
+  g.mutable_pages = dice.Between(1, g.buffer_pages - 2);
+  const uint32_t blocks[] = {64, 128, 256, 512};
+  g.block_bytes = dice.Pick(blocks);
+  g.segment_pages = dice.Between(1, 5);
+  g.index_buckets = 1u << dice.Below(3);
+  g.version_bits = dice.Chance(60) ? 3 : dice.Between(3, 13);
+  g.refresh_interval = dice.Chance(60) ? 1 : 4;
+  g.hash = static_cast<HashMode>(dice.Below(4));
+  build.scenario.sector_mix = dice.Chance(25);
+  build.scenario.sector_bytes = dice.Chance(80) ? 512 : dice.Chance(50) ? 128 : 4096;
+  build.scenario.device_fibers = dice.Between(1, 3);
+}
+
+// Faults that the guarantee must survive (the atlas in fault_plan.h): errors, short transfers, a full disk.
+void DrawFaults(Build& build) {
+  Dice& dice = build.dice;
+  static constexpr const char* kRules[] = {"eio:write:*",   "eio:sync:*",  "eio:dirsync:*", "eio:meta:*",
+                                           "short:write:*", "enospc:write:*", "slow:any:*"};
+  std::string& plan = build.scenario.faults;
+  for (uint32_t rules = dice.Between(1, 2); rules > 0; --rules) {
+    if (!plan.empty()) plan += ",";
+    plan += dice.Pick(kRules);
+    static constexpr const char* kFirst[] = {":1st", ":2nd", ":3rd"};
+    const uint32_t when = dice.Below(3);
+    if (when == 0) plan += ":p=1/" + std::to_string(dice.Between(8, 60));
+    else plan += (dice.Chance(40) ? dice.Pick(kFirst) : ":" + std::to_string(dice.Between(4, 20)) + "th") +
+                 (when == 1 && dice.Chance(30) ? "+" : "");
+  }
+  if (dice.Chance(25)) build.scenario.recovery_faults = "eio:read:*:p=1/" + std::to_string(dice.Between(5, 40));
+}
+
+void DrawEverything(Build& build) {
+  Dice& dice = build.dice;
+  Knobs& knobs = build.knobs;
+  DrawGeometry(build);
+  knobs.sessions = dice.Between(1, 5);
+  knobs.operations = dice.Between(1, 14);
+  knobs.keys = dice.Between(1, 8);
+  knobs.checkpoints = dice.Chance(60) ? 1 : dice.Between(1, 4);
+  knobs.incarnations = dice.Between(2, 4);
+  for (uint32_t& weight : knobs.weights) weight = dice.Chance(25) ? 0 : dice.Between(1, 50);
+  knobs.weights[2] += 1;
+  for (uint32_t* chance : {&knobs.refresh, &knobs.complete, &knobs.pause, &knobs.close, &knobs.open, &knobs.await_phase}) {
+    *chance = dice.Chance(45) ? 0 : dice.Between(1, 30);
+  }
+  knobs.leaves_open = dice.Chance(50) ? 0 : dice.Below(60);
+  knobs.more_operations = dice.Below(5);
+  knobs.checkpoint_again = dice.Chance(50) ? 0 : 60;
+  knobs.crash_in_recovery = dice.Chance(60) ? 0 : 40;
+  knobs.named = dice.Chance(60) ? 0 : 40;
+  knobs.index_first = dice.Chance(20);
+  knobs.same_time = dice.Chance(20);
+  if (dice.Chance(15)) DrawFaults(build);
+  knobs.steps = 150 * knobs.sessions * knobs.operations + 800 * knobs.checkpoints;
+}
+
+void DrawVersions(Build& build) {  // many checkpoints: record versions of 3 bits wrap around
+  build.knobs.checkpoints = build.dice.Between(6, 12);
+  build.knobs.operations = 10;
+  build.knobs.named = 30;
+  build.knobs.steps = 12000;
+  build.scenario.geometry.hash = static_cast<HashMode>(build.dice.Below(4));
+}
+
+void DrawSessions(Build& build) {  // sessions come, go, return and sleep in every phase
+  Knobs& knobs = build.knobs;
+  knobs.close = 12;
+  knobs.open = 12;
+  knobs.await_phase = 15;
+  knobs.leaves_open = 40;
+  knobs.checkpoints = build.dice.Between(1, 2);
+}
+
+void DrawNested(Build& build) {  // crashes of recoveries, and of what was recovered
+  build.knobs.incarnations = build.dice.Between(3, 4);
+  build.knobs.crash_in_recovery = 60;
+  build.knobs.named = 25;
+  build.knobs.more_operations = 3;
+  build.scenario.sector_mix = build.dice.Chance(50);
+}
+
+struct FamilyForm {
+  Family family;
+  uint32_t share;  // of the mixture, percent
+  void (*draw)(Build&);
+};
+
+const FamilyForm kFamilies[] = {
+    {{"default", "3 sessions, 24 operations on 8 keys, records on disk, one checkpoint, crash, recovery, continuation"},
+     50, [](Build&) {}},
+    {{"everything", "every knob drawn anew"}, 18, DrawEverything},
+    {{"collide", "all keys in one bucket, in one chain or two"}, 6,
+     [](Build& b) { b.scenario.geometry.hash = b.dice.Chance(50) ? HashMode::kCollide : HashMode::kTwoChains; }},
+    {{"wide", "values of 256 bytes: a page holds one record"}, 6,
+     [](Build& b) { b.scenario.geometry.value_bytes = 256, b.scenario.geometry.block_bytes = 128 << b.dice.Below(3); }},
+    {{"sessions", "sessions are opened, closed, continued and left idle in every phase"}, 6, DrawSessions},
+    {{"pairs", "an index checkpoint and a later one of the log"}, 4, [](Build& b) { b.knobs.index_first = true; }},
+    {{"nested", "recovery crashes, and what was recovered crashes again"}, 5, DrawNested},
+    {{"versions", "6 to 12 checkpoints with record versions of 3 bits"}, 2, DrawVersions},
+    {{"faults", "failing and short I/O, a full disk, failing syncs"}, 3, DrawFaults},
+};
+
+}  // namespace
+
+const std::vector<Family>& Families() {
+  static const std::vector<Family> families = [] {
+    std::vector<Family> list;
+    for (const FamilyForm& form : kFamilies) list.push_back(form.family);
+    return list;
+  }();
+  return families;
+}
+
+Scenario Generate(const Variation& variation, uint64_t seed) {
+  Build build{variation, Dice(MixSeed(seed, 0x5ce4a210)), {}, {}, variation.kinds};
+  if (build.kinds.empty()) build.kinds = {0, 1, 2, 3, 4};
+  const FamilyForm* form = &kFamilies[0];
+  uint32_t draw = build.dice.Below(100);
+  if (variation.family.empty()) {
+    for (form = kFamilies; draw >= form->share; ++form) draw -= form->share;
+  } else {
+    for (const FamilyForm& candidate : kFamilies) {
+      if (variation.family == candidate.family.name) form = &candidate;
+    }
+  }
+  build.scenario.name = form->family.name;
+  form->draw(build);
+  build.scenario.keys = build.scenario.preload = build.knobs.keys;
+  if (std::strcmp(form->family.name, "everything") == 0) {
+    build.scenario.preload = build.dice.Below(build.knobs.keys + 1);
+  }
+  if (std::strcmp(form->family.name, "everything") != 0 || build.dice.Chance(60)) FillMemory(&build.scenario);
+  AddIncarnations(build);
+  return build.scenario;
+}
+
+}  // namespace experiments
