@@ -62,7 +62,7 @@ MaybeProblem Check(const IndexMetadata& m) {
 }
 
 MaybeProblem CheckGeometry(const LogMetadata& m) {
-  if (auto p = OutOfRange("version_bits", m.version_bits, 3, 32)) return p;
+  if (auto p = OutOfRange("version_bits", m.version_bits, 1, 32)) return p;
   if (auto p = OutOfRange("page_bits", m.page_bits, 9, 40)) return p;
   const uint64_t page = 1ull << m.page_bits;
   if (auto p = NotPowerOfTwo("block_bytes", m.block_bytes, 64, page)) return p;
@@ -97,8 +97,8 @@ MaybeProblem CheckLists(const LogMetadata& m) {
     if (auto p = OutOfRange("session_states", s.serial, 0, ~0ull - 1)) return p;
   }
   for (const DeadRange& d : m.dead_ranges) {
-    if (d.from >= d.to || d.to > m.final_address)
-      return Problem{"dead_ranges", "ranges that are not empty and end by final_address",
+    if (d.from > d.to || d.to > m.final_address)
+      return Problem{"dead_ranges", "ranges in order that end by final_address",
                      "[" + std::to_string(d.from) + ", " + std::to_string(d.to) + ")"};
   }
   if (m.generations.empty()) return Problem{"generations", "at least one generation", "none"};

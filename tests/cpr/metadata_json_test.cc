@@ -223,7 +223,7 @@ TEST(MetadataRules, LogLists) {
   ExpectBadLog("session_states", [](LogMetadata* m) { std::swap(m->sessions[0], m->sessions[1]); });
   ExpectBadLog("session_states", [](LogMetadata* m) { m->sessions[0].session = Guid(); });
   ExpectBadLog("session_states", [](LogMetadata* m) { m->sessions[0].serial = ~0ull; });
-  ExpectBadLog("dead_ranges", [](LogMetadata* m) { m->dead_ranges[0].to = 512; });
+  ExpectBadLog("dead_ranges", [](LogMetadata* m) { m->dead_ranges[0].to = 511; });
   ExpectBadLog("dead_ranges", [](LogMetadata* m) { m->dead_ranges[0].to = 2049; });
   ExpectBadLog("generations", [](LogMetadata* m) { m->generations.clear(); });
   ExpectBadLog("generations", [](LogMetadata* m) { m->generations[0].from = 65; });
