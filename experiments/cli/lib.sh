@@ -32,6 +32,7 @@ run_logged() {  # LABEL LOG DEADLINE COMMAND...
   status=$?
   child=
   trap - INT TERM
+  if [ $status -ne 0 ] && [ "$deadline" -gt 0 ] && [ $SECONDS -ge "$deadline" ]; then return 124; fi
   return $status
 }
 
@@ -54,10 +55,8 @@ follow() {  # LABEL LOG DEADLINE; lines on stdin
       shown=$SECONDS
     fi
     if [ "$deadline" -gt 0 ] && [ $SECONDS -ge "$deadline" ]; then
-      trap '' TERM
-      kill -TERM 0
       [ -t 2 ] && printf '\r\033[K' >&2
-      return 124
+      kill -TERM 0  # the whole job, this function included
     fi
   done
   [ -t 2 ] && printf '\r\033[K' >&2

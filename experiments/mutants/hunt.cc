@@ -44,11 +44,11 @@ Programs CleanPrograms(const Builds& builds, Mode mode) {
 
 // Rebuilds `artifact` if the patch reaches it; *path is then the new one, kept in the results so that the
 // replay command stays good.
-std::string RebuildOne(const HuntSettings& settings, const Patch& patch, const DependencyLog& log,
+std::string RebuildOne(const HuntSettings& settings, const Patch& patch, const BuildRecord& record,
                        const std::string& artifact, fs::path* path, bool* reached, double* cpu_seconds) {
   const fs::path folder = FolderOf(settings, patch);
   Rebuild rebuild;
-  std::string wrong = rebuild.Plan(log, settings.builds->root, artifact, patch.changed_files);
+  std::string wrong = rebuild.Plan(record, settings.builds->root, artifact, patch.changed_files);
   if (!wrong.empty() || !rebuild.needed()) return wrong;
   wrong = rebuild.Run(folder / "src", folder / "build", folder / "build.log", cpu_seconds);
   if (!wrong.empty()) return wrong;
@@ -156,7 +156,7 @@ std::string CleanPasses(const HuntSettings& settings, const Patch& patch, uint64
 void Judge(const HuntSettings& settings, const Patch& patch, const Programs& programs,
            const Campaign& campaign, HuntResult* result) {
   const std::string log_text = TailOfFile(settings.out / patch.name / "hunt" / "log", 400);
-  result->rule = Matching(patch, campaign, log_text);
+  result->rule = Matching(patch, campaign, campaign.text + "\n" + log_text);
   if (!result->rule.empty()) {
     result->replay = ReplayCommand(patch, programs, campaign);
     result->note = campaign.text;

@@ -18,8 +18,8 @@ namespace experiments::mutants {
 // Where the finished builds of the clean source are.
 struct Builds {
   std::filesystem::path root;  // the clean source
-  DependencyLog sim;
-  DependencyLog release;
+  BuildRecord sim;
+  BuildRecord release;
   std::string host = "experiments/crash/cpr-crash";             // within sim
   std::string subject = "experiments/crash/cpr-subject.so";     // within sim
   std::string process = "experiments/crash/cpr-crash-process";  // within release

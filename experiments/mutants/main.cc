@@ -102,14 +102,17 @@ fs::path ClaimWorkFolder(const fs::path& root) {
   }
 }
 
-std::string ReadBuilds(const std::vector<Patch>& patches, Builds* builds) {
+std::string ReadBuilds(const std::vector<Patch>& patches, const fs::path& work, Builds* builds) {
   auto any = [&](bool process) {
     return std::any_of(patches.begin(), patches.end(),
                        [&](const Patch& patch) { return (patch.mode == Mode::kProcess) == process; });
   };
   std::string wrong;
-  if (any(false)) wrong = builds->sim.Read(builds->root / "build" / "sim");
-  if (wrong.empty() && any(true)) wrong = builds->release.Read(builds->root / "build" / "release");
+  if (any(false))
+    wrong = builds->sim.Read(builds->root / "build" / "sim", {builds->host, builds->subject}, work);
+  if (wrong.empty() && any(true)) {
+    wrong = builds->release.Read(builds->root / "build" / "release", {builds->process}, work);
+  }
   return wrong;
 }
 
@@ -235,7 +238,7 @@ int Main(int argc, char** argv) {
     if (g_stop.load()) return 130;
     if (!wrong.empty()) return Usage(wrong);
   }
-  if (wrong = ReadBuilds(patches, &builds); !wrong.empty()) return Usage(wrong);
+  if (wrong = ReadBuilds(patches, settings.work, &builds); !wrong.empty()) return Usage(wrong);
   ResultFolder results;
   if (!results.Create(builds.root.string(), "mutants", arguments.out, &wrong)) return Usage(wrong);
   settings.out = fs::absolute(results.path());

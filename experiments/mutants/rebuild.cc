@@ -27,18 +27,20 @@ std::vector<std::string> Lines(const fs::path& file) {
   return lines;
 }
 
-// Output of a Ninja tool, by way of a file beside which nobody else writes.
-std::string NinjaTool(const fs::path& build, const std::vector<std::string>& arguments,
-                      const fs::path& file) {
+// Output of a Ninja tool, by way of a file.
+std::string NinjaTool(const fs::path& build, const std::vector<std::string>& arguments, const fs::path& work,
+                      std::vector<std::string>* lines) {
+  const fs::path file = work / "ninja-output";
   std::error_code ignored;
   fs::remove(file, ignored);
   std::vector<std::string> argv = {"ninja", "-C", build.string(), "-t"};
   argv.insert(argv.end(), arguments.begin(), arguments.end());
   ProcessOptions options;
   options.log = file;
-  if (RunProcess(argv, options).ok()) return "";
-  const std::string why = TailOfFile(file, 1);
-  return build.string() + ": ninja -t " + arguments[0] + " failed: " + why.substr(0, why.find('\n'));
+  const bool good = RunProcess(argv, options).ok();
+  *lines = Lines(file);
+  if (good) return "";
+  return build.string() + ": ninja -t " + arguments[0] + ": " + (lines->empty() ? "failed" : lines->back());
 }
 
 // What a command makes: the word after -o, or the archive of `ar`.
@@ -69,13 +71,18 @@ bool IsBuildFile(const std::string& file) {
 
 }  // namespace
 
-std::string DependencyLog::Read(const fs::path& build) {
+std::string BuildRecord::Read(const fs::path& build, const std::vector<std::string>& artifacts,
+                              const fs::path& work) {
   build_ = build;
   if (!fs::exists(build / "build.ninja")) return build.string() + ": no finished build there";
-  const fs::path file = build / ".mutants-deps";
-  if (std::string wrong = NinjaTool(build, {"deps"}, file); !wrong.empty()) return wrong;
+  std::vector<std::string> lines;
+  for (const std::string& artifact : artifacts) {
+    const std::string wrong = NinjaTool(build, {"commands", artifact}, work, &commands_[artifact]);
+    if (!wrong.empty()) return wrong;
+  }
+  if (std::string wrong = NinjaTool(build, {"deps"}, work, &lines); !wrong.empty()) return wrong;
   std::string output;
-  for (const std::string& line : Lines(file)) {
+  for (const std::string& line : lines) {
     if (line.starts_with("    ")) {
       outputs_by_file_[fs::path(line.substr(4)).lexically_normal().string()].insert(output);
     } else if (size_t mark = line.find(": #deps"); mark != std::string::npos) {
@@ -85,25 +92,23 @@ std::string DependencyLog::Read(const fs::path& build) {
   return "";
 }
 
-std::set<std::string> DependencyLog::OutputsOf(const fs::path& root, const std::string& file) const {
+std::set<std::string> BuildRecord::OutputsOf(const fs::path& root, const std::string& file) const {
   auto found = outputs_by_file_.find((root / file).lexically_normal().string());
   return found == outputs_by_file_.end() ? std::set<std::string>() : found->second;
 }
 
-std::string Rebuild::Plan(const DependencyLog& log, const fs::path& root, const std::string& artifact,
+std::string Rebuild::Plan(const BuildRecord& record, const fs::path& root, const std::string& artifact,
                           const std::vector<std::string>& changed_files) {
   root_ = root;
-  build_ = log.build();
+  build_ = record.build();
   steps_.clear();
   std::set<std::string> dirty;
   for (const std::string& file : changed_files) {
     if (IsBuildFile(file)) return "changes the build file " + file + ", which a planted bug must not";
-    dirty.merge(log.OutputsOf(root, file));
+    dirty.merge(record.OutputsOf(root, file));
   }
-  const fs::path list = build_ / (".mutants-commands-" + fs::path(artifact).filename().string());
-  if (std::string wrong = NinjaTool(build_, {"commands", artifact}, list); !wrong.empty()) return wrong;
   std::set<std::string> made;
-  for (const std::string& command : Lines(list)) {
+  for (const std::string& command : record.CommandsFor(artifact)) {
     const std::vector<std::string> words = Words(command);
     const std::string output = OutputOf(words);
     bool again = dirty.count(output) != 0;

@@ -16,18 +16,26 @@
 
 namespace experiments::mutants {
 
-// Which objects were made from which files, for one build folder; read once and shared.
-class DependencyLog {
+// Which objects were made from which files, and by which commands, for one build folder; read once and
+// shared.
+class BuildRecord {
  public:
-  // Returns "" or one line (no finished build there).
-  std::string Read(const std::filesystem::path& build);
+  // Reads what leads to the `artifacts` (relative to the build folder). Returns "" or one line (no finished
+  // build there, an artifact that it does not know). Leaves its scratch files in `work`.
+  std::string Read(const std::filesystem::path& build, const std::vector<std::string>& artifacts,
+                   const std::filesystem::path& work);
   // Outputs (as Ninja names them) made from a file given relative to `root`.
   std::set<std::string> OutputsOf(const std::filesystem::path& root, const std::string& file) const;
+  // In the order in which they have to run.
+  const std::vector<std::string>& CommandsFor(const std::string& artifact) const {
+    return commands_.at(artifact);
+  }
   const std::filesystem::path& build() const { return build_; }
 
  private:
   std::filesystem::path build_;
   std::map<std::string, std::set<std::string>> outputs_by_file_;
+  std::map<std::string, std::vector<std::string>> commands_;
 };
 
 struct RebuildStep {
@@ -39,7 +47,7 @@ class Rebuild {
  public:
   // Plans what `changed_files` (relative to `root`) make necessary for `artifact` (relative to the build
   // folder). Returns "" or one line.
-  std::string Plan(const DependencyLog& log, const std::filesystem::path& root, const std::string& artifact,
+  std::string Plan(const BuildRecord& record, const std::filesystem::path& root, const std::string& artifact,
                    const std::vector<std::string>& changed_files);
 
   bool needed() const { return !steps_.empty(); }

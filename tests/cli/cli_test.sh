@@ -1,0 +1,183 @@
+#!/usr/bin/env bash
+# Tests of ./cpr and of the hunter of planted bugs, from outside: what is typed, what comes back, and with which
+# exit status. usage: cli_test.sh CASE HUNTER (the cpr-mutants program). The hunter runs in a copy of fixture/.
+set -uo pipefail
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+cpr=$here/../../cpr
+hunter=${2:-}
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+
+fail() {
+  echo "FAILED: $*"
+  [ -s "$scratch/output" ] && sed 's/^/  | /' "$scratch/output"
+  exit 1
+}
+
+# Runs a command; what it prints is in $scratch/output.
+expect_status() {  # STATUS COMMAND...
+  local wanted=$1 status
+  shift
+  "$@" >"$scratch/output" 2>&1 </dev/null
+  status=$?
+  [ $status -eq "$wanted" ] || fail "status $status instead of $wanted: $*"
+}
+expect_text() { grep -qE -- "$1" "$scratch/output" || fail "no line matches: $1"; }
+expect_one_line() { [ "$(wc -l <"$scratch/output")" -eq 1 ] || fail "one line was expected"; }
+
+case_help() {
+  expect_status 0 "$cpr" help
+  expect_text '^usage: ./cpr SUBCOMMAND'
+  expect_text '^Examples:'
+  expect_text '^  doctor '
+  expect_status 0 "$cpr" doctor --help
+  expect_text '^usage: ./cpr doctor'
+  expect_status 0 "$cpr" help test
+  expect_text '--budget SECONDS'
+}
+
+# What help lists exists: each subcommand answers --help.
+case_help_of_each() {
+  local command
+  for command in $("$cpr" help | sed -n 's/^  \([a-z]\+\) .*/\1/p' | grep -v -e '^help$'); do
+    expect_status 0 "$cpr" "$command" --help
+    expect_text '^usage: '
+  done
+}
+
+case_unknown_words() {
+  expect_status 2 "$cpr" no-such-subcommand
+  expect_one_line
+  expect_status 2 "$cpr" help no-such-subcommand
+  expect_one_line
+  expect_status 2 "$cpr" doctor --no-such-flag
+  expect_one_line
+  expect_status 2 "$cpr" test --no-such-flag
+  expect_one_line
+  expect_status 2 "$cpr" test --budget soon
+  expect_one_line
+  expect_status 2 "$hunter" --no-such-flag
+  expect_one_line
+}
+
+case_doctor() {
+  expect_status 0 "$cpr" doctor
+  expect_text '^ok +compiler +g\+\+'
+  expect_text '^(ok|note) +wrfsbase '
+  expect_text '^ok +package cmake '
+  expect_status 0 "$cpr" doctor --json
+  expect_text '"name": "memory", "state": "(ok|note)"'
+  [ "$(tr -cd '{' <"$scratch/output" | wc -c)" -eq "$(tr -cd '}' <"$scratch/output" | wc -c)" ] || fail "not JSON"
+}
+
+# Without the right to install: the command that does it, and nothing else. The packages are made to be missing
+# by a dpkg-query that knows none, the rights by an id that is not root's.
+case_no_rights() {
+  mkdir "$scratch/bin"
+  printf '#!/bin/sh\nexit 1\n' | tee "$scratch/bin/sudo" >"$scratch/bin/dpkg-query"
+  printf '#!/bin/sh\necho 1000\n' >"$scratch/bin/id"
+  chmod +x "$scratch/bin"/*
+  expect_status 2 env PATH="$scratch/bin:$PATH" "$cpr" test
+  expect_text 'sudo sh -c .apt-get update && apt-get install -y --no-install-recommends g\+\+ '
+  expect_one_line
+}
+
+make_world() {
+  cp -r "$here/fixture" "$scratch/world"
+  cmake -S "$scratch/world" -B "$scratch/world/build/sim" -G Ninja >"$scratch/output" 2>&1 || fail "fixture: configure"
+  ninja -C "$scratch/world/build/sim" >"$scratch/output" 2>&1 || fail "fixture: build"
+  export CPR_ROOT=$scratch/world
+}
+
+case_mutants_found() {
+  make_world
+  expect_status 0 "$hunter" --out "$scratch/out" --seed 5 A01-more A02-fewer
+  expect_text '^A01-more +A +found +R3 +7 executions'
+  expect_text '^A02-fewer +A +found +R4 '
+  expect_text './cpr replay .*A01-more.*--subject .*A01-more/cpr-subject.so'
+  grep -q '"found": 2' "$scratch/out/results.json" || fail "results.json"
+  grep -q 'return 10' "$scratch/world/experiments/crash/engine.h" || fail "the source was changed"
+  # The objects of the finished build are read, never written.
+  ninja -C "$scratch/world/build/sim" -n >"$scratch/output" 2>&1
+  expect_text 'no work to do'
+}
+
+case_mutants_missed() {
+  make_world
+  expect_status 1 "$hunter" --out "$scratch/out" --junit "$scratch/junit.xml"
+  expect_text '^B01-wrong-rule +B +MISSED +R4 .*another violation'
+  expect_text '^B02-harmless +B +MISSED +- .*no violation'
+  expect_text '^2 found, 2 missed'
+  grep -q 'tests="4" failures="2"' "$scratch/junit.xml" || fail "junit"
+  expect_status 1 "$hunter" --out "$scratch/out" --one-per-group
+  expect_text '^1 found, 1 missed'
+}
+
+# The named violation counts only if the clean engine passes.
+case_mutants_clean_engine() {
+  make_world
+  sed -i 's/return 10/return 11/' "$scratch/world/experiments/crash/engine.h"
+  ninja -C "$scratch/world/build/sim" >"$scratch/output" 2>&1 || fail "fixture: build"
+  sed -i '0,/Units() + 1/s//Units() + 2/' "$scratch/world/tests/mutants/A01-more.patch"
+  expect_status 1 "$hunter" --out "$scratch/out" A01-more
+  expect_text 'MISSED .*the clean engine violates R3 too'
+}
+
+case_mutants_strangers() {
+  make_world
+  mkdir "$scratch/patches"
+  sed '1,/^$/d' "$scratch/world/tests/mutants/B01-wrong-rule.patch" >"$scratch/patches/theirs.patch"
+  expect_status 0 "$hunter" --out "$scratch/out" --patches "$scratch/patches"
+  expect_text '^theirs +- +found +R4 '
+}
+
+case_mutants_bad_input() {
+  make_world
+  mkdir "$scratch/patches"
+  expect_status 2 "$hunter" --patches "$scratch/nowhere"
+  expect_one_line
+  expect_status 2 "$hunter" --patches "$scratch/patches"
+  expect_one_line
+  expect_status 2 "$hunter" no-such-bug
+  expect_one_line
+  sed 's/return 10/return 12/' "$scratch/world/tests/mutants/B01-wrong-rule.patch" >"$scratch/patches/stale.patch"
+  expect_status 2 "$hunter" --patches "$scratch/patches"
+  expect_text 'stale.patch: does not apply'
+  expect_one_line
+  sed -i 's/^Mode: sim/Mode: magic/' "$scratch/patches/stale.patch"
+  expect_status 2 "$hunter" --patches "$scratch/patches"
+  expect_text "'Mode: magic' is not understood"
+  expect_one_line
+}
+
+case_mutants_does_not_build() {
+  make_world
+  sed -i 's/^+  int units = .*/+  int units = nothing;/' "$scratch/world/tests/mutants/A01-more.patch"
+  expect_status 1 "$hunter" --out "$scratch/out" A01-more
+  expect_text 'MISSED .*does not build'
+}
+
+# Interrupted: ended within a second, and what was done is there.
+case_mutants_interrupted() {
+  local hunt begin status
+  make_world
+  sed -i 's/^+inline.*/+inline int Units() { return -1; }/' "$scratch/world/tests/mutants/B01-wrong-rule.patch"
+  "$hunter" --out "$scratch/out" --jobs 1 A01-more B01-wrong-rule >"$scratch/output" 2>&1 &
+  hunt=$!
+  for _ in $(seq 200); do
+    [ -e "$scratch/out/B01-wrong-rule/hunt" ] && break
+    sleep 0.1
+  done
+  sleep 0.2
+  begin=$(date +%s%N)
+  kill -INT $hunt
+  wait $hunt
+  status=$?
+  [ $status -eq 130 ] || fail "status $status instead of 130"
+  [ $((($(date +%s%N) - begin) / 1000000)) -lt 1500 ] || fail "took more than a second to stop"
+  expect_text '^1 found, 0 missed'
+  grep -q '"finished": false' "$scratch/out/results.json" || fail "results.json"
+}
+
+declare -F "case_${1:-}" >/dev/null || { echo "usage: cli_test.sh CASE HUNTER" >&2; exit 2; }
+"case_$1"
