@@ -1,41 +1,28 @@
 #include "faster/index/hash_table.h"
 
-#include <sys/mman.h>
-
 #include <thread>
 
 namespace faster {
-namespace {
-
-HashBucket* MapBuckets(uint64_t count, bool huge_pages) {
-  void* memory = mmap(nullptr, count * sizeof(HashBucket), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (memory == MAP_FAILED) return nullptr;
-  if (huge_pages) madvise(memory, count * sizeof(HashBucket), MADV_HUGEPAGE);
-  return static_cast<HashBucket*>(memory);  // zeroed by the kernel: every slot is free
-}
-
-}  // namespace
-
 HashTable::~HashTable() {
-  if (main_ != nullptr) munmap(main_, size() * sizeof(HashBucket));
   for (uint32_t c = 0; c < kChunks; ++c) {
-    if (HashBucket* chunk = chunks_[c].load()) munmap(chunk, sizeof(HashBucket) << (c + kFirstChunkBits));
+    ZeroedMemory::Release(chunks_[c].load(), sizeof(HashBucket) << (c + kFirstChunkBits));
   }
 }
 
 Status HashTable::Allocate(uint64_t buckets, bool huge_pages) {
-  main_ = MapBuckets(buckets, huge_pages);
+  if (!memory_.Allocate(buckets * sizeof(HashBucket), huge_pages)) return Status::kOutOfMemory;
+  main_ = static_cast<HashBucket*>(memory_.data());
   mask_ = buckets - 1;
-  return main_ != nullptr ? Status::kOk : Status::kOutOfMemory;
+  return Status::kOk;
 }
 
 bool HashTable::EnsureChunk(uint32_t chunk) {
   if (chunks_[chunk].load(std::memory_order_acquire) != nullptr) return true;
   std::lock_guard lock(chunk_mutex_);
   if (chunks_[chunk].load(std::memory_order_relaxed) != nullptr) return true;
-  HashBucket* memory = MapBuckets(uint64_t{1} << (chunk + kFirstChunkBits), false);
-  if (memory == nullptr) return false;
-  chunks_[chunk].store(memory, std::memory_order_release);
+  ZeroedMemory memory;
+  if (!memory.Allocate(sizeof(HashBucket) << (chunk + kFirstChunkBits), false)) return false;
+  chunks_[chunk].store(static_cast<HashBucket*>(memory.Detach()), std::memory_order_release);
   return true;
 }
 

@@ -14,6 +14,7 @@
 #include <memory>
 #include <mutex>
 
+#include "faster/core/memory.h"
 #include "faster/core/record.h"
 #include "faster/core/status.h"
 
@@ -97,7 +98,8 @@ class HashTable {
   bool EnsureChunk(uint32_t chunk);
   bool TagIsTaken(KeyHash hash, const Slot* mine) const;
 
-  HashBucket* main_ = nullptr;
+  ZeroedMemory memory_;
+  HashBucket* main_ = nullptr;  // memory_'s buckets
   uint64_t mask_ = 0;
   std::atomic<HashBucket*> chunks_[kChunks] = {};
   std::atomic<uint64_t> overflow_count_{0};

@@ -1,7 +1,5 @@
 #include "faster/log/hybrid_log.h"
 
-#include <sys/mman.h>
-
 #include <algorithm>
 #include <cstring>
 #include <thread>
@@ -35,17 +33,14 @@ HybridLog::HybridLog(const StoreConfig& config, Storage* storage, LightEpoch* ep
 
 HybridLog::~HybridLog() {
   while (writes_in_flight_.load(std::memory_order_acquire) != 0) std::this_thread::yield();
-  if (buffer_ != nullptr) munmap(buffer_, buffer_bytes());
 }
 
 Status HybridLog::AllocateBuffer(Diagnosis* why) {
-  void* memory = mmap(nullptr, buffer_bytes(), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (memory == MAP_FAILED) {
+  if (!memory_.Allocate(buffer_bytes(), huge_pages_)) {
     if (why) *why = {"", 0, std::to_string(buffer_bytes()) + " bytes of memory for the log buffer", "none"};
     return Status::kOutOfMemory;
   }
-  if (huge_pages_) madvise(memory, buffer_bytes(), MADV_HUGEPAGE);
-  buffer_ = static_cast<uint8_t*>(memory);
+  buffer_ = static_cast<uint8_t*>(memory_.data());
   return Status::kOk;
 }
 

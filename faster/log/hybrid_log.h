@@ -23,6 +23,7 @@
 #include "faster/core/checkpoint_types.h"
 #include "faster/core/config.h"
 #include "faster/core/epoch.h"
+#include "faster/core/memory.h"
 #include "faster/log/flush_tracker.h"
 #include "faster/log/segmented_file.h"
 
@@ -121,7 +122,8 @@ class HybridLog {
   const uint32_t mutable_pages_;
   const bool huge_pages_;
   LightEpoch* const epoch_;
-  uint8_t* buffer_ = nullptr;
+  ZeroedMemory memory_;
+  uint8_t* buffer_ = nullptr;  // memory_'s bytes
   LogAddress begin_ = 0;
 
   alignas(64) std::atomic<uint64_t> tail_{0};

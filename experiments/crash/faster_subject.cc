@@ -1,0 +1,214 @@
+// The FASTER engine as a subject of the crash harness: 8-byte or 256-byte values, four ways to hash.
+//
+// Also the pattern to follow for another engine: everything specific to it is in this one file.
+#include <memory>
+#include <optional>
+
+#include "experiments/crash/subject.h"
+#include "faster/store/faster_kv.h"
+
+namespace experiments {
+namespace {
+
+using faster::Diagnosis;
+using faster::Guid;
+using faster::Status;
+using faster::Token;
+
+// A value word as the engine stores it. The wide form repeats the word, salted by position, so that a value put
+// together from two updates cannot pass for whole.
+struct Narrow {
+  uint64_t word;
+  static Narrow Of(uint64_t word) { return {word}; }
+  bool whole() const { return true; }
+};
+struct Wide {
+  uint64_t word;
+  uint64_t fill[31];
+  static Wide Of(uint64_t word) {
+    Wide wide{word, {}};
+    for (uint64_t i = 0; i < 31; ++i) wide.fill[i] = word ^ (i + 1) * 0x9e3779b97f4a7c15ull;
+    return wide;
+  }
+  bool whole() const {
+    for (uint64_t i = 0; i < 31; ++i) {
+      if (fill[i] != (word ^ (i + 1) * 0x9e3779b97f4a7c15ull)) return false;
+    }
+    return true;
+  }
+};
+static_assert(sizeof(Wide) == 256);
+
+template <class Value>
+struct Functions {
+  using Input = uint64_t;
+  HashMode mode = HashMode::kMixed;
+
+  uint64_t Hash(uint64_t key) const {
+    switch (mode) {
+      case HashMode::kSameBucket: return (key + 1) << 50;
+      case HashMode::kCollide: return uint64_t{5} << 50;
+      case HashMode::kTwoChains: return (key & 1) << 50;
+      default: break;
+    }
+    uint64_t h = (key + 1) * 0x9e3779b97f4a7c15ull;
+    h = (h ^ h >> 32) * 0xd6e8feb86659fd93ull;
+    return h ^ h >> 32;
+  }
+  Value Initial(uint64_t operand) const { return Value::Of(RmwWord(0, operand)); }
+  Value Update(const Value& old, uint64_t operand) const {
+    if (old.whole()) return Value::Of(RmwWord(old.word, operand));
+    Value torn = old;  // stays recognisably torn
+    torn.word = RmwWord(old.word, operand);
+    return torn;
+  }
+};
+
+faster::StoreConfig ConfigOf(const SubjectConfig& config) {
+  faster::StoreConfig store;
+  store.directory = config.directory;
+  store.page_bits = config.page_bits;
+  store.buffer_pages = config.buffer_pages;
+  store.mutable_pages = config.mutable_pages;
+  store.block_bytes = config.block_bytes;
+  store.segment_pages = config.segment_pages;
+  store.index_buckets = config.index_buckets;
+  store.version_bits = config.version_bits;
+  store.refresh_interval = config.refresh_interval;
+  store.max_sessions = 32;
+  store.seed = config.seed;
+  return store;
+}
+
+template <class Value>
+class FasterSession final : public SubjectSession {
+ public:
+  using Session = faster::Session<uint64_t, Value, Functions<Value>>;
+
+  explicit FasterSession(std::unique_ptr<Session> session) : session_(std::move(session)) {}
+
+  Guid id() const override { return session_->id(); }
+  SubjectResult Read(uint64_t key) override {
+    Value value{};
+    const Status status = session_->Read(key, &value);
+    return Result(status, session_->serial(), value);
+  }
+  SubjectResult Upsert(uint64_t key, uint64_t word) override {
+    const Status status = session_->Upsert(key, Value::Of(word));
+    return {status, session_->serial(), word};
+  }
+  SubjectResult Rmw(uint64_t key, uint64_t operand) override {
+    Value value{};
+    const Status status = session_->Rmw(key, operand, &value);
+    return Result(status, session_->serial(), value);
+  }
+  SubjectResult Delete(uint64_t key) override {
+    const Status status = session_->Delete(key);
+    return {status, session_->serial(), 0};
+  }
+  void CompletePending(bool wait, std::vector<SubjectResult>* done) override {
+    session_->CompletePending(wait, [done](const typename Session::Op& op) {
+      const bool valued = op.type == faster::OperationType::kRead || op.type == faster::OperationType::kRmw;
+      done->push_back(Result(op.result, op.serial, valued ? op.value.Value() : Value::Of(0)));
+    });
+  }
+  void Refresh() override { session_->Refresh(); }
+  void TakeCommits(std::vector<std::pair<Token, uint64_t>>* commits) override { session_->TakeCommits(commits); }
+  void Close() override { session_->Close(); }
+
+ private:
+  static SubjectResult Result(Status status, uint64_t serial, const Value& value) {
+    if (status != Status::kOk) return {status, serial, 0};
+    return {value.whole() ? Status::kOk : Status::kCorruption, serial, value.word};
+  }
+  std::unique_ptr<Session> session_;
+};
+
+template <class Value>
+class FasterSubject final : public Subject, private faster::CheckpointObserver {
+ public:
+  using Kv = faster::FasterKv<uint64_t, Value, Functions<Value>>;
+
+  FasterSubject(const SubjectConfig& config, faster::Storage* storage, SubjectObserver* observer)
+      : config_(ConfigOf(config)), functions_{config.hash}, storage_(storage), observer_(observer) {}
+
+  Status Create(Diagnosis* why) override {
+    return Kv::Create(config_, storage_, functions_, this, &kv_, why);
+  }
+  Status Recover(const Token* token, RecoveredState* state, Diagnosis* why) override {
+    faster::RecoveryResult result;
+    const std::optional<Token> named = token != nullptr ? std::optional(*token) : std::nullopt;
+    const Status status = Kv::Recover(config_, storage_, functions_, this, named, {}, &kv_, &result, why);
+    if (status != Status::kOk) return status;
+    *state = {result.log_token, result.index_token, result.version, result.records_undone, result.sessions};
+    return Status::kOk;
+  }
+  std::unique_ptr<SubjectSession> StartSession() override { return Wrap(kv_->StartSession()); }
+  std::unique_ptr<SubjectSession> ContinueSession(const Guid& id, uint64_t* serial) override {
+    auto session = kv_->ContinueSession(id);
+    if (session != nullptr) *serial = session->serial();
+    return Wrap(std::move(session));
+  }
+  Status StartCheckpoint(const CheckpointRequest& request, Token* token) override {
+    return kv_->Checkpoint(request.kind, request.backend, token);
+  }
+  bool Poll() override { return kv_->Poll(); }
+  Status ScanLive(std::vector<std::pair<uint64_t, uint64_t>>* live) override {
+    const Status status =
+        kv_->ScanLog([live](faster::LogAddress, uint64_t key, const Value& value, bool tombstone) {
+          auto at = live->begin();
+          while (at != live->end() && at->first < key) ++at;
+          const bool known = at != live->end() && at->first == key;
+          if (tombstone) {
+            if (known) live->erase(at);
+          } else if (known) {
+            at->second = value.word;
+          } else {
+            live->insert(at, {key, value.word});
+          }
+        });
+    return status;
+  }
+  std::string CheckInvariants() override { return kv_->CheckInvariants(); }
+  std::string Describe() override { return kv_ ? kv_->Describe() : "the store is not open\n"; }
+  const char* PhaseTable() const override {
+    return R"({"full/foldover": ["PrepIndexChkpt", "IndexChkpt", "Prepare", "InProgress", "WaitPending", "WaitFlush", "PersistenceCallback", "Rest"],
+"full/snapshot": ["PrepIndexChkpt", "IndexChkpt", "Prepare", "InProgress", "WaitPending", "WaitFlush", "PersistenceCallback", "Rest"],
+"log/foldover": ["Prepare", "InProgress", "WaitPending", "WaitFlush", "PersistenceCallback", "Rest"],
+"log/snapshot": ["Prepare", "InProgress", "WaitPending", "WaitFlush", "PersistenceCallback", "Rest"],
+"index": ["PrepIndexChkpt", "IndexChkpt", "Rest"]})";
+  }
+
+ private:
+  std::unique_ptr<SubjectSession> Wrap(std::unique_ptr<typename Kv::SessionType> session) {
+    if (session == nullptr) return nullptr;
+    return std::make_unique<FasterSession<Value>>(std::move(session));
+  }
+  void OnPhase(faster::CheckpointKind, faster::Phase phase, uint64_t version) override {
+    if (observer_ != nullptr) observer_->OnPhase(faster::PhaseName(phase).data(), version);
+  }
+  void OnSessionPhase(const Guid& session, faster::Phase phase, uint64_t version) override {
+    if (observer_ != nullptr) observer_->OnSessionPhase(session, faster::PhaseName(phase).data(), version);
+  }
+  void OnDurable(const Token& token, faster::CheckpointKind, Status status, uint64_t version,
+                 const std::vector<faster::SessionCommit>& sessions) override {
+    if (observer_ != nullptr) observer_->OnDurable(token, status, version, sessions);
+  }
+
+  const faster::StoreConfig config_;
+  const Functions<Value> functions_;
+  faster::Storage* const storage_;
+  SubjectObserver* const observer_;
+  std::unique_ptr<Kv> kv_;
+};
+
+}  // namespace
+}  // namespace experiments
+
+extern "C" __attribute__((visibility("default"))) experiments::Subject* cpr_subject_create(
+    const experiments::SubjectConfig& config, faster::Storage* storage, experiments::SubjectObserver* observer) {
+  if (config.value_bytes == 8) {
+    return new experiments::FasterSubject<experiments::Narrow>(config, storage, observer);
+  }
+  return new experiments::FasterSubject<experiments::Wide>(config, storage, observer);
+}

@@ -1,0 +1,58 @@
+// ZeroedMemory: one zeroed, cache-line aligned block, from the kernel when it is large.
+//
+// Large blocks are mapped: zero pages cost nothing until they are touched, and may be huge pages. Small ones come
+// from the heap, where a mapping of their own would waste a page and two system calls. Moves, does not copy.
+#pragma once
+
+#include <sys/mman.h>
+
+#include <cstdint>
+#include <cstring>
+#include <new>
+#include <utility>
+
+namespace faster {
+
+class ZeroedMemory {
+ public:
+  ZeroedMemory() = default;
+  ~ZeroedMemory() { Free(); }
+  ZeroedMemory(const ZeroedMemory&) = delete;
+  ZeroedMemory& operator=(const ZeroedMemory&) = delete;
+
+  // False if there is no memory.
+  bool Allocate(uint64_t bytes, bool huge_pages) {
+    Free();
+    if (bytes >= kMapFrom) {
+      void* memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+      if (memory == MAP_FAILED) return false;
+      if (huge_pages) madvise(memory, bytes, MADV_HUGEPAGE);
+      data_ = memory;
+    } else {
+      data_ = operator new(bytes, std::align_val_t{64}, std::nothrow);
+      if (data_ == nullptr) return false;
+      std::memset(data_, 0, bytes);
+    }
+    bytes_ = bytes;
+    return true;
+  }
+  void* data() const { return data_; }
+  // Gives up ownership; the block is released by ZeroedMemory::Release(data, bytes).
+  void* Detach() { return std::exchange(data_, nullptr); }
+  static void Release(void* data, uint64_t bytes) {
+    if (data == nullptr) return;
+    if (bytes >= kMapFrom) {
+      munmap(data, bytes);
+    } else {
+      operator delete(data, std::align_val_t{64});
+    }
+  }
+
+ private:
+  static constexpr uint64_t kMapFrom = 1 << 20;
+  void Free() { Release(std::exchange(data_, nullptr), bytes_); }
+  void* data_ = nullptr;
+  uint64_t bytes_ = 0;
+};
+
+}  // namespace faster
