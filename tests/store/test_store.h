@@ -70,7 +70,7 @@ class TestStore {
     while (!kv_->Poll()) std::this_thread::yield();
     return observer_.status;
   }
-  std::optional<uint64_t> Read(SessionType& session, uint64_t key) {
+  static std::optional<uint64_t> Read(SessionType& session, uint64_t key) {
     uint64_t value = 0;
     Status status = session.Read(key, &value);
     if (status == Status::kPending) status = Wait(session, &value);
