@@ -36,7 +36,7 @@ bool HistoryCheck::CheckEvents(const History& history, Verdict* verdict) {
       return Malformed(verdict, "recovery " + std::to_string(i) + " ends incarnation " +
                                     std::to_string(recovery.incarnation) + ", expected " +
                                     std::to_string(windows_.size() - 1));
-    if (recovery.time <= windows_.back().from)
+    if (i > 0 && recovery.time <= history.recoveries[i - 1].time)
       return Malformed(verdict, "recovery " + std::to_string(i) + " is not after the one before");
     if (recovery.state.size() > 0 && !Returned(recovery))
       return Malformed(verdict, "recovery " + std::to_string(i) + " was refused and has a state");
@@ -49,9 +49,9 @@ bool HistoryCheck::CheckEvents(const History& history, Verdict* verdict) {
     if (event.token.IsNull()) return Malformed(verdict, "a checkpoint without a token");
     if (event.incarnation >= windows_.size()) return Malformed(verdict, name + " is of no incarnation");
     const Window& window = windows_[event.incarnation];
-    if (event.requested <= window.from || event.requested >= window.to)
-      return Malformed(verdict, name + " was requested at " + Number(event.requested) +
-                                    ", outside its incarnation");
+    if ((event.incarnation > 0 && event.requested <= window.from) || event.requested >= window.to)
+      return Malformed(verdict,
+                       name + " was requested at " + Number(event.requested) + ", outside its incarnation");
     if (event.callback != kNever && (event.callback <= event.requested || event.callback >= window.to))
       return Malformed(verdict, name + " was durable at " + Number(event.callback) +
                                     ", before its request or outside its incarnation");
@@ -79,7 +79,8 @@ bool HistoryCheck::CheckOperations(const History& history, Verdict* verdict) {
       wrong = "has a response time without a response, or none with one";
     } else if (op.invoked >= op.responded) {
       wrong = "responded before it was invoked";
-    } else if (op.invoked <= windows_[op.incarnation].from || op.invoked >= windows_[op.incarnation].to ||
+    } else if ((op.incarnation > 0 && op.invoked <= windows_[op.incarnation].from) ||
+               op.invoked >= windows_[op.incarnation].to ||
                (op.responded != kNever && op.responded >= windows_[op.incarnation].to)) {
       wrong = "is outside the time of its incarnation";
     } else if (op.invoked < history.session_opened[op.session]) {
@@ -121,8 +122,8 @@ bool HistoryCheck::CheckSerialsSorted(const History& history, Verdict* verdict) 
     if (one.incarnation != two.incarnation || one.session != two.session) continue;
     if (two.serial != one.serial + 1)
       return Malformed(verdict,
-                       "serial " + std::to_string(one.serial) + " of session " +
-                           std::to_string(one.session) + " is followed by " + std::to_string(two.serial),
+                       "serial " + std::to_string(one.serial) + " of session " + std::to_string(one.session) +
+                           " is followed by " + std::to_string(two.serial),
                        {sorted_[i - 1], sorted_[i]});
     if (two.invoked < one.invoked)
       return Malformed(verdict, "serials are not in order of invocation", {sorted_[i - 1], sorted_[i]});

@@ -2,8 +2,8 @@
 // order, serials dense within a session and incarnation. Reports Rule::kHistory: the recorder is broken, or
 // the file was damaged. Where the serials of an incarnation start is the engine's doing and judged by R5.
 //
-// Thread-safety: one HistoryCheck per thread (it keeps scratch memory). Cost: O(operations), O(n log n) if the
-// operations are not in order of invocation.
+// Thread-safety: one HistoryCheck per thread (it keeps scratch memory). Cost: O(operations), O(n log n) if
+// the operations are not in order of invocation.
 #pragma once
 
 #include <vector>
