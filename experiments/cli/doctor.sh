@@ -14,6 +14,10 @@ doctor_packages() {  # SUBCOMMANDS<TAB>PACKAGE
 # A row is NAME<TAB>STATE<TAB>DETAIL with STATE ok, missing or note (works without).
 row() { printf '%s\t%s\t%s\n' "$1" "$2" "$3"; }
 
+row_of_room() {  # NAME MIB ADVISED
+  if [ "$2" -ge "$3" ]; then row "$1" ok "$2 MiB free"; else row "$1" note "$2 MiB free; $3 advised"; fi
+}
+
 doctor_machine() {
   local value
   value=$(. /etc/os-release 2>/dev/null && echo "${PRETTY_NAME:-unknown}")
@@ -26,14 +30,14 @@ doctor_machine() {
     *) row processor missing "$(uname -m); the scheduler needs x86_64" ;;
   esac
   value=$(awk '/^MemAvailable/ {print int($2 / 1024)}' /proc/meminfo)
-  if [ "$value" -ge 2000 ]; then row memory ok "$value MiB free"; else row memory note "$value MiB free; 2000 advised"; fi
+  row_of_room memory "$value" 2000
   value=$(df -Pm "$root" | awk 'NR == 2 {print $4}')
-  if [ "$value" -ge 4000 ]; then row disk ok "$value MiB free"; else row disk note "$value MiB free; 4000 advised"; fi
+  row_of_room disk "$value" 4000
   value=$(LD_SHOW_AUXV=1 /bin/true 2>/dev/null | sed -n 's/^AT_HWCAP2: *//p')
   if [ $((${value:-0} & 2)) -ne 0 ]; then
     row wrfsbase ok "user space may set the FS base (AT_HWCAP2 ${value})"
   else
-    row wrfsbase note "not allowed in user space (AT_HWCAP2 ${value:-unknown}); switches between fibers are slower"
+    row wrfsbase note "not for user space (AT_HWCAP2 ${value:-unknown}); switches between fibers are slower"
   fi
 }
 
@@ -54,7 +58,8 @@ doctor_io() {
     rm -f "$file"
     return
   fi
-  seconds=$(LC_ALL=C dd if=/dev/zero of="$file" bs=4k count=50 oflag=dsync 2>&1 | sed -n 's/.* \([0-9.e-]*\) s, .*/\1/p')
+  seconds=$(LC_ALL=C dd if=/dev/zero of="$file" bs=4k count=50 oflag=dsync 2>&1 |
+    sed -n 's/.* \([0-9.e-]*\) s, .*/\1/p')
   row 'disk writes' ok "$(awk "BEGIN {printf \"%.2f\", ${seconds:-0} * 20}") ms for a synced 4 KiB write"
   if dd if=/dev/zero of="$file" bs=4k count=1 oflag=direct status=none 2>/dev/null; then
     row 'direct I/O' ok "supported here"
@@ -104,7 +109,8 @@ doctor_json() {  # INSTALL COMMAND; rows on stdin
   local name state detail comma=
   printf '{\n  "install": %s,\n  "checks": [' "$(json_string "$1")"
   while IFS=$'\t' read -r name state detail; do
-    printf '%s\n    {"name": %s, "state": %s, "detail": %s}' "$comma" "$(json_string "$name")" "$(json_string "$state")" "$(json_string "$detail")"
+    printf '%s\n    {"name": %s, "state": %s, "detail": %s}' "$comma" \
+      "$(json_string "$name")" "$(json_string "$state")" "$(json_string "$detail")"
     comma=,
   done
   printf '\n  ]\n}\n'
@@ -129,7 +135,9 @@ doctor_main() {
     doctor_json "$install" <<<"$rows"
     return 0
   fi
-  while IFS=$'\t' read -r name state detail; do printf '%-8s %-36s %s\n' "$state" "$name" "$detail"; done <<<"$rows"
+  while IFS=$'\t' read -r name state detail; do
+    printf '%-8s %-36s %s\n' "$state" "$name" "$detail"
+  done <<<"$rows"
   echo
   if [ -n "$install" ]; then
     echo "Install what is missing (each subcommand of ./cpr also installs its own):"

@@ -94,8 +94,8 @@ install_packages() {
     tail -n 5 "$log" >&2
     die "apt-get update failed (log: $log)"
   fi
-  if ! run_logged "installing ${#missing[@]} packages" "$log" 0 "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive \
-    apt-get -q install -y --no-install-recommends "${missing[@]}"; then
+  if ! run_logged "installing ${#missing[@]} packages" "$log" 0 "${sudo[@]}" \
+    env DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends "${missing[@]}"; then
     tail -n 5 "$log" >&2
     die "installing failed (log: $log); by hand: $(install_command "${missing[@]}")"
   fi
@@ -104,7 +104,8 @@ install_packages() {
 
 program_path() {  # PRESET NAME
   local path
-  path=$(find "$root/build/$1/experiments" "$root/build/$1/plots" -name "$2" -type f -perm -u+x 2>/dev/null | head -n 1)
+  path=$(find "$root/build/$1/experiments" "$root/build/$1/plots" -name "$2" -type f -perm -u+x 2>/dev/null |
+    head -n 1)
   [ -n "$path" ] || { echo "cpr: no program $2 in build/$1" >&2; return 1; }
   echo "$path"
 }
@@ -146,7 +147,11 @@ build_quietly() {  # PRESET TESTS TARGET...
 show_build_errors() {  # LOG
   local first
   first=$(grep -nE -m 1 '^FAILED|CMake Error|ninja: error|error:' "$1" | cut -d: -f1)
-  if [ -n "$first" ]; then sed -n "$first,$((first + 25))p" "$1" | cut -c1-300 >&2; else tail -n 15 "$1" >&2; fi
+  if [ -n "$first" ]; then
+    sed -n "$first,$((first + 25))p" "$1" | cut -c1-300 >&2
+  else
+    tail -n 15 "$1" >&2
+  fi
 }
 
 try_build() {  # PRESET TESTS DEADLINE TARGET...: 0, or the status of the failed build with its error shown

@@ -1,15 +1,16 @@
 # shellcheck shell=bash disable=SC2154  # root, cores and the package lists come from cpr
-# ./cpr test: which tests run, in which order, and what they add up to. Each part (a build, a CTest run, a hunt
-# of planted bugs) is logged under build/test/. --budget starts no part after that time and ends the part that
-# runs over it; what did not run is said, and is neither passed nor failed. With --all it bounds only what --all
-# adds: the ordinary tests are never the ones that are left out.
+# ./cpr test: which tests run, in which order, and what they add up to. Each part (a build, a CTest run, a
+# hunt of planted bugs) is logged under build/test/. --budget starts no part after that time and ends the part
+# that runs over it; what did not run is said, and is neither passed nor failed. With --all it bounds only
+# what --all adds: the ordinary tests are never the ones that are left out.
 
 passed=0 failed=0 broken=0 deadline=0
 left_out=() suites=() log_folder=
 
 # A number that CTest and the hunter both put into the opening tag of their JUnit file.
 junit_number() {  # FILE ATTRIBUTE
-  tr '\n' ' ' <"$1" | grep -oE '<testsuite [^>]*>' | head -n 1 | grep -oE "[ 	]$2=\"[0-9]+\"" | grep -oE '[0-9]+' || echo 0
+  tr '\n' ' ' <"$1" | grep -oE '<testsuite [^>]*>' | head -n 1 |
+    grep -oE "[ 	]$2=\"[0-9]+\"" | grep -oE '[0-9]+' || echo 0
 }
 
 count_junit() {  # LABEL FILE

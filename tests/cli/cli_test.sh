@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Tests of ./cpr and of the hunter of planted bugs, from outside: what is typed, what comes back, and with which
-# exit status. usage: cli_test.sh CASE HUNTER (the cpr-mutants program). The hunter runs in a copy of fixture/.
+# Tests of ./cpr and of the hunter of planted bugs, from outside: what is typed, what comes back, and with
+# which exit status. usage: cli_test.sh CASE HUNTER (the cpr-mutants program). The hunter runs in a copy of
+# fixture/.
 set -uo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 cpr=$here/../../cpr
@@ -67,11 +68,11 @@ case_doctor() {
   expect_text '^ok +package cmake '
   expect_status 0 "$cpr" doctor --json
   expect_text '"name": "memory", "state": "(ok|note)"'
-  [ "$(tr -cd '{' <"$scratch/output" | wc -c)" -eq "$(tr -cd '}' <"$scratch/output" | wc -c)" ] || fail "not JSON"
+  tail -n 1 "$scratch/output" | grep -qx '}' || fail "not an object"
 }
 
-# Without the right to install: the command that does it, and nothing else. The packages are made to be missing
-# by a dpkg-query that knows none, the rights by an id that is not root's.
+# Without the right to install: the command that does it, and nothing else. The packages are made to be
+# missing by a dpkg-query that knows none, the rights by an id that is not root's.
 case_no_rights() {
   mkdir "$scratch/bin"
   printf '#!/bin/sh\nexit 1\n' | tee "$scratch/bin/sudo" >"$scratch/bin/dpkg-query"
@@ -84,9 +85,11 @@ case_no_rights() {
 
 make_world() {
   cp -r "$here/fixture" "$scratch/world"
-  cmake -S "$scratch/world" -B "$scratch/world/build/sim" -G Ninja >"$scratch/output" 2>&1 || fail "fixture: configure"
-  ninja -C "$scratch/world/build/sim" >"$scratch/output" 2>&1 || fail "fixture: build"
-  export CPR_ROOT=$scratch/world
+  world=$scratch/world
+  cmake -S "$world" -B "$world/build/sim" -G Ninja >"$scratch/output" 2>&1 || fail "fixture: configure"
+  ninja -C "$world/build/sim" >"$scratch/output" 2>&1 || fail "fixture: build"
+  patches=$world/tests/mutants
+  export CPR_ROOT=$world
 }
 
 case_mutants_found() {
@@ -96,9 +99,9 @@ case_mutants_found() {
   expect_text '^A02-fewer +A +found +R4 '
   expect_text './cpr replay .*A01-more.*--subject .*A01-more/cpr-subject.so'
   grep -q '"found": 2' "$scratch/out/results.json" || fail "results.json"
-  grep -q 'return 10' "$scratch/world/experiments/crash/engine.h" || fail "the source was changed"
+  grep -q 'return 10' "$world/experiments/crash/engine.h" || fail "the source was changed"
   # The objects of the finished build are read, never written.
-  ninja -C "$scratch/world/build/sim" -n >"$scratch/output" 2>&1
+  ninja -C "$world/build/sim" -n >"$scratch/output" 2>&1
   expect_text 'no work to do'
 }
 
@@ -116,9 +119,9 @@ case_mutants_missed() {
 # The named violation counts only if the clean engine passes.
 case_mutants_clean_engine() {
   make_world
-  sed -i 's/return 10/return 11/' "$scratch/world/experiments/crash/engine.h"
-  ninja -C "$scratch/world/build/sim" >"$scratch/output" 2>&1 || fail "fixture: build"
-  sed -i '0,/Units() + 1/s//Units() + 2/' "$scratch/world/tests/mutants/A01-more.patch"
+  sed -i 's/return 10/return 11/' "$world/experiments/crash/engine.h"
+  ninja -C "$world/build/sim" >"$scratch/output" 2>&1 || fail "fixture: build"
+  sed -i '0,/Units() + 1/s//Units() + 2/' "$patches/A01-more.patch"
   expect_status 1 "$hunter" --out "$scratch/out" A01-more
   expect_text 'MISSED .*the clean engine violates R3 too'
 }
@@ -126,7 +129,7 @@ case_mutants_clean_engine() {
 case_mutants_strangers() {
   make_world
   mkdir "$scratch/patches"
-  sed '1,/^$/d' "$scratch/world/tests/mutants/B01-wrong-rule.patch" >"$scratch/patches/theirs.patch"
+  sed '1,/^$/d' "$patches/B01-wrong-rule.patch" >"$scratch/patches/theirs.patch"
   expect_status 0 "$hunter" --out "$scratch/out" --patches "$scratch/patches"
   expect_text '^theirs +- +found +R4 '
 }
@@ -140,7 +143,7 @@ case_mutants_bad_input() {
   expect_one_line
   expect_status 2 "$hunter" no-such-bug
   expect_one_line
-  sed 's/return 10/return 12/' "$scratch/world/tests/mutants/B01-wrong-rule.patch" >"$scratch/patches/stale.patch"
+  sed 's/return 10/return 12/' "$patches/B01-wrong-rule.patch" >"$scratch/patches/stale.patch"
   expect_status 2 "$hunter" --patches "$scratch/patches"
   expect_text 'stale.patch: does not apply'
   expect_one_line
@@ -152,7 +155,7 @@ case_mutants_bad_input() {
 
 case_mutants_does_not_build() {
   make_world
-  sed -i 's/^+  int units = .*/+  int units = nothing;/' "$scratch/world/tests/mutants/A01-more.patch"
+  sed -i 's/^+  int units = .*/+  int units = nothing;/' "$patches/A01-more.patch"
   expect_status 1 "$hunter" --out "$scratch/out" A01-more
   expect_text 'MISSED .*does not build'
 }
@@ -161,7 +164,7 @@ case_mutants_does_not_build() {
 case_mutants_interrupted() {
   local hunt begin status
   make_world
-  sed -i 's/^+inline.*/+inline int Units() { return -1; }/' "$scratch/world/tests/mutants/B01-wrong-rule.patch"
+  sed -i 's/^+inline.*/+inline int Units() { return -1; }/' "$patches/B01-wrong-rule.patch"
   "$hunter" --out "$scratch/out" --jobs 1 A01-more B01-wrong-rule >"$scratch/output" 2>&1 &
   hunt=$!
   for _ in $(seq 200); do
