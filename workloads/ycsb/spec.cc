@@ -1,0 +1,198 @@
+#include "workloads/ycsb/spec.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+
+#include "faster/core/record.h"
+#include "workloads/ycsb/value.h"
+
+namespace workloads::ycsb {
+namespace {
+
+constexpr uint64_t kMostRecords = uint64_t{1} << 32;
+
+bool ParseCounts(const Properties& p, WorkloadSpec* spec, std::string* error) {
+  if (!p.Number("recordcount", 0, 1, kMostRecords, &spec->record_count, error)) return false;
+  if (spec->record_count == 0) {
+    *error = "recordcount is not set: say how many records there are, as with -p recordcount=1000000";
+    return false;
+  }
+  if (!p.Number("operationcount", 0, 0, ~0ull, &spec->operation_count, error)) return false;
+  if (!p.Number("insertstart", 0, 0, kMostRecords, &spec->insert_start, error)) return false;
+  if (spec->insert_start >= spec->record_count) {
+    *error = p.Complaint("insertstart", "less than recordcount (" + std::to_string(spec->record_count) + ")");
+    return false;
+  }
+  const uint64_t rest = spec->record_count - spec->insert_start;
+  if (!p.Number("insertcount", rest, 1, rest, &spec->insert_count, error)) return false;
+  uint64_t threads, status, limit_ops;
+  if (!p.Number("threadcount", 1, 1, 100, &threads, error)) return false;
+  if (!p.Number("limit.ops", 0, 0, ~0ull, &limit_ops, error)) return false;
+  if (!p.Number("target", limit_ops, 0, ~0ull, &spec->target, error)) return false;
+  if (!p.Number("maxexecutiontime", 0, 0, 1u << 30, &spec->max_seconds, error)) return false;
+  if (!p.Number("status.interval", 10, 1, 1u << 20, &status, error)) return false;
+  spec->threads = static_cast<uint32_t>(threads);
+  spec->status_interval = status;
+  return true;
+}
+
+bool ParseValue(const Properties& p, WorkloadSpec* spec, std::string* error) {
+  uint64_t fields, length;
+  std::string distribution = p.Text("field_len_dist", "constant");
+  if (!p.Number("fieldcount", 10, 1, 1u << 16, &fields, error)) return false;
+  if (!p.Number("fieldlength", 100, 1, 1u << 24, &length, error)) return false;
+  if (!p.Choice("fieldlengthdistribution", distribution, {"constant"}, &distribution, error)) return false;
+  const uint64_t bytes = fields * length;
+  spec->value_bytes = static_cast<uint32_t>(std::min<uint64_t>(bytes, ~0u));
+  spec->stored_bytes = bytes == 8 ? 8 : bytes == 100 || bytes == 104 ? 104 : bytes == 256 ? 256 : 0;
+  if (spec->stored_bytes != 0) return true;
+  *error = "values of " + std::to_string(bytes) + " bytes (fieldcount " + std::to_string(fields) +
+           " x fieldlength " + std::to_string(length) +
+           "): the engine is built for 8, 100, 104 and 256; choose with -p fieldcount=1 -p fieldlength=100";
+  return false;
+}
+
+bool ParseMix(const Properties& p, WorkloadSpec* spec, std::string* error) {
+  struct Part {
+    const char* key;
+    double fallback;
+    Operation operation;
+  };
+  constexpr Part kParts[] = {{"readproportion", 0.95, Operation::kRead},
+                             {"updateproportion", 0.05, Operation::kUpdate},
+                             {"insertproportion", 0, Operation::kInsert},
+                             {"readmodifywriteproportion", 0, Operation::kReadModifyWrite},
+                             {"rmwproportion", 0, Operation::kRmw}};
+  double scan;
+  if (!p.Real("scanproportion", 0, 0, 1e9, &scan, error)) return false;
+  if (scan > 0) {
+    *error = "this workload scans (scanproportion > 0, as YCSB E does): a hash index has no order of keys to scan in";
+    return false;
+  }
+  double inserts = 0;
+  for (const Part& part : kParts) {
+    double weight;
+    if (!p.Real(part.key, part.fallback, 0, 1e9, &weight, error)) return false;
+    spec->mix.Add(part.operation, weight);
+    if (part.operation == Operation::kInsert) inserts = weight;
+  }
+  if (spec->mix.empty()) {
+    *error = "all proportions are 0: there is nothing to do";
+    return false;
+  }
+  spec->keys.expected_new_keys = static_cast<uint64_t>(static_cast<double>(spec->operation_count) * inserts * 2);
+  return true;
+}
+
+bool ParseKeys(const Properties& p, WorkloadSpec* spec, std::string* error) {
+  std::string order;
+  KeyOptions& keys = spec->keys;
+  if (!ParseDistribution(p.Text("requestdistribution", "uniform"), &keys.distribution)) {
+    *error = p.Complaint("requestdistribution",
+                         "one of uniform, zipfian, zipf_raw, latest, hotspot, exponential, sequential");
+    return false;
+  }
+  if (!p.Choice("insertorder", "hashed", {"hashed", "ordered"}, &order, error)) return false;
+  spec->hashed_keys = order == "hashed";
+  if (!p.Real("zipfian_const", kZipfianTheta, 0, 0.9999, &keys.theta, error) ||
+      !p.Real("hotspotdatafraction", 0.2, 0, 1, &keys.hot_data, error) ||
+      !p.Real("hotspotopnfraction", 0.8, 0, 1, &keys.hot_operations, error) ||
+      !p.Real("exponential.percentile", 95, 0, 100, &keys.exponential_percentile, error) ||
+      !p.Real("exponential.frac", 0.8571428571, 0, 1, &keys.exponential_fraction, error)) {
+    return false;
+  }
+  keys.insert_start = spec->insert_start;
+  keys.insert_count = spec->insert_count;
+  if (spec->inserts() && keys.expected_new_keys > kMostRecords * 2) {  // a run limited by time, not by its count
+    keys.expected_new_keys = spec->record_count;
+  }
+  *error = CheckKeyOptions(keys);
+  return error->empty();
+}
+
+uint64_t DefaultMemory(const WorkloadSpec& spec, bool with_checkpoints) {
+  const uint64_t data = spec.record_count * spec.record_bytes();
+  const uint64_t wanted = std::bit_ceil(std::max<uint64_t>(data * (with_checkpoints ? 8 : 2), 1 << 20));
+  const uint64_t machine = static_cast<uint64_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
+  return std::min(wanted, std::bit_floor(machine / 2));
+}
+
+bool ParseEngine(const Properties& p, bool with_checkpoints, WorkloadSpec* spec, std::string* error) {
+  constexpr uint64_t kMost = uint64_t{1} << 46;
+  uint64_t page_bits, refresh, prefetch;
+  if (!p.Number("faster.memory", DefaultMemory(*spec, with_checkpoints), 2048, kMost, &spec->memory, error)) return false;
+  spec->memory = std::bit_floor(spec->memory);
+  const uint64_t bits = std::clamp<uint64_t>(std::bit_width(spec->memory) - 1 - 6, 16, 25);
+  if (!p.Number("faster.page_bits", std::min<uint64_t>(bits, std::bit_width(spec->memory) - 3), 9, 30, &page_bits,
+                error)) {
+    return false;
+  }
+  spec->page_bits = static_cast<uint32_t>(page_bits);
+  if (spec->memory >> page_bits < 4) {
+    *error = "faster.memory: " + std::to_string(spec->memory) + " bytes hold fewer than 4 pages of 2^faster.page_bits = " +
+             std::to_string(uint64_t{1} << page_bits) + " bytes";
+    return false;
+  }
+  const uint64_t records = spec->record_count;
+  if (!p.Number("faster.index_buckets", std::bit_ceil(std::max<uint64_t>(records / 2, 1)), 1, uint64_t{1} << 40,
+                &spec->index_buckets, error) ||
+      !p.Real("faster.mutable_fraction", 0.9, 0, 1, &spec->mutable_fraction, error) ||
+      !p.Number("faster.segment_bytes", uint64_t{1} << 30, 1, kMost, &spec->segment_bytes, error) ||
+      !p.Flag("faster.huge_pages", false, &spec->huge_pages, error) ||
+      !p.Number("faster.refresh_interval", 64, 1, 1u << 20, &refresh, error) ||
+      !p.Number("faster.keys_per_thread", std::clamp<uint64_t>(records * 2, 1 << 20, 1 << 24), 1, uint64_t{1} << 32,
+                &spec->keys_per_thread, error) ||
+      !p.Number("faster.prefetch", 0, 0, 64, &prefetch, error) ||
+      !p.Number("faster.seed", 1, 0, ~0ull, &spec->seed, error)) {
+    return false;
+  }
+  // No more keys than operations, up to the power of two that a ring needs.
+  const uint64_t needed = std::max<uint64_t>(spec->operation_count / spec->threads, 1);
+  spec->keys_per_thread = std::bit_ceil(std::min(spec->keys_per_thread, needed));
+  spec->refresh_interval = static_cast<uint32_t>(refresh);
+  spec->prefetch = static_cast<uint32_t>(prefetch);
+  faster::Diagnosis why;
+  if (spec->Store().Validate(spec->record_bytes(), &why) == faster::Status::kOk) return true;
+  *error = "the store cannot be made like this: " + why.Text();
+  return false;
+}
+
+}  // namespace
+
+uint64_t WorkloadSpec::record_bytes() const {
+  switch (stored_bytes) {
+    case 8:
+      return faster::Record<uint64_t, Value<8>>::kBytes;
+    case 104:
+      return faster::Record<uint64_t, Value<104>>::kBytes;
+    default:
+      return faster::Record<uint64_t, Value<256>>::kBytes;
+  }
+}
+
+faster::StoreConfig WorkloadSpec::Store() const {
+  faster::StoreConfig config;
+  config.page_bits = page_bits;
+  config.buffer_pages = static_cast<uint32_t>(std::min<uint64_t>(memory >> page_bits, 1u << 31));
+  const double pages = std::floor(mutable_fraction * config.buffer_pages);
+  config.mutable_pages = std::clamp<uint32_t>(static_cast<uint32_t>(pages), 1, config.buffer_pages - 2);
+  config.block_bytes = static_cast<uint32_t>(std::min<uint64_t>(4096, config.page_bytes()));
+  config.segment_pages =
+      static_cast<uint32_t>(std::clamp<uint64_t>(segment_bytes >> page_bits, 1, uint64_t{1} << 31));
+  config.index_buckets = index_buckets;
+  config.huge_pages = huge_pages;
+  config.refresh_interval = refresh_interval;
+  config.seed = seed;
+  return config;
+}
+
+bool ParseSpec(const Properties& properties, bool with_checkpoints, WorkloadSpec* spec, std::string* error) {
+  return ParseCounts(properties, spec, error) && ParseValue(properties, spec, error) &&
+         ParseMix(properties, spec, error) && ParseKeys(properties, spec, error) &&
+         ParseEngine(properties, with_checkpoints, spec, error);
+}
+
+}  // namespace workloads::ycsb

@@ -1,0 +1,65 @@
+// WorkloadSpec: one YCSB core workload on this engine, from its properties.
+//
+// Names and defaults are YCSB's (Java), the C++ spellings (dbname, limit.ops) are taken too. The engine's own
+// properties begin with `faster.`. Two read-modify-writes, not to be confused: readmodifywriteproportion is
+// YCSB's (F: a read, then an update of the same key, timed as one), rmwproportion is one atomic RMW of the engine.
+//
+//   faster.memory            bytes of log buffer (default: 2x the data; 8x with checkpoints, as fold-over copies)
+//   faster.mutable_fraction  share of the buffer updated in place, 0.9
+//   faster.index_buckets     default: the power of two at or above records / 2
+//   faster.page_bits         default: 64 pages in the buffer, 2^16 to 2^25 bytes each
+//   faster.segment_bytes     bytes per file of the log, 2^30
+//   faster.huge_pages        madvise huge pages for buffer and index, false
+//   faster.refresh_interval  operations between looks at the global phase, 64
+//   faster.keys_per_thread   keys drawn ahead per thread (default: twice the records, 2^20 to 2^24)
+//   faster.prefetch          index lines of the operation that many ahead are prefetched, 0 (off)
+//   faster.seed              of keys, mixes and ids
+//
+// Plain data; a failed parse leaves one line in *error.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "faster/core/config.h"
+#include "workloads/generators.h"
+#include "workloads/properties.h"
+#include "workloads/ycsb/stream.h"
+
+namespace workloads::ycsb {
+
+struct WorkloadSpec {
+  uint64_t record_count = 0;
+  uint64_t operation_count = 0;
+  uint64_t insert_start = 0;
+  uint64_t insert_count = 0;
+  uint32_t value_bytes = 0;   // fieldcount x fieldlength
+  uint32_t stored_bytes = 0;  // the engine's value size: 8, 104 or 256
+  OperationMix mix;
+  KeyOptions keys;
+  uint32_t threads = 1;
+  uint64_t target = 0;           // operations per second over all threads, 0 = as fast as possible
+  uint64_t max_seconds = 0;      // of each phase, 0 = no limit
+  uint64_t status_interval = 10; // seconds between status lines
+  bool hashed_keys = true;
+
+  uint64_t memory = 0;           // bytes of log buffer
+  double mutable_fraction = 0.9;
+  uint64_t index_buckets = 0;
+  uint32_t page_bits = 0;
+  uint64_t segment_bytes = 0;
+  bool huge_pages = false;
+  uint32_t refresh_interval = 64;
+  uint64_t keys_per_thread = 0;
+  uint32_t prefetch = 0;
+  uint64_t seed = 1;
+
+  bool inserts() const { return mix.Contains(Operation::kInsert); }
+  uint64_t record_bytes() const;  // in the log
+  faster::StoreConfig Store() const;
+};
+
+// `with_checkpoints` chooses the default of faster.memory.
+bool ParseSpec(const Properties& properties, bool with_checkpoints, WorkloadSpec* spec, std::string* error);
+
+}  // namespace workloads::ycsb
