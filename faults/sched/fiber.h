@@ -53,7 +53,7 @@ struct alignas(64) Fiber {
   void* argument_of_routine = nullptr;
   void* result = nullptr;
 
-  uint32_t tls_generation = 0;        // of the module list that tls_blocks belongs to
+  uint64_t tls_generation = 0;        // of the module list that tls_blocks belongs to
   void* tls_blocks[kMaxModules] = {};
   struct Destructor {
     void (*function)(void*);

@@ -123,10 +123,12 @@ RunResult Machine::Run() {
   faulted_ = false;
   InstallFaultHandlers();
   SyncModules();
-  if (live_ > 0) {
+  if (live_ > 0 && ++step_ >= crash_step_) {
+    outcome_ = Outcome::kCrashed;
+    std::snprintf(why_, sizeof why_, "crash at step %llu", static_cast<unsigned long long>(step_));
+  } else if (live_ > 0) {
     home_fs_ = ReadFsBase();
     current_ = nullptr;
-    ++step_;
     const int first = policy_->PickThread(step_, -1, runnable_, PointKind::kHarness);
     Record(ChoiceKind::kThread, static_cast<uint32_t>(std::popcount(runnable_)),
            static_cast<uint32_t>(std::popcount(runnable_ & (fibers_[first].bit - 1))));

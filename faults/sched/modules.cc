@@ -16,11 +16,6 @@ void* __tls_get_addr(TlsIndex*);
 namespace faults::internal {
 namespace {
 
-std::atomic<uint32_t> g_generation{0};
-uintptr_t g_addresses[kMaxModules * 4];  // one address in each library that announced itself
-std::atomic<int> g_address_count{0};
-std::atomic_flag g_lock = ATOMIC_FLAG_INIT;
-
 struct Range {
   uintptr_t low, high;
 };
@@ -39,14 +34,29 @@ Range Extent(const dl_phdr_info* info) {
   return range;
 }
 
+// Its dynamic symbols name __tsan_init. The main program does too, because it defines it: not instrumented.
+bool IsInstrumented(const dl_phdr_info* info) {
+  if (info->dlpi_name == nullptr || info->dlpi_name[0] == 0) return false;
+  const char* strings = nullptr;
+  size_t bytes = 0;
+  for (int i = 0; i < info->dlpi_phnum; ++i) {
+    if (info->dlpi_phdr[i].p_type != PT_DYNAMIC) continue;
+    const ElfW(Dyn)* entry = reinterpret_cast<const ElfW(Dyn)*>(info->dlpi_addr + info->dlpi_phdr[i].p_vaddr);
+    for (; entry->d_tag != DT_NULL; ++entry) {
+      if (entry->d_tag == DT_STRTAB) strings = reinterpret_cast<const char*>(entry->d_un.d_ptr);
+      if (entry->d_tag == DT_STRSZ) bytes = entry->d_un.d_val;
+    }
+  }
+  static constexpr char kName[] = "\0__tsan_init";
+  // The vdso's table is not relocated: its address is a small offset.
+  if (reinterpret_cast<uintptr_t>(strings) < 4096 * 16) return false;
+  return memmem(strings, bytes, kName, sizeof kName) != nullptr;
+}
+
 int AddModule(dl_phdr_info* info, size_t, void* context) {
   ModuleList* list = static_cast<ModuleList*>(context);
   const Range range = Extent(info);
-  bool announced = false;
-  for (int i = 0; i < g_address_count.load(); ++i) {
-    announced |= g_addresses[i] >= range.low && g_addresses[i] < range.high;
-  }
-  if (!announced || list->count == kMaxModules) return 0;
+  if (list->count == kMaxModules || !IsInstrumented(info)) return 0;
   Module& module = list->modules[list->count++];
   module = Module();
   module.low = range.low;
@@ -76,25 +86,16 @@ int FindLibc(dl_phdr_info* info, size_t, void*) {
 
 }  // namespace
 
-void RegisterModuleOf(const void* address) {
-  const uintptr_t a = reinterpret_cast<uintptr_t>(address);
-  while (g_lock.test_and_set()) {
-  }
-  ModuleList list;
-  ReadModules(&list);
-  bool known = false;
-  for (int i = 0; i < list.count; ++i) known |= a >= list.modules[i].low && a < list.modules[i].high;
-  const int count = g_address_count.load();
-  if (!known) {
-    const int place = count % (kMaxModules * 4);  // a library loaded and unloaded very often overwrites stale ones
-    g_addresses[place] = a;
-    if (count < kMaxModules * 4) g_address_count.store(count + 1);
-    g_generation.fetch_add(1);
-  }
-  g_lock.clear();
+uint64_t ModuleGeneration() {
+  uint64_t generation = 0;
+  dl_iterate_phdr(
+      [](dl_phdr_info* info, size_t, void* result) {
+        *static_cast<uint64_t*>(result) = info->dlpi_adds + info->dlpi_subs;
+        return 1;
+      },
+      &generation);
+  return generation;
 }
-
-uint32_t ModuleGeneration() { return g_generation.load(std::memory_order_acquire); }
 
 void ReadModules(ModuleList* list) {
   list->generation = ModuleGeneration();

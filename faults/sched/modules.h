@@ -1,8 +1,8 @@
 // Modules: the instrumented libraries that are loaded, and where libc's own code lies. Internal to faults/sched.
 //
-// A library announces itself: every instrumented translation unit has a constructor that calls __tsan_init. The list
-// gives deterministic names to globals (library number + offset), each library's TLS image for the reset at the start
-// of a fiber, and the writable ranges whose touches are tracked. Changed under dlopen only; read by all schedulers.
+// A library is instrumented if it refers to __tsan_init. The list gives deterministic names to globals (library number +
+// offset), each library's TLS image for the reset at the start of a fiber, and the writable ranges whose touches are
+// tracked. Each scheduler has its own list and renews it when libraries were loaded or unloaded.
 #pragma once
 
 #include <cstddef>
@@ -22,13 +22,12 @@ struct Module {
 };
 
 struct ModuleList {
-  uint32_t generation = 0;  // changes when the list does
+  uint64_t generation = 0;  // of the process when the list was read
   int count = 0;
   Module modules[kMaxModules];
 };
 
-void RegisterModuleOf(const void* address);  // address lies in the library; called by __tsan_init
-uint32_t ModuleGeneration();
+uint64_t ModuleGeneration();  // libraries loaded and unloaded so far; ~100 ns
 void ReadModules(ModuleList* list);
 // Caller is libc's or the dynamic linker's own code, whose allocations (stdio buffers, TLS) outlive an execution.
 bool IsLibcCode(const void* address);

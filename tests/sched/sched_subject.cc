@@ -190,7 +190,7 @@ void UseBlock(void* p) {
 }
 
 void Overflow(void*) {
-  volatile uint64_t* block = new uint64_t[4];
+  uint64_t* volatile block = new uint64_t[4];
   block[4] = 1;
 }
 
@@ -324,7 +324,7 @@ void WideAtomics(void* p) {
   }
   const unsigned __int128 now = __atomic_load_n(&S(p)->wide, __ATOMIC_SEQ_CST);
   if (static_cast<uint64_t>(now) != static_cast<uint64_t>(now >> 64)) S(p)->bad |= 1;
-  S(p)->counter.store(static_cast<uint64_t>(now));
+  S(p)->counter.fetch_add(5);
 }
 
 void SpinsWithoutYield(void* p) {
@@ -365,7 +365,8 @@ extern "C" const SubjectTable* sched_subject_table() {
       .destroy = [](SubjectState* s) { delete s; },
       .counter = [](SubjectState* s) -> uint64_t { return s->counter.load(); },
       .bad = [](SubjectState* s) -> uint64_t {
-        return s->bad.load() | (s->r0.load() == 0 && s->r1.load() == 0 ? 256u : 0u);
+        return s->bad.load() | (s->r0.load() == 0 && s->r1.load() == 0 ? 256u : 0u) |
+               (s->wide != 0 && static_cast<uint64_t>(s->wide) != s->counter.load() ? 512u : 0u);
       },
       .lost_update = LostUpdate,
       .fetch_adds = FetchAdds,

@@ -10,12 +10,10 @@ namespace {
 TEST(Sched, InstrumentationReachesTheHooks) {
   faults::RandomWalk policy(0.1);
   const char* why = nullptr;
-  auto body = [](void*) { Table()->destroy(Table()->make()); };
   auto atomic = [](void*) { Table()->lost_update(Table()->make()); };
   EXPECT_TRUE(faults::InstrumentationActive(Sched(), atomic, nullptr, &why)) << why;
   EXPECT_FALSE(faults::InstrumentationActive(Sched(), [](void*) {}, nullptr, &why));
   EXPECT_NE(why, nullptr);
-  (void)body;
 }
 
 TEST(Sched, LostUpdateIsFoundByEveryPolicyOfThePortfolio) {
@@ -191,7 +189,7 @@ TEST(Sched, CrashAtEveryStepThenRunAgain) {
   Runner runner(&policy);
   const std::vector<Body> bodies = {Table()->work, Table()->mutex_adds, Table()->makes_threads};
   const uint64_t steps = runner.Run(5, bodies).result.steps;
-  ASSERT_GT(steps, 100u);
+  ASSERT_GT(steps, 50u);
   uint64_t crashed = 0;
   for (uint64_t step = 1; step < steps; ++step) {
     runner.Begin(5);
@@ -209,7 +207,7 @@ TEST(Sched, CrashAtEveryStepThenRunAgain) {
     ASSERT_EQ(e.result.outcome, Outcome::kFinished) << Sched()->explanation();
     ASSERT_EQ(e.bad, 0u);
   }
-  EXPECT_GT(crashed, 100u);
+  EXPECT_GT(crashed, 50u);
 }
 
 TEST(Sched, CrashAtAnEventIsBeforeItsEffect) {
