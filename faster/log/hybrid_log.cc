@@ -45,7 +45,7 @@ Status HybridLog::AllocateBuffer(Diagnosis* why) {
 }
 
 void HybridLog::StartEmpty(uint64_t generation) {
-  generations_ = {{0, generation}};
+  generations_ = {{0, generation, 0}};
   tail_.store(8, std::memory_order_release);  // page 0, behind the first block's checksum
 }
 
@@ -55,9 +55,9 @@ void HybridLog::StartRecovered(const LogMetadata& log, LogAddress head, LogAddre
   dead_ranges_.push_back({log.start_address, log.final_address,
                           static_cast<uint32_t>(log.version + 1) & ((1u << log.version_bits) - 1)});
   generations_ = log.generations;
-  // Blocks that a snapshot recovery holds only in memory are written by this incarnation.
-  while (!generations_.empty() && generations_.back().from >= flushed) generations_.pop_back();
-  generations_.push_back({flushed, generation});
+  generations_.back().until = log.final_address;
+  // From `flushed` on, blocks that a snapshot recovery holds only in memory included, this incarnation writes.
+  generations_.push_back({flushed, generation, 0});
   const uint64_t page = log.final_address >> page_bits_;
   const uint64_t offset = log.final_address & (page_bytes_ - 1);
   tail_.store(page << kOffsetBits | (offset + 8), std::memory_order_release);
