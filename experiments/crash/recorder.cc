@@ -37,6 +37,9 @@ void Recorder::Begin(faults::Scheduler* scheduler, bool tells_story) {
   scheduler_ = scheduler;
   history_.sessions.clear();
   history_.session_opened.clear();
+  if (history_.phases.empty()) history_.phases.assign(kPhaseName, kPhaseName + kPhaseNames);
+  session_phase_.clear();
+  sessions_opening_ = 0;
   history_.operations.clear();
   history_.checkpoints.clear();
   history_.reports.clear();
@@ -50,22 +53,33 @@ void Recorder::Begin(faults::Scheduler* scheduler, bool tells_story) {
   unexpected_.clear();
   tells_story_ = tells_story;
   time_ = completed_ = cells_seen_ = 0;
-  BeginIncarnation(0, {}, -1);
+  BeginIncarnation(0, -1);
 }
 
-void Recorder::BeginIncarnation(uint32_t incarnation, const CrashPoint& crash, int first_kind) {
+void Recorder::BeginIncarnation(uint32_t incarnation, int first_kind) {
+  sessions_opening_ = 0;
+  std::fill(session_phase_.begin(), session_phase_.end(), int8_t{0});
   requests_.clear();
-  crash_ = crash;
-  armed_ = false;
+  crash_ = {};
+  armed_ = working_ = true;
   incarnation_ = incarnation;
   phase_ = 0;
   kind_ = first_kind_ = first_kind;
   started_ = requests_open_ = durable_count_ = operations_begun_ = phase_changes_ = 0;
+}
+
+void Recorder::BeginWork(const CrashPoint& crash) {
+  crash_ = crash;
+  armed_ = false;
+  operations_begun_ = 0;
   MarkCell();
   if (crash.anchor == Anchor::kStart) Arm(Anchor::kStart, crash.checkpoint);
 }
 
-void Recorder::EndWork() { armed_ = true; }
+void Recorder::EndWork() {
+  armed_ = true;
+  working_ = false;
+}
 
 void Recorder::Arm(Anchor anchor, uint32_t checkpoint) {
   if (armed_ || crash_.anchor != anchor || crash_.checkpoint != checkpoint) return;
@@ -86,13 +100,14 @@ void Recorder::MarkCell() {
   if (here.kind >= 0) cells_seen_ |= uint64_t{1} << (here.kind * kCellRows + here.row);
 }
 
-uint32_t Recorder::SessionIndex(const faster::Guid& id, uint64_t opened) {
+uint32_t Recorder::SessionIndex(const faster::Guid& id) {
   const HostHeap host;
   for (uint32_t i = 0; i < history_.sessions.size(); ++i) {
     if (history_.sessions[i] == id) return i;
   }
   history_.sessions.push_back(id);
-  history_.session_opened.push_back(opened);
+  history_.session_opened.push_back(Now());
+  session_phase_.push_back(-1);
   return static_cast<uint32_t>(history_.sessions.size()) - 1;
 }
 
@@ -106,6 +121,7 @@ uint32_t Recorder::Invoke(uint32_t session, uint64_t serial, OpType type, uint64
   operation.key = key;
   operation.operand = operand;
   operation.invoked = Now();
+  operation.phase = session_phase_[session];
   history_.operations.push_back(operation);
   ++operations_begun_;
   scheduler_->Notify(&progress_);
@@ -134,11 +150,11 @@ void Recorder::Respond(uint32_t index, const SubjectResult& result) {
   }
   if (operation.outcome != OpOutcome::kOk) operation.result = 0;
   if (result.status == Status::kCorruption) {
-    Unexpected(std::string(OpName(operation.type)) + " of key " + std::to_string(operation.key) +
+    Unexpected("R2", std::string(OpName(operation.type)) + " of key " + std::to_string(operation.key) +
                " met a value that does not hold together");
   } else if (operation.outcome == OpOutcome::kUnknown && result.status != Status::kAborted &&
              !history_.faults_injected) {
-    Unexpected(std::string(OpName(operation.type)) + " of key " + std::to_string(operation.key) + " ended with " +
+    Unexpected("R0", std::string(OpName(operation.type)) + " of key " + std::to_string(operation.key) + " ended with " +
                std::string(StatusName(result.status)) + " though no fault was injected");
   }
   if (tells_story_) {
@@ -148,9 +164,11 @@ void Recorder::Respond(uint32_t index, const SubjectResult& result) {
   }
 }
 
-void Recorder::Unexpected(std::string what) {
+void Recorder::Unexpected(const char* rule, std::string what) {
   const HostHeap host;
-  if (unexpected_.empty()) unexpected_.assign(what.data(), what.size());
+  if (!unexpected_.empty()) return;
+  unexpected_.assign(what.data(), what.size());
+  unexpected_rule_ = rule;
 }
 
 void Recorder::Told(uint32_t session, const faster::Token& token, uint64_t serial) {
@@ -187,7 +205,7 @@ void Recorder::Answered(uint32_t index, Status status, const faster::Token& toke
   if (status != Status::kOk) {
     Tell("checkpoint", "refused: " + std::string(StatusName(status)));
     if (status != Status::kBusy && !history_.faults_injected) {
-      Unexpected("a checkpoint request was answered with " + std::string(StatusName(status)));
+      Unexpected("R0", "a checkpoint request was answered with " + std::string(StatusName(status)));
     }
     return;
   }
@@ -204,7 +222,19 @@ void Recorder::Answered(uint32_t index, Status status, const faster::Token& toke
   Tell("checkpoint", "began: " + token.Text());
 }
 
-void Recorder::ResolveRequests(const faster::Token* recovered) {
+void Recorder::AdoptSessions(const std::vector<faster::SessionCommit>& commits) {
+  for (const faster::SessionCommit& commit : commits) {
+    const auto& known = history_.sessions;
+    if (sessions_opening_ == 0 || std::find(known.begin(), known.end(), commit.session) != known.end()) continue;
+    --sessions_opening_;
+    static_cast<void>(SessionIndex(commit.session));
+  }
+}
+
+void Recorder::ResolveRequests(const faster::Token* recovered, const std::vector<faster::SessionCommit>* commits) {
+  for (const CheckpointEvent& event : history_.checkpoints) AdoptSessions(event.reported);
+  for (const CheckpointEvent& event : early_) AdoptSessions(event.reported);
+  if (commits != nullptr) AdoptSessions(*commits);
   const auto assign = [&](const CheckpointEvent& early, bool any_kind) {
     for (Request& request : requests_) {
       if (!request.open || request.accepted) continue;
@@ -237,8 +267,9 @@ void Recorder::KindFromPhase(int phase) {
 }
 
 void Recorder::OnPhase(const char* name, uint64_t version) {
+  if (!working_) return;
   const int phase = PhaseIndex(name);
-  if (phase < 0) return Unexpected(std::string("the machine entered a phase that does not exist: ") + name);
+  if (phase < 0) return Unexpected("history", std::string("the machine entered a phase that does not exist: ") + name);
   if (phase_ == 0 && phase != 0) {
     ++started_;
     KindFromPhase(phase);
@@ -260,6 +291,9 @@ void Recorder::OnPhase(const char* name, uint64_t version) {
 }
 
 void Recorder::OnSessionPhase(const faster::Guid& session, const char* phase, uint64_t version) {
+  for (size_t i = history_.sessions.size(); i-- > 0;) {
+    if (history_.sessions[i] == session) session_phase_[i] = static_cast<int8_t>(PhaseIndex(phase));
+  }
   if (!tells_story_) return;
   const HostHeap host;
   Tell(scheduler_->fiber_name(scheduler_->current_fiber()),
@@ -279,7 +313,7 @@ void Recorder::OnDurable(const faster::Token& token, Status status, uint64_t ver
     for (CheckpointEvent& old : history_.checkpoints) {
       if (old.token != token || old.incarnation != incarnation_) continue;
       known = true;
-      if (old.callback != kNever) Unexpected("checkpoint " + token.Text() + " was reported twice");
+      if (old.callback != kNever) Unexpected("R1", "checkpoint " + token.Text() + " was reported twice");
       Fill(&old, event);
     }
     if (!known) early_.push_back(event);
@@ -289,6 +323,13 @@ void Recorder::OnDurable(const faster::Token& token, Status status, uint64_t ver
   if (started_ > 0 && crash_.anchor == Anchor::kDurable) Arm(Anchor::kDurable, started_ - 1);
   scheduler_->Notify(&progress_);
   if (scheduler_->current_fiber() >= 0) scheduler_->Point(faults::PointKind::kPhase, &g_phase_object, 100);
+}
+
+void Recorder::TellHere(const char* what, const faster::Guid& session, uint64_t serial) {
+  if (!tells_story_) return;
+  const HostHeap host;
+  Tell(scheduler_->fiber_name(scheduler_->current_fiber()),
+       what + session.Text().substr(0, 8) + " after #" + std::to_string(serial));
 }
 
 void Recorder::Tell(const char* lane, std::string text) {

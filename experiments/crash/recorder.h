@@ -38,13 +38,17 @@ class Recorder final : public SubjectObserver {
  public:
   void Begin(faults::Scheduler* scheduler, bool tells_story);
 
-  // An incarnation begins to work; `crash` is armed when its anchor is met. `first_kind` as in Cell.
-  void BeginIncarnation(uint32_t incarnation, const CrashPoint& crash, int first_kind);
-  void EndWork();  // callbacks no longer arm a crash
+  // An incarnation begins: recovered, not at work yet. `first_kind`: of its first checkpoint, as in Cell.
+  void BeginIncarnation(uint32_t incarnation, int first_kind);
+  void BeginWork(const CrashPoint& crash);  // armed when its anchor is met
+  void EndWork();                           // until the next BeginIncarnation phases are not ours: a recovery runs
 
   uint64_t Now() { return ++time_; }
 
-  uint32_t SessionIndex(const faster::Guid& id, uint64_t opened);
+  // Around StartSession: until it returns, the engine may know of a session that we do not.
+  void SessionOpening() { ++sessions_opening_; }
+  void SessionOpened() { --sessions_opening_; }
+  uint32_t SessionIndex(const faster::Guid& id);  // opened now, if it is new
   uint32_t Invoke(uint32_t session, uint64_t serial, faults::OpType type, uint64_t key, uint64_t operand);
   void Respond(uint32_t operation, const SubjectResult& result);
   void Told(uint32_t session, const faster::Token& token, uint64_t serial);
@@ -52,8 +56,9 @@ class Recorder final : public SubjectObserver {
   // A request: Requested() before the call, Answered() after it. A crash may come between.
   uint32_t Requested(const CheckpointRequest& request);
   void Answered(uint32_t request, faster::Status status, const faster::Token& token);
-  // After a crash: a checkpoint may have become durable before its requester heard its token.
-  void ResolveRequests(const faster::Token* recovered);
+  // After a crash: a checkpoint may have become durable before its requester heard its token, and a session may be in
+  // it before its user heard its id. Called at the crash with null, and with what recovery returned.
+  void ResolveRequests(const faster::Token* recovered, const std::vector<faster::SessionCommit>* commits);
 
   // SubjectObserver
   void OnPhase(const char* phase, uint64_t version) override;
@@ -62,6 +67,8 @@ class Recorder final : public SubjectObserver {
                  const std::vector<faster::SessionCommit>& sessions) override;
 
   void Tell(const char* lane, std::string text);  // a line of the story, if there is one
+  // The same in the lane of the running fiber: `what`, the session, its last serial.
+  void TellHere(const char* what, const faster::Guid& session, uint64_t serial);
 
   faults::History& history() { return history_; }
   Cell cell() const;
@@ -71,7 +78,8 @@ class Recorder final : public SubjectObserver {
   uint32_t durable_count() const { return durable_count_; }      // good callbacks in this incarnation
   uint64_t completed_checkpoints() const { return completed_; }  // good callbacks in this execution
   const std::string& unexpected() const { return unexpected_; }  // a status no correct engine gives, "" if none
-  void Unexpected(std::string what);
+  const char* unexpected_rule() const { return unexpected_rule_; }
+  void Unexpected(const char* rule, std::string what);
   bool tells_story() const { return tells_story_; }
   std::vector<StoryLine>& story() { return story_; }
   uint64_t Digest() const;  // of all that clients saw
@@ -91,6 +99,7 @@ class Recorder final : public SubjectObserver {
   void MarkCell();
   void Fill(faults::CheckpointEvent* event, const faults::CheckpointEvent& early);
   void KindFromPhase(int phase);
+  void AdoptSessions(const std::vector<faster::SessionCommit>& commits);
 
   faults::Scheduler* scheduler_ = nullptr;
   faults::History history_;
@@ -98,7 +107,10 @@ class Recorder final : public SubjectObserver {
   std::vector<faults::CheckpointEvent> early_;     // durable before their token was known
   CrashPoint crash_;
   bool armed_ = false;
+  bool working_ = false;
   uint64_t time_ = 0;
+  uint32_t sessions_opening_ = 0;
+  std::vector<int8_t> session_phase_;              // by session, as the engine told
   uint32_t incarnation_ = 0;
   int phase_ = 0;
   int kind_ = -1;
@@ -111,6 +123,7 @@ class Recorder final : public SubjectObserver {
   uint64_t completed_ = 0;
   uint64_t cells_seen_ = 0;
   std::string unexpected_;
+  const char* unexpected_rule_ = "";
   bool tells_story_ = false;
   std::vector<StoryLine> story_;
   char progress_ = 0;

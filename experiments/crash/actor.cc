@@ -1,0 +1,282 @@
+#include "experiments/crash/actor.h"
+
+#include "faults/sched/heap.h"
+
+namespace experiments {
+
+using faster::Status;
+using faults::HostHeap;
+using faults::OpType;
+
+void SessionUser::Begin(Recorder* recorder, Subject* subject, uint64_t operand_base) {
+  Forget();
+  recorder_ = recorder;
+  subject_ = subject;
+  operand_ = operand_base;
+  has_id_ = has_inherited_ = false;
+  lost_.clear();
+  issued_.clear();
+}
+
+void SessionUser::Forget() {
+  at_.Forget();
+  left_.clear();
+}
+
+void SessionUser::Opened(std::unique_ptr<SubjectSession> session, uint64_t serial) {
+  const faster::Guid id = session->id();
+  at_.session = session.release();
+  at_.index = recorder_->SessionIndex(id);
+  at_.serial = serial;
+  if (!has_id_ || id != id_) issued_.clear();
+  id_ = id;
+  has_id_ = true;
+  durable_seen_ = 0;
+  recorder_->TellHere("opens session ", id, serial);
+}
+
+void SessionUser::Start() {
+  Leave();
+  recorder_->SessionOpening();
+  std::unique_ptr<SubjectSession> session = subject_->StartSession();
+  recorder_->SessionOpened();
+  if (session == nullptr) return recorder_->Unexpected("R0", "a session could not be started");
+  Opened(std::move(session), 0);
+}
+
+void SessionUser::Resume(const faster::Guid& id, const faster::Token* recovered) {
+  Leave();
+  uint64_t serial = 0;
+  std::unique_ptr<SubjectSession> session = subject_->ContinueSession(id, &serial);
+  if (session == nullptr) return Start();
+  Opened(std::move(session), serial);
+  if (recovered != nullptr) recorder_->Told(at_.index, *recovered, serial);
+}
+
+void SessionUser::EnsureOpen(const faster::Token* recovered) {
+  if (open()) return;
+  if (!has_inherited_) return Start();
+  has_inherited_ = false;
+  Resume(inherited_, recovered);
+}
+
+void SessionUser::Leave() {
+  if (!open()) return;
+  const HostHeap host;
+  left_.push_back(at_);
+  at_.Forget();
+}
+
+void SessionUser::Operate(OpType type, uint64_t key) {
+  const uint64_t operand = type == OpType::kUpsert || type == OpType::kRmw ? ++operand_ : 0;
+  const uint32_t operation = recorder_->Invoke(at_.index, at_.serial + 1, type, key, operand);
+  {
+    const HostHeap host;
+    issued_.push_back({type, key, at_.serial + 1});
+  }
+  SubjectResult result;
+  switch (type) {
+    case OpType::kRead: result = at_.session->Read(key); break;
+    case OpType::kUpsert: result = at_.session->Upsert(key, operand); break;
+    case OpType::kRmw: result = at_.session->Rmw(key, operand); break;
+    case OpType::kDelete: result = at_.session->Delete(key); break;
+  }
+  at_.serial = result.serial;
+  if (result.status == Status::kPending) {
+    const HostHeap host;
+    at_.pending.emplace_back(result.serial, operation);
+  }
+  recorder_->Respond(operation, result);
+  if (durable_seen_ != recorder_->durable_count()) TakeCommits();
+}
+
+void SessionUser::TakeCommits() {
+  durable_seen_ = recorder_->durable_count();
+  std::vector<std::pair<faster::Token, uint64_t>> commits;
+  at_.session->TakeCommits(&commits);
+  for (const auto& [token, serial] : commits) recorder_->Told(at_.index, token, serial);
+}
+
+void SessionUser::Refresh() {
+  at_.session->Refresh();
+  TakeCommits();
+}
+
+void SessionUser::Complete(bool wait) {
+  std::vector<SubjectResult> done;
+  at_.session->CompletePending(wait, &done);
+  auto& pending = at_.pending;
+  for (const SubjectResult& result : done) {
+    size_t at = 0;
+    while (at < pending.size() && pending[at].first != result.serial) ++at;
+    if (at == pending.size()) {
+      recorder_->Unexpected("R5", "a result was delivered for operation #" + std::to_string(result.serial) +
+                                      ", which was not pending");
+      continue;
+    }
+    recorder_->Respond(pending[at].second, result);
+    pending.erase(pending.begin() + static_cast<ptrdiff_t>(at));
+  }
+  if (wait && !pending.empty()) {
+    recorder_->Unexpected("R0", "operation #" + std::to_string(pending[0].first) +
+                                    " is still pending after all were waited for");
+  }
+  TakeCommits();
+}
+
+void SessionUser::Close() {
+  at_.session->Close();
+  delete at_.session;
+  at_.Forget();
+}
+
+void SessionUser::FinishAll() {
+  for (bool more = open() || !left_.empty(); more; more = !left_.empty()) {
+    if (!open()) {
+      std::swap(at_, left_.back());
+      left_.pop_back();
+    }
+    Complete(true);
+    Close();
+  }
+}
+
+void SessionUser::ContinueLast(const faster::Token* recovered) {
+  if (open()) return;
+  if (has_id_) Resume(id_, nullptr);
+  else EnsureOpen(recovered);
+}
+
+void SessionUser::Inherit(const SessionUser& from, const std::vector<faster::SessionCommit>& commits) {
+  has_inherited_ = from.has_id_;
+  inherited_ = from.id_;
+  uint64_t committed = 0;
+  for (const faster::SessionCommit& commit : commits) {
+    if (commit.session == from.id_) committed = commit.serial;
+  }
+  lost_.clear();
+  for (const Issued& issued : from.issued_) {
+    if (issued.serial > committed) lost_.push_back(issued);
+  }
+}
+
+void SessionUser::ReplayLost(const faster::Token* recovered) {
+  EnsureOpen(recovered);
+  for (size_t i = 0; i < lost_.size() && open(); ++i) Operate(lost_[i].type, lost_[i].key);
+  lost_.clear();
+}
+
+void Stage::Begin(faults::Scheduler* scheduler, Recorder* recorder, Subject* subject, const Incarnation& incarnation,
+                  uint32_t number, const faster::Token* recovered, const std::vector<faster::SessionCommit>& commits) {
+  scheduler_ = scheduler;
+  recorder_ = recorder;
+  subject_ = subject;
+  recovered_ = recovered;
+  std::swap(actors_, before_);
+  used_before_ = number == 0 ? 0 : used_;
+  used_ = incarnation.actors.size();
+  if (actors_.size() < used_) actors_.resize(used_);
+  for (size_t i = 0; i < used_; ++i) {
+    ActorFiber& actor = actors_[i];
+    actor.stage = this;
+    actor.script = &incarnation.actors[i];
+    actor.waiting = false;
+    actor.user.Begin(recorder, subject, uint64_t{number + 1} << 40 | uint64_t{i + 1} << 32);
+    for (size_t j = 0; j < used_before_; ++j) {
+      if (before_[j].script->name == actor.script->name) actor.user.Inherit(before_[j].user, commits);
+    }
+  }
+  ended_ = 0;
+}
+
+void Stage::Spawn() {
+  for (size_t i = 0; i < used_; ++i) scheduler_->Spawn(&Main, &actors_[i], actors_[i].script->name.c_str());
+}
+
+void Stage::Forget() {
+  for (size_t i = 0; i < used_; ++i) actors_[i].user.Forget();
+}
+
+bool Stage::AllWaitInVain(const ActorFiber* actor) const {
+  uint32_t waiting = 0;
+  for (size_t i = 0; i < used_; ++i) {
+    if (&actors_[i] != actor) waiting += actors_[i].waiting && actors_[i].looked_at == Stamp();
+  }
+  return waiting + 1 + ended_ == used_;
+}
+
+template <class Condition>
+void Stage::Await(ActorFiber* actor, Condition condition) {
+  const uint32_t generation = released_;
+  while (!condition() && generation == released_) {
+    actor->looked_at = Stamp();
+    if (AllWaitInVain(actor)) {
+      ++released_;
+      scheduler_->Notify(recorder_->progress_channel());
+      return;
+    }
+    actor->waiting = true;
+    scheduler_->Wait(recorder_->progress_channel());
+    actor->waiting = false;
+  }
+}
+
+void Stage::RequestCheckpoint(const CheckpointRequest& request) {
+  const uint32_t number = recorder_->Requested(request);
+  faster::Token token;
+  const Status status = subject_->StartCheckpoint(request, &token);
+  recorder_->Answered(number, status, token);
+}
+
+void Stage::AwaitCheckpoint() {
+  while (!subject_->Poll()) scheduler_->Yield();
+}
+
+void Stage::Act(ActorFiber* actor, const Action& action) {
+  SessionUser& user = actor->user;
+  const bool uses_session = action.verb <= Verb::kCompleteWait;
+  if (uses_session) user.EnsureOpen(recovered_);
+  if (uses_session && !user.open()) return;
+  switch (action.verb) {
+    case Verb::kRead: return user.Operate(OpType::kRead, action.number);
+    case Verb::kUpsert: return user.Operate(OpType::kUpsert, action.number);
+    case Verb::kRmw: return user.Operate(OpType::kRmw, action.number);
+    case Verb::kDelete: return user.Operate(OpType::kDelete, action.number);
+    case Verb::kRefresh: return user.Refresh();
+    case Verb::kComplete: return user.Complete(false);
+    case Verb::kCompleteWait: return user.Complete(true);
+    case Verb::kPause: {
+      const uint32_t until = recorder_->operations_begun() + action.number;
+      return Await(actor, [&] { return recorder_->operations_begun() >= until; });
+    }
+    case Verb::kAwaitOperations: return Await(actor, [&] { return recorder_->operations_begun() >= action.number; });
+    case Verb::kAwaitPhase: return Await(actor, [&] { return recorder_->phase() == static_cast<int>(action.number); });
+    case Verb::kOpen: return user.Start();
+    case Verb::kContinue: return user.ContinueLast(recovered_);
+    case Verb::kReplay: return user.ReplayLost(recovered_);
+    case Verb::kClose:
+      if (user.open()) user.Close();
+      return;
+    case Verb::kCheckpoint: return RequestCheckpoint(action.checkpoint);
+    case Verb::kAwaitCheckpoint: return AwaitCheckpoint();
+  }
+}
+
+void Stage::Main(void* argument) {
+  ActorFiber* actor = static_cast<ActorFiber*>(argument);
+  Stage* stage = actor->stage;
+  for (const Action& action : actor->script->actions) stage->Act(actor, action);
+  if (actor->user.open() && !actor->script->leaves_open) {
+    actor->user.Complete(true);
+    actor->user.Close();
+  }
+  ++stage->ended_;
+  stage->scheduler_->Notify(stage->recorder_->progress_channel());
+}
+
+void Stage::CompleteAll() {
+  for (size_t i = 0; i < used_; ++i) actors_[i].user.FinishAll();
+  AwaitCheckpoint();
+}
+
+}  // namespace experiments

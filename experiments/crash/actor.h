@@ -1,0 +1,113 @@
+// Actors: the fibers that act a scenario's script on a store, and what they share in one incarnation.
+//
+// Host code, not instrumented: between two calls of the engine nothing else runs, so plain variables suffice. Waiting
+// goes through one channel; when every living actor waits, all waits end, since nothing they wait for can happen
+// any more. A crash abandons the fibers: Forget() then drops what they held without calling the engine.
+#pragma once
+
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "experiments/crash/recorder.h"
+#include "experiments/crash/scenario.h"
+#include "faults/sched/scheduler.h"
+
+namespace experiments {
+
+// One session as its user sees it. Lives in host memory, the engine's object in the execution's arena.
+class SessionUser {
+ public:
+  void Begin(Recorder* recorder, Subject* subject, uint64_t operand_base);
+  void Forget();                 // the crash took the engine's object
+  bool open() const { return at_.session != nullptr; }
+  void Start();                  // a new session
+  void Resume(const faster::Guid& id, const faster::Token* recovered);  // falls back to Start()
+  void EnsureOpen(const faster::Token* recovered);
+  void Operate(faults::OpType type, uint64_t key);
+  void Refresh();
+  void Complete(bool wait);
+  void Close();                  // whatever is pending then ends without a result
+  void FinishAll();              // completes and closes what is open, idle ones too
+  void ContinueLast(const faster::Token* recovered);  // the one used last, closed since
+  void Leave();                  // the open session stays as it is, idle
+  // Of the incarnation before: the session to continue and the operations of it that recovery lost.
+  void Inherit(const SessionUser& from, const std::vector<faster::SessionCommit>& commits);
+  void ReplayLost(const faster::Token* recovered);
+
+ private:
+  struct Slot {  // one open session
+    SubjectSession* session = nullptr;
+    uint32_t index = 0;                                   // in History::sessions
+    uint64_t serial = 0;                                  // of the last operation
+    std::vector<std::pair<uint64_t, uint32_t>> pending;   // serial, index of the operation
+    void Forget() {
+      session = nullptr;
+      pending.clear();
+    }
+  };
+  struct Issued {
+    faults::OpType type;
+    uint64_t key;
+    uint64_t serial;
+  };
+  void Opened(std::unique_ptr<SubjectSession> session, uint64_t serial);
+  void TakeCommits();
+
+  Recorder* recorder_ = nullptr;
+  Subject* subject_ = nullptr;
+  Slot at_;                       // the session at hand
+  std::vector<Slot> left_;        // idle ones
+  uint64_t operand_ = 0;
+  faster::Guid id_;               // of the session used last
+  bool has_id_ = false;
+  uint32_t durable_seen_ = 0;
+  std::vector<Issued> issued_;    // by the session used last, in this incarnation
+  std::vector<Issued> lost_;
+  faster::Guid inherited_;
+  bool has_inherited_ = false;
+};
+
+class Stage;
+
+struct ActorFiber {
+  Stage* stage = nullptr;
+  const Actor* script = nullptr;
+  SessionUser user;
+  bool waiting = false;
+  uint32_t looked_at = 0;  // Stage::Stamp() when the condition waited for was last found false
+};
+
+// The actors of one incarnation.
+class Stage {
+ public:
+  void Begin(faults::Scheduler* scheduler, Recorder* recorder, Subject* subject, const Incarnation& incarnation,
+             uint32_t number, const faster::Token* recovered, const std::vector<faster::SessionCommit>& commits);
+  void Spawn();                  // every actor becomes a fiber
+  void CompleteAll();            // inside a fiber, when the actors are done: no session stays open
+  void Forget();
+
+ private:
+  friend struct ActorFiber;
+  static void Main(void* actor);
+  void Act(ActorFiber* actor, const Action& action);
+  template <class Condition>
+  void Await(ActorFiber* actor, Condition condition);
+  uint32_t Stamp() const { return recorder_->operations_begun() + recorder_->phase_changes() + ended_; }
+  bool AllWaitInVain(const ActorFiber* actor) const;
+  void AwaitCheckpoint();
+  void RequestCheckpoint(const CheckpointRequest& request);
+
+  faults::Scheduler* scheduler_ = nullptr;
+  Recorder* recorder_ = nullptr;
+  Subject* subject_ = nullptr;
+  const faster::Token* recovered_ = nullptr;
+  std::vector<ActorFiber> actors_;  // grows only; used_ of them act
+  std::vector<ActorFiber> before_;  // those of the previous incarnation
+  size_t used_ = 0;
+  size_t used_before_ = 0;
+  uint32_t ended_ = 0;     // actors that are done
+  uint32_t released_ = 0;  // times that all waits were ended
+};
+
+}  // namespace experiments

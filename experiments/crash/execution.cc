@@ -1,0 +1,425 @@
+#include "experiments/crash/execution.h"
+
+#include <algorithm>
+
+#include "experiments/common/dice.h"
+#include "faults/sched/heap.h"
+
+namespace experiments {
+namespace {
+
+using faster::Status;
+using faults::HostHeap;
+using faults::kNever;
+using faults::OpOutcome;
+using faults::Outcome;
+using Anchor = CrashPoint::Anchor;
+
+constexpr uint64_t kStepLimit = 400'000;
+
+int FirstKind(const Incarnation& incarnation) {
+  for (const Actor& actor : incarnation.actors) {
+    for (const Action& action : actor.actions) {
+      if (action.verb == Verb::kCheckpoint) return KindIndex(action.checkpoint);
+    }
+  }
+  return -1;
+}
+
+struct Body {
+  Execution* execution;
+  void (*run)(Execution*);
+};
+
+}  // namespace
+
+Execution::Execution(const SubjectLibrary* library, faults::Scheduler* scheduler)
+    : library_(library), scheduler_(scheduler) {
+  judge_.search_limit = 512;
+}
+
+void Execution::Violation(const char* rule, std::string what) {
+  if (result_.violation) return;
+  result_.violation = true;
+  result_.rule = rule;
+  result_.what = std::move(what);
+}
+
+// The execution cannot go on: stuck, faulted, or not reproducible.
+void Execution::Stopped(Outcome outcome, const char* during) {
+  std::string why = scheduler_->explanation();
+  const size_t line = why.find('\n');
+  const std::string first = why.substr(0, line);
+  const std::string where = std::string(" during ") + during;
+  result_.detail = why;
+  switch (outcome) {
+    case Outcome::kDeadlock:
+    case Outcome::kLivelock:
+    case Outcome::kStepLimit: {
+      const std::string state = subject_ == nullptr ? "" : subject_->Describe();
+      result_.detail += "\n" + state;
+      Violation("stuck", std::string(OutcomeName(outcome)) + where + ": " + state.substr(0, state.find('\n')));
+      break;
+    }
+    case Outcome::kFailed:
+      Violation(first.find(" at address ") != std::string::npos ? "crash" : "device", first + where);
+      break;
+    default:
+      result_.harness_error = true;
+      result_.what = std::string(OutcomeName(outcome)) + where + ": " + first;
+      break;
+  }
+}
+
+// Runs one body on a fiber of its own. False: it did not end, and Stopped() said so; true with *outcome otherwise.
+bool Execution::Round(void (*body)(Execution*), const char* name, Outcome* outcome) {
+  Body argument{this, body};
+  scheduler_->Spawn(
+      [](void* context) {
+        const Body* body = static_cast<Body*>(context);
+        body->run(body->execution);
+      },
+      &argument, name);
+  numbers_ = scheduler_->Run();
+  *outcome = numbers_.outcome;
+  if (*outcome == Outcome::kFinished || *outcome == Outcome::kCrashed) return true;
+  Stopped(*outcome, name);
+  return false;
+}
+
+void Execution::SetFaults(const std::string& plan) {
+  if (plan == plan_text_) return;
+  plan_text_ = plan;
+  std::string error;
+  if (!faults::FaultPlan::Parse(plan, &plan_, &error)) plan_ = {};  // CheckScenario() has refused such a plan
+}
+
+SubjectConfig Execution::NextConfig() {
+  SubjectConfig config = scenario_->geometry;
+  config.seed = MixSeed(how_.seed, ++lives_) | 1;
+  return config;
+}
+
+void Execution::FillBody() {
+  faster::Diagnosis why;
+  subject_ = library_->Make(NextConfig(), &storage_, &recorder_);
+  const Status status = subject_->Create(&why);
+  if (status != Status::kOk) {
+    return recorder_.Unexpected("R0", "an empty store could not be created: " + why.Text());
+  }
+  if (scenario_->preload + scenario_->filler == 0) return;
+  harness_user_.Begin(&recorder_, subject_.get(), uint64_t{1} << 60);
+  harness_user_.Start();
+  if (!harness_user_.open()) return;
+  for (uint32_t key = 0; key < scenario_->preload; ++key) harness_user_.Operate(faults::OpType::kUpsert, key);
+  for (uint32_t i = 0; i < scenario_->filler; ++i) harness_user_.Operate(faults::OpType::kUpsert, kFillerKey + i);
+  harness_user_.Complete(true);
+  harness_user_.Close();
+}
+
+bool Execution::Fill() {
+  Outcome outcome;
+  return Round([](Execution* self) { self->FillBody(); }, "loader", &outcome) && recorder_.unexpected().empty();
+}
+
+void Execution::Crash() {
+  result_.cell = recorder_.cell();
+  result_.crashes.push_back({result_.cell, false});
+  recorder_.Tell("harness", std::string("CRASH in ") + CellRowName(result_.cell.row));
+  recorder_.EndWork();
+  storage_.Crash();
+  stage_.Forget();
+  static_cast<void>(subject_.release());  // its memory is the arena's
+}
+
+bool Execution::Work(uint32_t number) {
+  const Incarnation& incarnation = scenario_->incarnations[number];
+  SetFaults(scenario_->faults);
+  stage_.Begin(scheduler_, &recorder_, subject_.get(), incarnation, number,
+               recovered_any_ ? &recovered_token_ : nullptr, attempt_.sessions);
+  scheduler_->SetCrash(kNever, kNever);
+  recorder_.BeginWork(incarnation.crash);
+  stage_.Spawn();
+  numbers_ = scheduler_->Run();
+  SetFaults("");
+  scheduler_->SetCrash(kNever, kNever);
+  if (numbers_.outcome == Outcome::kFinished && incarnation.crash.anchor == Anchor::kNone) return Finish();
+  if (numbers_.outcome != Outcome::kFinished && numbers_.outcome != Outcome::kCrashed) {
+    Stopped(numbers_.outcome, "work");
+    return false;
+  }
+  Crash();
+  return true;
+}
+
+// A latest recovery would be ambiguous after a named one left newer checkpoints behind and nothing became durable
+// since: then the name is said again.
+const faster::Token* Execution::NameToRecover(const Incarnation& incarnation) {
+  for (const faults::CheckpointEvent& event : recorder_.history().checkpoints) {
+    const bool good = event.callback != kNever && event.status == Status::kOk &&
+                      event.kind != faster::CheckpointKind::kIndexOnly;
+    if (!good || event.incarnation != recorder_.history().recoveries.size()) continue;
+    if (std::find(lineage_.begin(), lineage_.end(), event.token) != lineage_.end()) continue;
+    lineage_.push_back(event.token);
+    abandoned_ = false;
+  }
+  if (lineage_.empty() || (!incarnation.named && !abandoned_)) return nullptr;
+  const size_t back = incarnation.named ? std::min<size_t>(incarnation.back, lineage_.size() - 1) : 0;
+  named_ = lineage_[lineage_.size() - 1 - back];
+  return &named_;
+}
+
+void Execution::FollowLineage(const faster::Token& recovered, bool named) {
+  const auto found = std::find(lineage_.begin(), lineage_.end(), recovered);
+  if (found == lineage_.end()) {
+    lineage_.push_back(recovered);
+    abandoned_ = false;
+    return;
+  }
+  if (named && found + 1 != lineage_.end()) abandoned_ = true;
+  lineage_.erase(found + 1, lineage_.end());
+}
+
+void Execution::RecoverBody() {
+  faster::Diagnosis why;
+  RecoveredState state;
+  subject_ = library_->Make(NextConfig(), &storage_, &recorder_);
+  attempt_.status = subject_->Recover(attempt_.token, &state, &why);
+  if (attempt_.status == Status::kNotFound && attempt_.token == nullptr) {
+    subject_.reset();
+    subject_ = library_->Make(NextConfig(), &storage_, &recorder_);
+    attempt_.create_status = subject_->Create(&why);
+  }
+  const bool refused = attempt_.create_status != Status::kOk ||
+                       (attempt_.status != Status::kOk && !(attempt_.status == Status::kNotFound && attempt_.token == nullptr));
+  if (refused) subject_.reset();
+  const HostHeap host;
+  const std::string text = why.Text();
+  attempt_.why.assign(text.data(), text.size());
+  attempt_.log_token = state.log_token;
+  attempt_.sessions.assign(state.sessions.begin(), state.sessions.end());
+  attempt_.records_undone = state.records_undone;
+}
+
+// One try; *again if it did not return a state but another try is due.
+bool Execution::TryRecovery(uint32_t number, size_t attempt, bool* again) {
+  const Incarnation& incarnation = scenario_->incarnations[number];
+  const faster::Token* token = attempt_.token;
+  attempt_ = {};
+  attempt_.token = token;
+  if (attempt < incarnation.recovery_crashes.size()) {
+    const CrashPoint& crash = incarnation.recovery_crashes[attempt];
+    if (crash.events) scheduler_->SetCrash(kNever, numbers_.events + crash.delay);
+    else scheduler_->SetCrash(numbers_.steps + 1 + crash.delay, kNever);
+  }
+  const uint64_t faults_before = storage_.statistics().faults;
+  Outcome outcome;
+  const bool ended = Round([](Execution* self) { self->RecoverBody(); }, "recovery", &outcome);
+  scheduler_->SetCrash(kNever, kNever);
+  if (!ended) return false;
+  if (outcome == Outcome::kCrashed) {
+    ++result_.recovery_crashes;
+    recorder_.Tell("harness", "CRASH inside recovery");
+    storage_.Crash();
+    storage_.Reopen();
+    static_cast<void>(subject_.release());
+    return *again = true;
+  }
+  const bool empty = attempt_.status == Status::kNotFound && attempt_.token == nullptr;
+  const bool refused = attempt_.create_status != Status::kOk || (attempt_.status != Status::kOk && !empty);
+  *again = refused && storage_.statistics().faults != faults_before;
+  if (*again) recorder_.Tell("harness", "recovery refused under injected faults: " + attempt_.why);
+  return true;
+}
+
+bool Execution::Recover(uint32_t number) {
+  const Incarnation& incarnation = scenario_->incarnations[number];
+  recorder_.ResolveRequests(nullptr, nullptr);
+  const faster::Token* token = NameToRecover(incarnation);
+  storage_.Reopen();
+  bool again = true;
+  for (size_t attempt = 0; again; ++attempt) {
+    again = false;
+    SetFaults(attempt == 0 ? scenario_->recovery_faults : "");
+    attempt_.token = token;
+    if (!TryRecovery(number, attempt, &again)) return false;
+  }
+  SetFaults("");
+  if (attempt_.status == Status::kOk) recorder_.ResolveRequests(&attempt_.log_token, &attempt_.sessions);
+  faults::Recovery recovery;
+  recovery.incarnation = number - 1;
+  recovery.named = token != nullptr;
+  if (token != nullptr) recovery.requested = *token;
+  recovery.status = attempt_.create_status != Status::kOk ? attempt_.create_status : attempt_.status;
+  if (recovery.status != Status::kOk) recovery.why = attempt_.why;
+  recovery.log_token = attempt_.log_token;
+  recovery.commits = attempt_.sessions;
+  std::sort(recovery.commits.begin(), recovery.commits.end(),
+            [](const auto& a, const auto& b) { return a.session < b.session; });
+  recovery.time = recorder_.Now();
+  recorder_.history().recoveries.push_back(recovery);
+  recorder_.Tell("harness", recovery.status == Status::kOk ? "recovered " + recovery.log_token.Text()
+                                                           : "recovery: " + recovery.why);
+  if (!faults::Returned(recovery)) return false;
+  for (CrashNote& note : result_.crashes) note.recovered = true;
+  Account(recovery);
+  recovered_any_ = recovery.status == Status::kOk;
+  recovered_token_ = recovery.log_token;
+  if (recovered_any_) FollowLineage(recovery.log_token, recovery.named);
+  else lineage_.clear();
+  recorder_.BeginIncarnation(number, FirstKind(incarnation));
+  return Verify(number);
+}
+
+void Execution::Account(const faults::Recovery& recovery) {
+  ++result_.recoveries;
+  if (recovery.log_token.IsNull()) return;
+  ++result_.recovered_own;
+  if (attempt_.records_undone > 0) ++result_.recovered_undone;
+  const faults::History& history = recorder_.history();
+  uint64_t requested = kNever;
+  for (const faults::CheckpointEvent& event : history.checkpoints) {
+    if (event.token == recovery.log_token) requested = event.requested;
+  }
+  bool split = false, pending = false;
+  for (const faster::SessionCommit& commit : recovery.commits) {
+    bool committed = false, lost = false;
+    for (const faults::Operation& operation : history.operations) {
+      if (operation.incarnation != recovery.incarnation || history.sessions[operation.session] != commit.session) continue;
+      const bool inside = operation.serial <= commit.serial;
+      (inside ? committed : lost) = true;
+      pending = pending || (inside && operation.went_pending && operation.responded > requested);
+    }
+    split = split || (committed && lost);
+  }
+  result_.recovered_split += split;
+  result_.recovered_pending += pending;
+}
+
+bool Execution::Scan(std::vector<std::pair<uint64_t, uint64_t>>* live) {
+  std::vector<std::pair<uint64_t, uint64_t>> found;
+  const Status status = subject_->ScanLive(&found);
+  const std::string wrong = subject_->CheckInvariants();
+  if (!wrong.empty()) recorder_.Unexpected("invariants", wrong);
+  if (status != Status::kOk) {
+    recorder_.Unexpected("scan", "the log scan ended with " + std::string(StatusName(status)));
+    return false;
+  }
+  const HostHeap host;
+  live->assign(found.begin(), found.end());
+  std::sort(live->begin(), live->end());
+  return true;
+}
+
+// Looks up every key. With much filler, most executions take its words from the scan, which found them without the
+// index; one in four looks them up as well.
+void Execution::ReadBack(std::vector<std::pair<uint64_t, uint64_t>>* state,
+                         const std::vector<std::pair<uint64_t, uint64_t>>* scanned) {
+  const faults::History& history = recorder_.history();
+  const size_t first = history.operations.size();
+  harness_user_.Begin(&recorder_, subject_.get(), uint64_t{2} << 60);
+  harness_user_.Start();
+  if (!harness_user_.open()) return;
+  for (uint32_t key = 0; key < scenario_->keys; ++key) harness_user_.Operate(faults::OpType::kRead, key);
+  const bool all = scanned == nullptr || scenario_->filler <= 16 || how_.seed % 4 == 0;
+  for (uint32_t i = 0; all && i < scenario_->filler; ++i) {
+    harness_user_.Operate(faults::OpType::kRead, kFillerKey + i);
+  }
+  harness_user_.Complete(true);
+  harness_user_.Close();
+  const HostHeap host;
+  for (size_t i = first; i < history.operations.size(); ++i) {
+    const faults::Operation& read = history.operations[i];
+    if (read.outcome == OpOutcome::kOk) state->emplace_back(read.key, read.result);
+  }
+  for (size_t i = 0; !all && i < scanned->size(); ++i) {
+    if ((*scanned)[i].first >= scenario_->keys) state->push_back((*scanned)[i]);
+  }
+}
+
+void Execution::VerifyBody() {
+  faults::Recovery& recovery = recorder_.history().recoveries.back();
+  recovery.has_scan = Scan(&recovery.scanned);
+  ReadBack(&recovery.state, recovery.has_scan ? &recovery.scanned : nullptr);
+}
+
+bool Execution::Verify(uint32_t number) {
+  Outcome outcome;
+  return Round([](Execution* self) { self->VerifyBody(); }, "verification", &outcome);
+}
+
+void Execution::FinishBody() {
+  stage_.CompleteAll();
+  faults::History& history = recorder_.history();
+  std::vector<std::pair<uint64_t, uint64_t>> live;
+  const bool scanned = Scan(&live);
+  ReadBack(&history.final_state, scanned ? &live : nullptr);
+  std::sort(history.final_state.begin(), history.final_state.end());
+  if (scanned && live != history.final_state) {
+    recorder_.Unexpected("scan", "at the end lookups found " + std::to_string(history.final_state.size()) +
+                                     " keys and the log scan " + std::to_string(live.size()) +
+                                     ", or with other words");
+  }
+  // An operation whose result nobody heard (its session was closed over it) leaves the end open.
+  history.quiesced = std::none_of(history.operations.begin(), history.operations.end(), [&](const auto& operation) {
+    return operation.incarnation == history.recoveries.size() && operation.outcome == OpOutcome::kUnknown;
+  });
+  subject_.reset();
+}
+
+bool Execution::Finish() {
+  Outcome outcome;
+  return Round([](Execution* self) { self->FinishBody(); }, "the end", &outcome);
+}
+
+void Execution::Judge() {
+  if (result_.violation || result_.harness_error) return;
+  result_.verdict = judge_.Check(recorder_.history());
+  result_.undecided = result_.verdict.undecided;
+  result_.buffered = result_.verdict.buffered;
+  if (!result_.verdict.ok) Violation(RuleName(result_.verdict.rule), result_.verdict.what);
+  else if (!recorder_.unexpected().empty()) Violation(recorder_.unexpected_rule(), recorder_.unexpected());
+}
+
+const ExecutionResult& Execution::Run(const Scenario& scenario, const How& how) {
+  scenario_ = &scenario;
+  how_ = how;
+  result_ = {};
+  lives_ = 0;
+  lineage_.clear();
+  recovered_any_ = abandoned_ = false;
+  attempt_ = {};
+  static_cast<void>(subject_.release());
+  stage_.Forget();
+  faults::Scheduler::Options options;
+  options.policy = how.policy;
+  options.tape = how.tape;
+  options.tape_capacity = how.tape_capacity;
+  options.step_limit = kStepLimit * (1 + scenario.incarnations.size());
+  options.plain_points = how.plain_points;
+  scheduler_->Begin(options, how.seed);
+  SetFaults("");
+  faults::SimStorage::Options disk;
+  disk.disk.sector_bytes = scenario.sector_bytes;
+  disk.disk.tear_mix = scenario.sector_mix;
+  disk.device_fibers = scenario.device_fibers;
+  storage_.Reset(disk, scheduler_, &plan_);
+  recorder_.Begin(scheduler_, how.tells_story);
+  recorder_.history().faults_injected = !scenario.faults.empty();
+  recorder_.history().refresh_every_operation = scenario.geometry.refresh_interval == 1;
+  recorder_.BeginIncarnation(0, FirstKind(scenario.incarnations[0]));
+  bool going = Fill();
+  for (uint32_t i = 0; going && i < scenario.incarnations.size(); ++i) {
+    going = (i == 0 || Recover(i)) && Work(i);
+  }
+  Judge();
+  result_.hash = MixSeed(numbers_.hash, recorder_.Digest());
+  result_.steps = numbers_.steps;
+  result_.switches = numbers_.switches;
+  result_.tape_entries = numbers_.tape_entries;
+  result_.cells_seen = recorder_.cells_seen();
+  result_.checkpoints = recorder_.completed_checkpoints();
+  return result_;
+}
+
+}  // namespace experiments
