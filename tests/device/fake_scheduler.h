@@ -1,9 +1,9 @@
 // FakeScheduler: the smallest Scheduler that runs the storage model's fibers, for its own tests.
 //
-// Fibers are ucontexts on the calling thread. At every point the next fiber is drawn at random from the seed (or
-// the current one goes on, with `switching` off); choices come from a script, then from the seed (or are 0). It
-// can crash at the n-th point. Not for anything else: no tape, no instrumentation, leaks the stacks of fibers
-// that never end until it is destroyed.
+// Fibers are ucontexts on the calling thread. At every point the next fiber is drawn at random from the seed
+// (or the current one goes on, with `switching` off); choices come from a script, then from the seed (or are
+// 0). It can crash at the n-th point. Not for anything else: no tape, no instrumentation, leaks the stacks of
+// fibers that never end until it is destroyed.
 #pragma once
 
 #include <ucontext.h>
@@ -126,7 +126,8 @@ class FakeScheduler : public Scheduler {
   };
 
   static void Start(unsigned low, unsigned high) {
-    auto* self = reinterpret_cast<FakeScheduler*>(static_cast<uintptr_t>(low) | static_cast<uintptr_t>(high) << 32);
+    auto* self =
+        reinterpret_cast<FakeScheduler*>(static_cast<uintptr_t>(low) | static_cast<uintptr_t>(high) << 32);
     Fiber& fiber = *self->fibers_[self->current_];
     fiber.body(fiber.argument);
     fiber.ended = true;
