@@ -58,7 +58,8 @@ void Arena::Reset(size_t bytes) {
   if (bytes > kArenaLimit) bytes = kArenaLimit;
   if (bytes > mapped_) {
     if (mprotect(reinterpret_cast<void*>(base_), bytes, PROT_READ | PROT_WRITE) != 0) {
-      std::fprintf(stderr, "scheduler: no memory for an arena of %zu bytes: %s\n", bytes, std::strerror(errno));
+      std::fprintf(stderr, "scheduler: no memory for an arena of %zu bytes: %s\n", bytes,
+                   std::strerror(errno));
       std::abort();
     }
     mapped_ = bytes;
@@ -88,7 +89,7 @@ size_t Arena::Round(size_t size, int* size_class) {
   }
   const int power = 63 - std::countl_zero(size - 1);  // 2^power <= size - 1
   const size_t unit = (size_t{1} << power) / 8;
-  const size_t eighths = (size + unit - 1) / unit;    // 9..16
+  const size_t eighths = (size + unit - 1) / unit;  // 9..16
   *size_class = 65 + (power - 10) * 8 + static_cast<int>(eighths - 9);
   return eighths * unit;
 }
@@ -158,12 +159,14 @@ void Arena::Free(void* block) {
   header->state = kQuarantined;
   int size_class;
   const size_t rounded = Round(header->size, &size_class);
-  const uint32_t fiber = t_fiber == nullptr ? 0 : static_cast<uint32_t>(t_fiber->id) + 1;
+  const uint32_t fiber = t_fiber == nullptr ? 0 : t_fiber->owner;
   MarkBlock(block, rounded, ShadowWord(generation_, fiber, kFreed));
   Freed* freed = static_cast<Freed*>(block);
   freed->next = nullptr;
-  if (newest_[size_class] == nullptr) oldest_[size_class] = freed;
-  else newest_[size_class]->next = freed;
+  if (newest_[size_class] == nullptr)
+    oldest_[size_class] = freed;
+  else
+    newest_[size_class]->next = freed;
   newest_[size_class] = freed;
 }
 

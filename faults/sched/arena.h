@@ -1,13 +1,13 @@
 // Arena: the heap of one scheduler's fibers. Internal to faults/sched.
 //
-// Bump allocation; a freed block is quarantined and used again only when the arena has run to its end (first in, first
-// out per size class), so an access to freed memory is caught by the shadow. Contents are filled with a fixed pattern:
-// a read of uninitialised memory is wrong, but the same in every replay. Every arena of the process lies in one window
-// of the address space at a fixed place, so any thread knows an arena pointer by its address, and addresses are the
-// same in every process. One OS thread uses an arena at a time.
+// Bump allocation; a freed block is quarantined and used again only when the arena has run to its end (first
+// in, first out per size class), so an access to freed memory is caught by the shadow. Contents are filled
+// with a fixed pattern: a read of uninitialised memory is wrong, but the same in every replay. Every arena of
+// the process lies in one window of the address space at a fixed place, so any thread knows an arena pointer
+// by its address, and addresses are the same in every process. One OS thread uses an arena at a time.
 //
-// SHADOW: a 32-bit word per 8-byte granule: generation (16 bits; Begin() starts a new one, which forgets all others),
-// fiber + 1 (8 bits), state (8 bits).
+// SHADOW: a 32-bit word per 8-byte granule: generation (16 bits; Begin() starts a new one, which forgets all
+// others), fiber + 1 (8 bits), state (8 bits).
 #pragma once
 
 #include <cstddef>
@@ -17,7 +17,7 @@ namespace faults::internal {
 
 class Machine;
 
-constexpr uintptr_t kWindow = 0x100000000000;     // 16 TiB: far from what the kernel hands out by itself
+constexpr uintptr_t kWindow = 0x100000000000;         // 16 TiB: far from what the kernel hands out by itself
 constexpr uintptr_t kSlotBytes = uintptr_t{4} << 30;  // per scheduler: 2 GiB arena, 2 GiB stacks
 constexpr uintptr_t kArenaLimit = uintptr_t{2} << 30;
 constexpr int kSlots = 64;
@@ -55,11 +55,11 @@ class Arena {
  private:
   struct Header {
     uint64_t size;
-    uint32_t ordinal;      // allocation number within the execution
+    uint32_t ordinal;  // allocation number within the execution
     uint16_t generation;
-    uint16_t state;        // kLive or kQuarantined, xor'ed with a pattern so that stray data does not look valid
+    uint16_t state;  // kLive or kQuarantined, xor'ed with a pattern so that stray data does not look valid
   };
-  struct Freed {           // in the block itself
+  struct Freed {  // in the block itself
     Freed* next;
   };
   static constexpr int kClasses = 256;

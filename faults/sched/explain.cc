@@ -1,8 +1,10 @@
-// Explanations: why a run stopped, what every fiber waited for, every fiber's stack; and the start-up self-check.
+// Explanations: why a run stopped, what every fiber waited for, every fiber's stack; and the start-up
+// self-check.
 //
-// Stacks are captured as raw addresses when a run ends with a verdict and put into words only when asked. Frame pointers
-// cannot be relied on, so a stack is scanned for addresses that follow a call instruction: frames that ended long ago
-// may appear among the true ones. Names come from the library's symbol table (local symbols too).
+// Stacks are captured as raw addresses when a run ends with a verdict and put into words only when asked.
+// Frame pointers cannot be relied on, so a stack is scanned for addresses that follow a call instruction:
+// frames that ended long ago may appear among the true ones. Names come from the library's symbol table
+// (local symbols too).
 #include <cxxabi.h>
 #include <dlfcn.h>
 #include <elf.h>
@@ -82,7 +84,8 @@ void FunctionName(const char* path, uintptr_t offset, char* name, size_t size) {
   if (fd < 0) return;
   struct stat info;
   void* map = MAP_FAILED;
-  if (fstat(fd, &info) == 0) map = mmap(nullptr, static_cast<size_t>(info.st_size), PROT_READ, MAP_PRIVATE, fd, 0);
+  if (fstat(fd, &info) == 0)
+    map = mmap(nullptr, static_cast<size_t>(info.st_size), PROT_READ, MAP_PRIVATE, fd, 0);
   close(fd);
   if (map == MAP_FAILED) return;
   const char* file = static_cast<const char*>(map);
@@ -123,8 +126,8 @@ void Machine::CaptureStack(int id, uintptr_t sp, int first) {
   CodeRanges ranges;
   dl_iterate_phdr(AddCode, &ranges);
   int count = first;
-  for (uintptr_t at = (sp + 7) & ~uintptr_t{7}; at + 8 <= fiber.stack_low + fiber.stack_bytes && count < kMaxFrames;
-       at += 8) {
+  for (uintptr_t at = (sp + 7) & ~uintptr_t{7};
+       at + 8 <= fiber.stack_low + fiber.stack_bytes && count < kMaxFrames; at += 8) {
     const uintptr_t value = *reinterpret_cast<const uintptr_t*>(at);
     if (FollowsCall(ranges, value)) frames_[id][count++] = value;
   }
@@ -161,7 +164,8 @@ struct Explainer {
       default:
         break;
     }
-    for (int i = 0; i < kMaxFrames && machine.frames_[id][i] != 0; ++i) AddFrame(text, machine.frames_[id][i]);
+    for (int i = 0; i < kMaxFrames && machine.frames_[id][i] != 0; ++i)
+      AddFrame(text, machine.frames_[id][i]);
   }
 
   static void AddWait(const Machine& machine, const Fiber& fiber, Text* text) {
@@ -169,14 +173,18 @@ struct Explainer {
     text->Add("waits for a %s", fiber.waits_for);
     if (fiber.channel != nullptr) {
       text->Add(" at %s+0x%llx",
-                name >> 60 == 3 ? "heap" : name >> 60 == 2 ? "global" : name >> 60 == 1 ? "stack" : "host",
+                name >> 60 == 3   ? "heap"
+                : name >> 60 == 2 ? "global"
+                : name >> 60 == 1 ? "stack"
+                                  : "host",
                 static_cast<unsigned long long>(name & 0x0fffffffffffffff));
     }
     if (fiber.waits_for != nullptr && std::strcmp(fiber.waits_for, "mutex") == 0) {
       const int owner = static_cast<const int32_t*>(fiber.channel)[2] - 1;
       if (owner >= 0 && owner < machine.fiber_count_) text->Add(" held by '%s'", machine.fibers_[owner].name);
     }
-    if (fiber.deadline != ~uint64_t{0}) text->Add(" until %llu ns", static_cast<unsigned long long>(fiber.deadline));
+    if (fiber.deadline != ~uint64_t{0})
+      text->Add(" until %llu ns", static_cast<unsigned long long>(fiber.deadline));
     text->Add("\n");
   }
 };
@@ -190,7 +198,8 @@ const char* Machine::explanation() const {
              static_cast<unsigned long long>(step_));
   }
   for (int i = 0; stacks_captured_ && i < fiber_count_; ++i) {
-    if (state_at_stop_[i] != State::kFree && state_at_stop_[i] != State::kDone) Explainer::AddFiber(*this, i, &text);
+    if (state_at_stop_[i] != State::kFree && state_at_stop_[i] != State::kDone)
+      Explainer::AddFiber(*this, i, &text);
   }
   explanation_ = text.Take();
   return explanation_;
@@ -212,10 +221,10 @@ bool InstrumentationActive(Scheduler* scheduler, void (*body)(void*), void* argu
   scheduler->Begin(options, 1);
   scheduler->Spawn(body, argument, "self-check");
   const RunResult busy = scheduler->Run();
-  *why = busy.outcome != Outcome::kFinished     ? "the self-check did not finish"
-         : busy.steps <= idle.steps             ? "no atomic operation of the subject reached the scheduler"
-         : busy.plain_accesses == 0             ? "no plain access of the subject reached the scheduler"
-                                                : nullptr;
+  *why = busy.outcome != Outcome::kFinished ? "the self-check did not finish"
+         : busy.steps <= idle.steps         ? "no atomic operation of the subject reached the scheduler"
+         : busy.plain_accesses == 0         ? "no plain access of the subject reached the scheduler"
+                                            : nullptr;
   return *why == nullptr;
 }
 

@@ -1,8 +1,9 @@
-// A segmentation fault, division by zero or illegal instruction inside a fiber ends the execution, not the process.
+// A segmentation fault, division by zero or illegal instruction inside a fiber ends the execution, not the
+// process.
 //
-// The handler runs on an alternate stack of the OS thread (a fiber may have overflown its own). It cannot switch from
-// there, because returning restores the signal mask: it sends the fiber on into a function that fails the execution.
-// Faults outside fibers take their ordinary course.
+// The handler runs on an alternate stack of the OS thread (a fiber may have overflown its own). It cannot
+// switch from there, because returning restores the signal mask: it sends the fiber on into a function that
+// fails the execution. Faults outside fibers take their ordinary course.
 #include <signal.h>
 #include <ucontext.h>
 
@@ -23,8 +24,10 @@ struct sigaction g_before[NSIG];
 [[noreturn]] void FailFiber() { t_fiber->machine->FailFromSignal(); }
 
 const char* SignalName(int signal) {
-  return signal == SIGSEGV ? "segmentation fault" : signal == SIGBUS ? "bus error"
-         : signal == SIGFPE ? "arithmetic fault" : "illegal instruction";
+  return signal == SIGSEGV  ? "segmentation fault"
+         : signal == SIGBUS ? "bus error"
+         : signal == SIGFPE ? "arithmetic fault"
+                            : "illegal instruction";
 }
 
 void OnFault(int signal, siginfo_t* info, void* context) {
@@ -36,7 +39,8 @@ void OnFault(int signal, siginfo_t* info, void* context) {
   ucontext_t* state = static_cast<ucontext_t*>(context);
   greg_t* registers = state->uc_mcontext.gregs;
   fiber->machine->NoteFault(SignalName(signal), reinterpret_cast<uintptr_t>(info->si_addr),
-                            static_cast<uintptr_t>(registers[REG_RIP]), static_cast<uintptr_t>(registers[REG_RSP]));
+                            static_cast<uintptr_t>(registers[REG_RIP]),
+                            static_cast<uintptr_t>(registers[REG_RSP]));
   // What lies at the top of the stack is the fiber's entry, which never returns now.
   const uintptr_t top = (fiber->stack_low + fiber->stack_bytes) & ~uintptr_t{63};
   registers[REG_RSP] = static_cast<greg_t>(top - 8);
@@ -66,12 +70,14 @@ void InstallFaultHandlers() {
 }
 
 void Machine::NoteFault(const char* what, uintptr_t address, uintptr_t code, uintptr_t sp) {
-  if (OnOwnStack(current_, address + 4096) && !OnOwnStack(current_, address)) what = "stack overflow";
+  if (OnOwnStack(current_, address + kGuardBytes) && !OnOwnStack(current_, address)) what = "stack overflow";
   std::snprintf(why_, sizeof why_, "%s at address 0x%zx", what, static_cast<size_t>(address));
   const int id = current_->id;
   frames_[id][0] = code;
-  if (OnOwnStack(current_, sp)) CaptureStack(id, sp, 1);
-  else frames_[id][1] = 0;
+  if (OnOwnStack(current_, sp))
+    CaptureStack(id, sp, 1);
+  else
+    frames_[id][1] = 0;
   faulted_ = true;
 }
 

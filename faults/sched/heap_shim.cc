@@ -1,8 +1,9 @@
-// malloc and operator new of the whole process: inside a fiber from the execution's arena, elsewhere from libc.
+// malloc and operator new of the whole process: inside a fiber from the execution's arena, elsewhere from
+// libc.
 //
-// Deallocation goes by address, so memory may be freed on either side. Allocations made by libc's own code (stdio
-// buffers, thread-local storage) come from libc even inside a fiber: they outlive the execution. Compiled with
-// -fno-builtin so that the compiler does not turn these functions into calls of themselves.
+// Deallocation goes by address, so memory may be freed on either side. Allocations made by libc's own code
+// (stdio buffers, thread-local storage) come from libc even inside a fiber: they outlive the execution.
+// Compiled with -fno-builtin so that the compiler does not turn these functions into calls of themselves.
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
@@ -50,8 +51,10 @@ inline void* Aligned(Arena* arena, size_t alignment, size_t size) {
 }
 
 inline void Release(void* p) {
-  if (IsArena(p)) ArenaOf(p)->Free(p);
-  else __libc_free(p);
+  if (IsArena(p))
+    ArenaOf(p)->Free(p);
+  else
+    __libc_free(p);
 }
 
 void* New(size_t size) {

@@ -1,10 +1,9 @@
 // What of libc would block, start threads or tell the time: modelled inside a fiber, libc's own elsewhere.
 //
-// A lock in the subject's memory (arena, fiber stack, global of an instrumented library) is modelled in the memory of
-// the object itself, stamped with the execution, so one that a crash left held is free in the next. A lock in the
-// host's memory may be shared with other OS threads: the real one is tried, and the fiber waits while it is taken.
-// The first OS thread to call resolves libc's functions by dlsym.
-#include <dlfcn.h>
+// This file: threads, time, system calls, initialisation of statics, the end of the process. Locks:
+// libc_locks.cc.
+#include "faults/sched/libc_shim.h"
+
 #include <linux/futex.h>
 #include <pthread.h>
 #include <sched.h>
@@ -18,63 +17,26 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
 
 #include "faults/sched/heap.h"
 #include "faults/sched/machine.h"
 
 using faults::PointKind;
+using faults::internal::Deadline;
 using faults::internal::Fiber;
+using faults::internal::kNever;
+using faults::internal::kRealtimeOffset;
+using faults::internal::LockStep;
 using faults::internal::Machine;
 using faults::internal::State;
 using faults::internal::t_fiber;
+using faults::internal::ToNs;
 
 namespace {
-
-constexpr uint64_t kNever = ~uint64_t{0};
-constexpr uint64_t kRealtimeOffset = 1'600'000'000'000'000'000;  // virtual CLOCK_REALTIME minus CLOCK_MONOTONIC
-
-// libc's definition of a function that this file defines too.
-#define CPR_REAL(name)                                                              \
-  ([]() {                                                                           \
-    static decltype(&::name) real = nullptr;                                        \
-    decltype(&::name) found = __atomic_load_n(&real, __ATOMIC_RELAXED);             \
-    if (found == nullptr) {                                                         \
-      found = reinterpret_cast<decltype(&::name)>(dlsym(RTLD_NEXT, #name));         \
-      __atomic_store_n(&real, found, __ATOMIC_RELAXED);                             \
-    }                                                                               \
-    return found;                                                                   \
-  }())
-
-// Laid over pthread_mutex_t: same places for `held`, and `kind`, which the static initialisers set.
-struct Mutex {
-  uint32_t execution_held;  // glibc's lock word: 0 = free; else the execution that took it
-  uint32_t depth;
-  int32_t owner;            // fiber + 1
-  uint32_t unused;
-  int32_t kind;
-};
-static_assert(sizeof(Mutex) <= sizeof(pthread_mutex_t));
-
-struct RwLock {             // laid over pthread_rwlock_t, all zero when initialised
-  uint32_t execution;
-  int32_t readers;
-  int32_t writer;           // fiber + 1
-};
-static_assert(sizeof(RwLock) <= sizeof(pthread_rwlock_t));
 
 uint64_t NowNs(Fiber* fiber) {
   fiber->read_clock = true;
   return fiber->machine->now_ns();
-}
-
-uint64_t ToNs(const timespec* t) {
-  return static_cast<uint64_t>(t->tv_sec) * 1'000'000'000 + static_cast<uint64_t>(t->tv_nsec);
-}
-
-uint64_t Deadline(clockid_t clock, const timespec* t) {
-  const uint64_t ns = ToNs(t);
-  return clock == CLOCK_REALTIME ? (ns > kRealtimeOffset ? ns - kRealtimeOffset : 0) : ns;
 }
 
 void FillTime(uint64_t ns, timespec* t) {
@@ -85,124 +47,6 @@ void FillTime(uint64_t ns, timespec* t) {
 void Sleep(Fiber* fiber, uint64_t until) {
   fiber->machine->Step(fiber, PointKind::kYield, nullptr, 0);
   if (until > fiber->machine->now_ns()) fiber->machine->Block(nullptr, "sleep", until);
-}
-
-// The step of a lock operation: before it takes effect.
-void LockStep(Fiber* fiber, void* object) {
-  Machine* machine = fiber->machine;
-  const uintptr_t address = reinterpret_cast<uintptr_t>(object);
-  machine->Step(fiber, PointKind::kLock, object, 0);
-  if (!faults::internal::OnOwnStack(fiber, address)) machine->Touch(fiber, address, true);
-  machine->Mix(fiber, PointKind::kLock, machine->Name(address), 0);
-}
-
-void LockChanged(Fiber* fiber, void* object) {
-  fiber->machine->NoteWrite(fiber, fiber->machine->Name(reinterpret_cast<uintptr_t>(object)));
-}
-
-bool IsHeld(const Mutex* mutex, const Machine* machine) { return mutex->execution_held == machine->execution(); }
-
-int TryLock(Fiber* fiber, Mutex* mutex) {
-  if (IsHeld(mutex, fiber->machine)) {
-    if (mutex->owner == fiber->id + 1 && (mutex->kind & 3) == PTHREAD_MUTEX_RECURSIVE) {
-      ++mutex->depth;
-      return 0;
-    }
-    fiber->machine->NoteRead(fiber, fiber->machine->Name(reinterpret_cast<uintptr_t>(mutex)));
-    return EBUSY;
-  }
-  mutex->execution_held = fiber->machine->execution();
-  mutex->depth = 1;
-  mutex->owner = fiber->id + 1;
-  LockChanged(fiber, mutex);
-  return 0;
-}
-
-int LockUntil(Fiber* fiber, pthread_mutex_t* m, uint64_t deadline) {
-  LockStep(fiber, m);
-  if (!fiber->machine->OwnMemory(m)) {
-    int error;
-    while ((error = CPR_REAL(pthread_mutex_trylock)(m)) == EBUSY) {
-      if (!fiber->machine->Block(m, "mutex of the host", deadline)) return ETIMEDOUT;
-    }
-    return error;
-  }
-  Mutex* mutex = reinterpret_cast<Mutex*>(m);
-  while (TryLock(fiber, mutex) != 0) {
-    if (mutex->owner == fiber->id + 1 && (mutex->kind & 3) == PTHREAD_MUTEX_ERRORCHECK) return EDEADLK;
-    if (!fiber->machine->Block(m, "mutex", deadline)) return ETIMEDOUT;
-  }
-  return 0;
-}
-
-int Unlock(Fiber* fiber, pthread_mutex_t* m) {
-  if (!fiber->machine->OwnMemory(m)) {
-    const int error = CPR_REAL(pthread_mutex_unlock)(m);
-    fiber->machine->Notify(m);
-    return error;
-  }
-  Mutex* mutex = reinterpret_cast<Mutex*>(m);
-  if (!IsHeld(mutex, fiber->machine) || mutex->owner != fiber->id + 1) {
-    if ((mutex->kind & 3) != PTHREAD_MUTEX_NORMAL) return EPERM;
-    fiber->machine->Fail("unlock of a mutex that this thread does not hold");
-  }
-  if (--mutex->depth > 0) return 0;
-  mutex->execution_held = 0;
-  mutex->owner = 0;
-  LockChanged(fiber, m);
-  fiber->machine->Notify(m);
-  return 0;
-}
-
-// The unlock and the wait are one: no step between them.
-int WaitOn(Fiber* fiber, pthread_cond_t* c, pthread_mutex_t* m, uint64_t deadline) {
-  LockStep(fiber, c);
-  const int error = Unlock(fiber, m);
-  if (error != 0) return error;
-  const bool woken = fiber->machine->Block(c, "condition variable", deadline);
-  LockUntil(fiber, m, kNever);
-  return woken ? 0 : ETIMEDOUT;
-}
-
-RwLock* Fresh(Fiber* fiber, pthread_rwlock_t* l) {
-  RwLock* lock = reinterpret_cast<RwLock*>(l);
-  if (lock->execution != fiber->machine->execution()) *lock = {fiber->machine->execution(), 0, 0};
-  return lock;
-}
-
-int LockShared(Fiber* fiber, pthread_rwlock_t* l, bool wait) {
-  LockStep(fiber, l);
-  RwLock* lock = Fresh(fiber, l);
-  while (lock->writer != 0) {
-    if (!wait) return EBUSY;
-    fiber->machine->Block(l, "shared lock", kNever);
-  }
-  ++lock->readers;
-  LockChanged(fiber, l);
-  return 0;
-}
-
-int LockExclusive(Fiber* fiber, pthread_rwlock_t* l, bool wait) {
-  LockStep(fiber, l);
-  RwLock* lock = Fresh(fiber, l);
-  while (lock->writer != 0 || lock->readers != 0) {
-    if (!wait) return EBUSY;
-    fiber->machine->Block(l, "exclusive lock", kNever);
-  }
-  lock->writer = fiber->id + 1;
-  LockChanged(fiber, l);
-  return 0;
-}
-
-int UnlockRw(Fiber* fiber, pthread_rwlock_t* l) {
-  LockStep(fiber, l);
-  RwLock* lock = Fresh(fiber, l);
-  if (lock->writer == fiber->id + 1) lock->writer = 0;
-  else if (lock->readers > 0) --lock->readers;
-  else fiber->machine->Fail("unlock of a read-write lock that is not held");
-  LockChanged(fiber, l);
-  fiber->machine->Notify(l);
-  return 0;
 }
 
 void ThreadBody(void* argument) {
@@ -264,90 +108,8 @@ long Membarrier(Fiber* fiber, long command) {
 
 extern "C" {
 
-int pthread_mutex_init(pthread_mutex_t* m, const pthread_mutexattr_t* a) noexcept {
-  return CPR_REAL(pthread_mutex_init)(m, a);
-}
-
-int pthread_mutex_destroy(pthread_mutex_t* m) noexcept {
-  Fiber* fiber = t_fiber;
-  if (fiber == nullptr || !fiber->machine->OwnMemory(m)) return CPR_REAL(pthread_mutex_destroy)(m);
-  return IsHeld(reinterpret_cast<Mutex*>(m), fiber->machine) ? EBUSY : 0;
-}
-
-int pthread_mutex_lock(pthread_mutex_t* m) noexcept {
-  return t_fiber == nullptr ? CPR_REAL(pthread_mutex_lock)(m) : LockUntil(t_fiber, m, kNever);
-}
-
-int pthread_mutex_timedlock(pthread_mutex_t* m, const timespec* t) noexcept {
-  if (t_fiber == nullptr) return CPR_REAL(pthread_mutex_timedlock)(m, t);
-  return LockUntil(t_fiber, m, Deadline(CLOCK_REALTIME, t));
-}
-
-int pthread_mutex_clocklock(pthread_mutex_t* m, clockid_t clock, const timespec* t) noexcept {
-  if (t_fiber == nullptr) return CPR_REAL(pthread_mutex_clocklock)(m, clock, t);
-  return LockUntil(t_fiber, m, Deadline(clock, t));
-}
-
-int pthread_mutex_trylock(pthread_mutex_t* m) noexcept {
-  Fiber* fiber = t_fiber;
-  if (fiber == nullptr) return CPR_REAL(pthread_mutex_trylock)(m);
-  LockStep(fiber, m);
-  if (!fiber->machine->OwnMemory(m)) return CPR_REAL(pthread_mutex_trylock)(m);
-  return TryLock(fiber, reinterpret_cast<Mutex*>(m));
-}
-
-int pthread_mutex_unlock(pthread_mutex_t* m) noexcept {
-  Fiber* fiber = t_fiber;
-  if (fiber == nullptr) return CPR_REAL(pthread_mutex_unlock)(m);
-  LockStep(fiber, m);
-  return Unlock(fiber, m);
-}
-
-int pthread_cond_wait(pthread_cond_t* c, pthread_mutex_t* m) {
-  return t_fiber == nullptr ? CPR_REAL(pthread_cond_wait)(c, m) : WaitOn(t_fiber, c, m, kNever);
-}
-
-int pthread_cond_timedwait(pthread_cond_t* c, pthread_mutex_t* m, const timespec* t) {
-  if (t_fiber == nullptr) return CPR_REAL(pthread_cond_timedwait)(c, m, t);
-  return WaitOn(t_fiber, c, m, Deadline(CLOCK_REALTIME, t));
-}
-
-int pthread_cond_clockwait(pthread_cond_t* c, pthread_mutex_t* m, clockid_t clock, const timespec* t) {
-  if (t_fiber == nullptr) return CPR_REAL(pthread_cond_clockwait)(c, m, clock, t);
-  return WaitOn(t_fiber, c, m, Deadline(clock, t));
-}
-
-int pthread_cond_signal(pthread_cond_t* c) noexcept {
-  if (t_fiber == nullptr) return CPR_REAL(pthread_cond_signal)(c);
-  LockStep(t_fiber, c);
-  t_fiber->machine->WakeOne(c);
-  return 0;
-}
-
-int pthread_cond_broadcast(pthread_cond_t* c) noexcept {
-  if (t_fiber == nullptr) return CPR_REAL(pthread_cond_broadcast)(c);
-  LockStep(t_fiber, c);
-  t_fiber->machine->Notify(c);
-  return 0;
-}
-
-int pthread_cond_destroy(pthread_cond_t* c) noexcept {
-  return t_fiber == nullptr ? CPR_REAL(pthread_cond_destroy)(c) : 0;
-}
-
-#define CPR_RWLOCK(name, action)                                              \
-  int name(pthread_rwlock_t* l) noexcept {                                    \
-    return t_fiber == nullptr ? CPR_REAL(name)(l) : action;                   \
-  }
-CPR_RWLOCK(pthread_rwlock_rdlock, LockShared(t_fiber, l, true))
-CPR_RWLOCK(pthread_rwlock_tryrdlock, LockShared(t_fiber, l, false))
-CPR_RWLOCK(pthread_rwlock_wrlock, LockExclusive(t_fiber, l, true))
-CPR_RWLOCK(pthread_rwlock_trywrlock, LockExclusive(t_fiber, l, false))
-CPR_RWLOCK(pthread_rwlock_unlock, UnlockRw(t_fiber, l))
-CPR_RWLOCK(pthread_rwlock_destroy, 0)
-#undef CPR_RWLOCK
-
-int pthread_create(pthread_t* thread, const pthread_attr_t* attributes, void* (*routine)(void*), void* argument) noexcept {
+int pthread_create(pthread_t* thread, const pthread_attr_t* attributes, void* (*routine)(void*),
+                   void* argument) noexcept {
   Fiber* self = t_fiber;
   if (self == nullptr) return CPR_REAL(pthread_create)(thread, attributes, routine, argument);
   Machine* machine = self->machine;
@@ -381,6 +143,37 @@ int pthread_detach(pthread_t thread) noexcept {
   if (fiber == nullptr || !fiber->is_pthread || fiber->detached) return EINVAL;
   fiber->detached = true;
   self->machine->ReleaseSlot(fiber);
+  return 0;
+}
+
+void pthread_exit(void* result) {
+  Fiber* self = t_fiber;
+  if (self == nullptr) {
+    CPR_REAL(pthread_exit)(result);
+    __builtin_trap();
+  }
+  self->result = result;
+  self->machine->ExitThread();  // unlike libc's, unwinds nothing
+}
+
+// libc's own values: 0 = not called, 2 = done.
+int pthread_once(pthread_once_t* once, void (*routine)()) {
+  Fiber* fiber = t_fiber;
+  if (fiber == nullptr) return CPR_REAL(pthread_once)(once, routine);
+  constexpr int kDone = 2, kRunning = 1;
+  LockStep(fiber, once);
+  while (*once == kRunning) fiber->machine->Block(once, "once", kNever);
+  if (*once == kDone) return 0;
+  *once = kRunning;
+  try {
+    routine();
+  } catch (...) {
+    *once = 0;
+    fiber->machine->Notify(once);
+    throw;
+  }
+  *once = kDone;
+  fiber->machine->Notify(once);
   return 0;
 }
 
@@ -481,15 +274,18 @@ int __cxa_thread_atexit(void (*destructor)(void*), void* object, void* dso) noex
   return __cxa_thread_atexit_impl(destructor, object, dso);
 }
 
-// Function-local statics: byte 0 of the guard says initialised (the compiler tests it), byte 1 says in progress.
+// Function-local statics: byte 0 of the guard says initialised (the compiler tests it), byte 1 says in
+// progress.
 int __cxa_guard_acquire(uint64_t* guard) noexcept {
   volatile char* bytes = reinterpret_cast<volatile char*>(guard);
   if (bytes[0] != 0) return 0;
   Fiber* fiber = t_fiber;
   if (fiber != nullptr) LockStep(fiber, guard);
   while (__atomic_exchange_n(&bytes[1], char{1}, __ATOMIC_ACQ_REL) != 0) {
-    if (fiber != nullptr) fiber->machine->Block(guard, "function-local static", kNever);
-    else sched_yield();
+    if (fiber != nullptr)
+      fiber->machine->Block(guard, "function-local static", kNever);
+    else
+      sched_yield();
     if (bytes[0] != 0) return 0;
   }
   if (bytes[0] == 0) return 1;

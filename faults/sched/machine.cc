@@ -27,7 +27,8 @@ namespace {
 constexpr uint64_t kStartOfTime = 1'000'000'000;  // virtual now at Begin()
 constexpr uint64_t kClockJump = 1'000'000;        // when all wait and one of them watches the clock
 constexpr uint64_t kNever = ~uint64_t{0};
-constexpr uint64_t kYieldDistance = 2000;  // a yield at least every so many steps: spinning rather than working
+constexpr uint64_t kYieldDistance =
+    2000;  // a yield at least every so many steps: spinning rather than working
 
 void SetName(Fiber* fiber, const char* text) {
   std::snprintf(fiber->name, sizeof fiber->name, "%s", text == nullptr ? "" : text);
@@ -43,10 +44,11 @@ void Machine::Begin(const Options& options, uint64_t seed) {
   arena_bytes_ = arena_.bytes();
   shared_tag_ = ShadowWord(arena_.generation(), kAnyFiber, kShared);
   for (int i = 0; i < fiber_count_; ++i) {
-    fibers_[i].private_tag = ShadowWord(arena_.generation(), static_cast<uint32_t>(i) + 1, kPrivate);
     fibers_[i].read_any = false;
+    fibers_[i].owner = 0;
   }
   ++execution_;
+  spawned_ = 0;
   policy_ = options.policy;
   plain_points_ = options.plain_points;
   spurious_cas_ = options.spurious_cas;
@@ -97,6 +99,9 @@ int Machine::Spawn(void (*body)(void*), void* argument, const char* name, bool d
   }
   Fiber* fiber = &fibers_[id];
   ForgetReads(fiber);
+  // 1 to 254; after that many fibers in one execution two may pass for one, which only costs switch points.
+  fiber->owner = spawned_++ % 254 + 1;
+  fiber->private_tag = ShadowWord(arena_.generation(), fiber->owner, kPrivate);
   fiber->body = body;
   fiber->argument = argument;
   SetName(fiber, name);
@@ -164,7 +169,8 @@ void Machine::FiberMain() {
 void Machine::StartFiber(Fiber* fiber) {
   t_arena = nullptr;
   ResetTls(modules_, fiber);
-  std::memset(abi::__cxa_get_globals(), 0, sizeof(void*) + sizeof(unsigned));  // an abandoned fiber may have thrown
+  std::memset(abi::__cxa_get_globals(), 0,
+              sizeof(void*) + sizeof(unsigned));  // an abandoned fiber may have thrown
   fiber->poked = fiber->read_clock = false;
   t_arena = &arena_;
 }
@@ -244,7 +250,8 @@ void Machine::UpdateNextEvent() {
   if (limit < next) next = limit;
   if (earliest_deadline_ != kNever) {
     const uint64_t now = now_ns();
-    const uint64_t wait = earliest_deadline_ <= now ? 1 : (earliest_deadline_ - now + kNsPerStep - 1) / kNsPerStep;
+    const uint64_t wait =
+        earliest_deadline_ <= now ? 1 : (earliest_deadline_ - now + kNsPerStep - 1) / kNsPerStep;
     if (step_ + wait < next) next = step_ + wait;
   }
   if (wake_pending_ || observer_ != nullptr) next = step_ + 1;

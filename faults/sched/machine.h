@@ -1,8 +1,8 @@
 // Machine: the scheduler's implementation, and the inline fast paths of the hooks. Internal to faults/sched.
 //
-// One OS thread at a time runs a machine's fibers, so nothing here is atomic. Layout: what every point touches first.
-// `next_event` is the smallest step at which anything but counting must happen (policy, crash, step limit, timer,
-// observer), so an ordinary point is one increment and one compare.
+// One OS thread at a time runs a machine's fibers, so nothing here is atomic. Layout: what every point
+// touches first. `next_event` is the smallest step at which anything but counting must happen (policy, crash,
+// step limit, timer, observer), so an ordinary point is one increment and one compare.
 #pragma once
 
 #include <cstddef>
@@ -18,11 +18,13 @@
 
 namespace faults::internal {
 
-constexpr int kReadSlots = 256;          // locations are hashed onto these to find the readers of what is written
-constexpr uint64_t kNsPerStep = 100;     // virtual time
-constexpr uint64_t kIdleLoadLimit = 2000;  // atomic loads without a write or yield after which others go first
-constexpr int kGraceRounds = 200;        // rounds in which all parked fibers look again before it is a deadlock
+constexpr int kReadSlots = 256;  // locations are hashed onto these to find the readers of what is written
+constexpr uint64_t kNsPerStep = 100;  // virtual time
+constexpr uint64_t kIdleLoadLimit =
+    2000;                          // atomic loads without a write or yield after which others go first
+constexpr int kGraceRounds = 200;  // rounds in which all parked fibers look again before it is a deadlock
 constexpr int kMaxFrames = 24;
+constexpr size_t kGuardBytes = 64 << 10;            // below each stack nothing is mapped
 constexpr uint64_t kForeign = uint64_t{0xf} << 60;  // name of memory that has none of its own
 constexpr uint64_t kStackName = uint64_t{0x1} << 60;
 constexpr uint64_t kModuleName = uint64_t{0x2} << 60;
@@ -58,7 +60,9 @@ class Machine final : public Scheduler {
   void Step(Fiber* fiber, PointKind kind, const void* object, uint64_t value) {
     if (CPR_UNLIKELY(++step_ >= next_event_)) SlowStep(fiber, kind, object, value);
   }
-  void Mix(const Fiber* fiber, PointKind kind, uint64_t name, uint64_t value) { Mix(fiber->id, kind, name, value); }
+  void Mix(const Fiber* fiber, PointKind kind, uint64_t name, uint64_t value) {
+    Mix(fiber->id, kind, name, value);
+  }
   void Mix(int fiber, PointKind kind, uint64_t name, uint64_t value) {
     const uint64_t x = (name ^ static_cast<uint64_t>(fiber) << 40 ^ static_cast<uint64_t>(kind) << 48) *
                        0x9e3779b97f4a7c15ull;
@@ -89,7 +93,8 @@ class Machine final : public Scheduler {
       Poke(others);
     }
   }
-  // Marks the granule of `address` as touched; fails the execution if it was freed. True: two fibers have touched it.
+  // Marks the granule of `address` as touched; fails the execution if it was freed. True: two fibers have
+  // touched it.
   bool Touch(Fiber* fiber, uintptr_t address, bool write) {
     const uintptr_t offset = address - arena_base_;
     if (CPR_LIKELY(offset < arena_bytes_)) {
@@ -109,8 +114,10 @@ class Machine final : public Scheduler {
         Touch(fiber, address, write);  // others may have freed it meanwhile
       }
     }
-    if (write) NoteWrite(fiber, name);
-    else NoteRead(fiber, name);
+    if (write)
+      NoteWrite(fiber, name);
+    else
+      NoteRead(fiber, name);
   }
   void Plain(Fiber* fiber, uintptr_t address, bool write) {  // not on the own stack; within one granule
     ++plain_accesses_;
@@ -122,17 +129,19 @@ class Machine final : public Scheduler {
   Arena* arena() { return &arena_; }
   bool spurious_cas() const { return spurious_cas_; }
   uint32_t execution() const { return execution_; }
-  // Blocks the current fiber on `channel` until Notify, or until `deadline` (virtual ns). False: the deadline passed.
+  // Blocks the current fiber on `channel` until Notify, or until `deadline` (virtual ns). False: the deadline
+  // passed.
   bool Block(const void* channel, const char* waits_for, uint64_t deadline);
   int WakeOne(const void* channel);  // one of the fibers blocked on it, by a choice; -1 if there is none
   void YieldOf(Fiber* fiber);
-  void SoftYield(Fiber* fiber);      // it spins without saying so
+  void SoftYield(Fiber* fiber);  // it spins without saying so
   // A fiber that pthread_create asked for; its argument is itself. Null if there is no free slot.
   Fiber* SpawnThread(void (*body)(void*), void* (*routine)(void*), void* argument);
   Fiber* FiberOfCarrier(pthread_t carrier);
+  [[noreturn]] void ExitThread() { EndFiber(t_fiber); }
   void ReleaseSlot(Fiber* fiber);
-  // Arena, fiber stack or global of an instrumented library: only this machine's fibers use it, so a lock there is
-  // modelled; elsewhere it may be shared with other OS threads and the real lock is taken.
+  // Arena, fiber stack or global of an instrumented library: only this machine's fibers use it, so a lock
+  // there is modelled; elsewhere it may be shared with other OS threads and the real lock is taken.
   bool OwnMemory(const void* address) const;
   // A fault of the current fiber: in the signal handler, then on the fiber's stack.
   void NoteFault(const char* what, uintptr_t address, uintptr_t code, uintptr_t sp);
@@ -147,6 +156,7 @@ class Machine final : public Scheduler {
   bool SlowTouch(Fiber* fiber, uintptr_t address, bool write);
   bool TouchModule(Fiber* fiber, uintptr_t address, bool write, bool* known);
   bool Transition(Fiber* fiber, uint32_t* word, uintptr_t address, bool write);
+  Fiber* FiberOfOwner(uint32_t owner) const;  // null if its slot was taken by another fiber
   [[noreturn]] void BadAccess(uint32_t word, uintptr_t address, bool write);
   uint64_t OtherName(uintptr_t address) const;
   uint64_t PointerName(uint64_t value) const;
@@ -182,7 +192,7 @@ class Machine final : public Scheduler {
   bool plain_points_ = true;
   bool spurious_cas_ = false;
   uint64_t plain_accesses_ = 0;
-  uint64_t wake_on_any_ = 0;   // parked without having read anything we saw
+  uint64_t wake_on_any_ = 0;  // parked without having read anything we saw
   uint64_t runnable_ = 0;
   uint64_t parked_ = 0;
   Fiber* current_ = nullptr;
@@ -199,11 +209,12 @@ class Machine final : public Scheduler {
   bool asks_on_wake_ = false;
   bool wake_pending_ = false;
   int grace_ = 0;
-  int live_ = 0;               // non-daemons that have not ended
+  int live_ = 0;  // non-daemons that have not ended
   TapeEntry* tape_ = nullptr;
   size_t tape_capacity_ = 0;
   uint64_t tape_entries_ = 0;
   uint32_t execution_ = 0;
+  uint32_t spawned_ = 0;  // fibers of this execution
   void (*observer_)(void*, int, PointKind, const void*, uint64_t) = nullptr;
   void* observer_context_ = nullptr;
 
@@ -229,7 +240,9 @@ class Machine final : public Scheduler {
 
 void InstallFaultHandlers();  // once per process; the alternate stack once per OS thread
 
-inline bool IsInteresting(PointKind kind) { return kind >= PointKind::kIoSubmit && kind <= PointKind::kPhase; }
+inline bool IsInteresting(PointKind kind) {
+  return kind >= PointKind::kIoSubmit && kind <= PointKind::kPhase;
+}
 
 inline bool OnOwnStack(const Fiber* fiber, uintptr_t address) {
   return address - fiber->stack_low < fiber->stack_bytes;

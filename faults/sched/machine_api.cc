@@ -17,21 +17,21 @@ HostHeap::HostHeap() : saved_(internal::t_arena) { internal::t_arena = nullptr; 
 HostHeap::~HostHeap() { internal::t_arena = static_cast<internal::Arena*>(saved_); }
 
 const char* OutcomeName(Outcome outcome) {
-  static constexpr const char* kNames[] = {"finished", "crashed", "deadlock", "livelock",
-                                           "step-limit", "failed", "diverged"};
+  static constexpr const char* kNames[] = {"finished",   "crashed", "deadlock", "livelock",
+                                           "step-limit", "failed",  "diverged"};
   return kNames[static_cast<int>(outcome)];
 }
 
 const char* PointKindName(PointKind kind) {
-  static constexpr const char* kNames[] = {"load", "store", "rmw", "cas", "fence", "plain-read", "plain-write",
-                                           "yield", "lock", "io-submit", "io-complete", "io-sync", "io-meta",
-                                           "phase", "harness"};
+  static constexpr const char* kNames[] = {"load",        "store",       "rmw",     "cas",   "fence",
+                                           "plain-read",  "plain-write", "yield",   "lock",  "io-submit",
+                                           "io-complete", "io-sync",     "io-meta", "phase", "harness"};
   return kNames[static_cast<int>(kind)];
 }
 
 const char* ChoiceKindName(ChoiceKind kind) {
-  static constexpr const char* kNames[] = {"thread", "cas-failure", "io-pick", "io-fate",
-                                           "sector-fate", "crash", "reads-from", "harness"};
+  static constexpr const char* kNames[] = {"thread",      "cas-failure", "io-pick",    "io-fate",
+                                           "sector-fate", "crash",       "reads-from", "harness"};
   return static_cast<int>(kind) < kChoiceKinds ? kNames[static_cast<int>(kind)] : "unknown";
 }
 
@@ -55,7 +55,7 @@ int TakeSlot() {
 
 bool Machine::Initialize(int max_fibers, size_t stack_bytes) {
   stack_bytes = (stack_bytes + 4095) & ~size_t{4095};
-  const size_t pitch = stack_bytes + 4096;  // the page below a stack stays unmapped
+  const size_t pitch = stack_bytes + kGuardBytes;
   if (max_fibers < 1 || max_fibers > kMaxFibers || pitch * static_cast<size_t>(max_fibers) > kArenaLimit) {
     std::fprintf(stderr, "scheduler: %d fibers with stacks of %zu bytes: want 1 to 64 fibers, 2 GiB in all\n",
                  max_fibers, stack_bytes);
@@ -83,7 +83,7 @@ bool Machine::Initialize(int max_fibers, size_t stack_bytes) {
     fiber->machine = this;
     fiber->id = i;
     fiber->bit = uint64_t{1} << i;
-    fiber->stack_low = arena_base_ + kArenaLimit + static_cast<size_t>(i) * pitch + 4096;
+    fiber->stack_low = arena_base_ + kArenaLimit + static_cast<size_t>(i) * pitch + kGuardBytes;
     fiber->stack_bytes = stack_bytes;
     void* stack = reinterpret_cast<void*>(fiber->stack_low);
     if (mprotect(stack, stack_bytes, PROT_READ | PROT_WRITE) != 0 || !StartCarrier(fiber)) {
@@ -138,8 +138,8 @@ void Machine::Point(PointKind kind, const void* object, uint64_t value) {
   if (fiber == nullptr || fiber->machine != this) return;
   if (IsInteresting(kind)) {
     if (events_++ == crash_event_) {
-      std::snprintf(why_, sizeof why_, "crash at event %llu (%s)", static_cast<unsigned long long>(crash_event_),
-                    PointKindName(kind));
+      std::snprintf(why_, sizeof why_, "crash at event %llu (%s)",
+                    static_cast<unsigned long long>(crash_event_), PointKindName(kind));
       Stop(Outcome::kCrashed);
     }
   }
@@ -264,7 +264,8 @@ bool Machine::SlowTouch(Fiber* fiber, uintptr_t address, bool write) {
       return false;
     }
     if (address >= module.data_low && address < module.data_high) {
-      return Transition(fiber, &module_shadow_[i][(address - (module.data_low & ~uintptr_t{7})) / 8], address, write);
+      return Transition(fiber, &module_shadow_[i][(address - (module.data_low & ~uintptr_t{7})) / 8], address,
+                        write);
     }
     if (address >= module.low && address < module.high) return false;  // constants
   }
@@ -275,7 +276,8 @@ bool Machine::SlowTouch(Fiber* fiber, uintptr_t address, bool write) {
 bool Machine::Transition(Fiber* fiber, uint32_t* word, uintptr_t address, bool write) {
   const uint32_t was = *word;
   if (was >> 16 != arena_.generation()) {
-    if (address - arena_base_ < arena_bytes_ && address - arena_base_ >= arena_.used()) BadAccess(0, address, write);
+    if (address - arena_base_ < arena_bytes_ && address - arena_base_ >= arena_.used())
+      BadAccess(0, address, write);
     *word = fiber->private_tag;
     return false;
   }
@@ -284,8 +286,9 @@ bool Machine::Transition(Fiber* fiber, uint32_t* word, uintptr_t address, bool w
   if (was == fiber->private_tag) return false;
   if (state == kShared) return true;
   // What its first fiber read here went unnoted as long as it was private: assume it did read.
-  Fiber* owner = &fibers_[((was >> 8) & 0xff) - 1];
+  Fiber* owner = FiberOfOwner((was >> 8) & 0xff);
   *word = shared_tag_;
+  if (owner == nullptr) return true;
   if (write) {
     Poke(owner->bit);
   } else {
@@ -312,6 +315,13 @@ void Machine::PlainRange(Fiber* fiber, uintptr_t address, size_t bytes, bool wri
   }
 }
 
+Fiber* Machine::FiberOfOwner(uint32_t owner) const {
+  for (int i = 0; i < fiber_count_; ++i) {
+    if (fibers_[i].owner == owner) return &fibers_[i];
+  }
+  return nullptr;
+}
+
 void Machine::BadAccess(uint32_t word, uintptr_t address, bool write) {
   char text[256];
   const char* access = write ? "write" : "read";
@@ -321,11 +331,16 @@ void Machine::BadAccess(uint32_t word, uintptr_t address, bool write) {
                   static_cast<size_t>(address - arena_base_));
   } else if ((word & 0xff) == kFreed) {
     const uint32_t by = (word >> 8) & 0xff;
-    std::snprintf(text, sizeof text, "use after free: %s at offset %zu of allocation %zu (%zu bytes), freed by %s",
-                  access, offset, ordinal, size, by == 0 ? "the host" : fibers_[by - 1].name);
+    const Fiber* fiber = FiberOfOwner(by);
+    std::snprintf(text, sizeof text,
+                  "use after free: %s at offset %zu of allocation %zu (%zu bytes), freed by %s", access,
+                  offset, ordinal, size,
+                  by == 0            ? "the host"
+                  : fiber == nullptr ? "a fiber that ended"
+                                     : fiber->name);
   } else {
-    std::snprintf(text, sizeof text, "heap overflow: %s in the red zone of allocation %zu (%zu bytes)", access,
-                  ordinal, size);
+    std::snprintf(text, sizeof text, "heap overflow: %s in the red zone of allocation %zu (%zu bytes)",
+                  access, ordinal, size);
   }
   Fail(text);
 }

@@ -1,8 +1,10 @@
-// Modules: the instrumented libraries that are loaded, and where libc's own code lies. Internal to faults/sched.
+// Modules: the instrumented libraries that are loaded, and where libc's own code lies. Internal to
+// faults/sched.
 //
-// A library is instrumented if it refers to __tsan_init. The list gives deterministic names to globals (library number +
-// offset), each library's TLS image for the reset at the start of a fiber, and the writable ranges whose touches are
-// tracked. Each scheduler has its own list and renews it when libraries were loaded or unloaded.
+// A library is instrumented if it refers to __tsan_init. The list gives deterministic names to globals
+// (library number + offset), each library's TLS image for the reset at the start of a fiber, and the writable
+// ranges whose touches are tracked. Each scheduler has its own list and renews it when libraries were loaded
+// or unloaded.
 #pragma once
 
 #include <cstddef>
@@ -29,7 +31,8 @@ struct ModuleList {
 
 uint64_t ModuleGeneration();  // libraries loaded and unloaded so far; ~100 ns
 void ReadModules(ModuleList* list);
-// Caller is libc's or the dynamic linker's own code, whose allocations (stdio buffers, TLS) outlive an execution.
+// Caller is libc's or the dynamic linker's own code, whose allocations (stdio buffers, TLS) outlive an
+// execution.
 bool IsLibcCode(const void* address);
 // FS base must be the fiber's. Fills tls_blocks and sets the TLS of all modules to its initial image.
 void ResetTls(const ModuleList& list, Fiber* fiber);

@@ -60,7 +60,8 @@ int RandomWalk::PickThread(uint64_t, int current, uint64_t runnable, PointKind k
   const uint64_t self = current < 0 ? 0 : uint64_t{1} << current;
   if (kind == PointKind::kYield && (runnable & ~self) != 0) runnable &= ~self;
   const int count = std::popcount(runnable);
-  return FiberAtRank(current, runnable, count == 1 ? 0 : static_cast<int>(Below(static_cast<uint32_t>(count))));
+  return FiberAtRank(current, runnable,
+                     count == 1 ? 0 : static_cast<int>(Below(static_cast<uint32_t>(count))));
 }
 
 uint64_t RandomWalk::NextAsk(uint64_t step) {
@@ -71,7 +72,8 @@ uint64_t RandomWalk::NextAsk(uint64_t step) {
   return next_;
 }
 
-Pct::Pct(int depth, uint64_t steps_estimate) : depth_(depth), estimate_(static_cast<double>(steps_estimate)) {}
+Pct::Pct(int depth, uint64_t steps_estimate)
+    : depth_(depth), estimate_(static_cast<double>(steps_estimate)) {}
 
 void Pct::Begin(uint64_t seed) {
   if (last_steps_ != 0) estimate_ += (static_cast<double>(last_steps_) - estimate_) * 0.1;
@@ -125,7 +127,8 @@ void Replay::Misfit(uint64_t step, const TapeEntry& entry, ChoiceKind kind, uint
   ++misfits_;
   if (diverged_ || !strict_) return;
   diverged_ = true;
-  std::snprintf(why_, sizeof why_, "step %llu: the tape's next choice is %s of %u at step %u, the execution asks %s of %u",
+  std::snprintf(why_, sizeof why_,
+                "step %llu: the tape's next choice is %s of %u at step %u, the execution asks %s of %u",
                 static_cast<unsigned long long>(step), ChoiceKindName(static_cast<ChoiceKind>(entry.kind)),
                 entry.count, entry.step, ChoiceKindName(kind), count);
 }
@@ -156,7 +159,8 @@ Portfolio::Portfolio(uint64_t seed) : seed_(seed) {
   for (bool plain : {true, false}) {
     const char* end = plain ? "+plain" : "";
     for (const char* p : {"0.1", "0.01", "0.003"}) {
-      members_.push_back({std::make_unique<RandomWalk>(std::atof(p)), plain, std::string("random:") + p + end});
+      members_.push_back(
+          {std::make_unique<RandomWalk>(std::atof(p)), plain, std::string("random:") + p + end});
     }
     for (int d : {3, 6}) {
       members_.push_back({std::make_unique<Pct>(d), plain, "pct:" + std::to_string(d) + end});
@@ -166,7 +170,8 @@ Portfolio::Portfolio(uint64_t seed) : seed_(seed) {
 
 Portfolio::Pick Portfolio::For(uint64_t execution) {
   const Member& member = members_[execution % members_.size()];
-  return {member.policy.get(), member.plain_points, member.name.c_str(), Scramble(seed_ ^ Scramble(execution))};
+  return {member.policy.get(), member.plain_points, member.name.c_str(),
+          Scramble(seed_ ^ Scramble(execution))};
 }
 
 void Portfolio::set_rate(ChoiceKind kind, double probability) {

@@ -1,8 +1,8 @@
-// Policies: which thread runs next, and what a choice returns. Mechanism is the scheduler's; a policy holds only its
-// own random state. Not thread-safe; one scheduler uses a policy at a time.
+// Policies: which thread runs next, and what a choice returns. Mechanism is the scheduler's; a policy holds
+// only its own random state. Not thread-safe; one scheduler uses a policy at a time.
 //
-// A policy names the next step at which it wants to be asked (NextAsk), so that a step without a switch costs the
-// scheduler one compare: a random walk draws its geometric skip in advance, PCT its change points.
+// A policy names the next step at which it wants to be asked (NextAsk), so that a step without a switch costs
+// the scheduler one compare: a random walk draws its geometric skip in advance, PCT its change points.
 #pragma once
 
 #include <array>
@@ -19,8 +19,9 @@ namespace faults {
 int FiberAtRank(int current, uint64_t runnable, int rank);
 int RankOfFiber(int current, uint64_t runnable, int fiber);
 
-// Common base of the policies that draw: xorshift64*, and for every kind of choice but kThread the probability that
-// it is not 0 (drawn uniformly among the rest then). A negative rate means uniform over all alternatives.
+// Common base of the policies that draw: xorshift64*, and for every kind of choice but kThread the
+// probability that it is not 0 (drawn uniformly among the rest then). A negative rate means uniform over all
+// alternatives.
 class DrawingPolicy : public Policy {
  public:
   void Begin(uint64_t seed) override;
@@ -53,8 +54,9 @@ class RandomWalk : public DrawingPolicy {
 // Long runs of one thread, few switches: finds what constant switching hides.
 inline std::unique_ptr<RandomWalk> MostlySequential() { return std::make_unique<RandomWalk>(0.003); }
 
-// PCT (Burckhardt et al., ASPLOS'10): random priorities, d-1 change points among the first k steps at which the
-// running thread falls to the bottom. A thread that yields falls below all. k is the mean of earlier executions.
+// PCT (Burckhardt et al., ASPLOS'10): random priorities, d-1 change points among the first k steps at which
+// the running thread falls to the bottom. A thread that yields falls below all. k is the mean of earlier
+// executions.
 class Pct : public DrawingPolicy {
  public:
   explicit Pct(int depth, uint64_t steps_estimate = 1000);
@@ -90,8 +92,9 @@ class RoundRobin : public Policy {
   uint64_t quantum_;
 };
 
-// Decides by a tape; where it has no entry, 0. Strict: an entry that does not fit is a divergence and ends the run.
-// Lenient (for shrinking, where entries were removed): it is skipped, or taken modulo the alternatives there are.
+// Decides by a tape; where it has no entry, 0. Strict: an entry that does not fit is a divergence and ends
+// the run. Lenient (for shrinking, where entries were removed): it is skipped, or taken modulo the
+// alternatives there are.
 class Replay : public Policy {
  public:
   Replay(const TapeEntry* entries, size_t count, bool strict = true)
@@ -118,16 +121,16 @@ class Replay : public Policy {
 };
 
 // The default portfolio: random walk at 0.1, 0.01 and 0.003, PCT 3 and 6, each with and without plain points,
-// because no single one dominates. Execution i is the same whatever ran before it, but for PCT's estimate of k:
-// record the tape, it is the replay. Pick() of i owns nothing; the policies live as long as the portfolio.
+// because no single one dominates. Execution i is the same whatever ran before it, but for PCT's estimate of
+// k: record the tape, it is the replay. Pick() of i owns nothing; the policies live as long as the portfolio.
 class Portfolio {
  public:
   explicit Portfolio(uint64_t seed);
   struct Pick {
     DrawingPolicy* policy;
     bool plain_points;
-    const char* name;    // "random:0.1+plain", "pct:3", ...
-    uint64_t seed;       // for Scheduler::Begin
+    const char* name;  // "random:0.1+plain", "pct:3", ...
+    uint64_t seed;     // for Scheduler::Begin
   };
   Pick For(uint64_t execution);
   int size() const { return static_cast<int>(members_.size()); }

@@ -51,10 +51,12 @@ bool ReadAll(const std::string& path, std::string* bytes, std::string* error) {
 }
 
 bool CheckHeader(const TapeHeader& h, const std::string& path, std::string* error) {
-  if (std::memcmp(h.magic, kMagic, sizeof kMagic) != 0) return Refuse(error, path, "not a tape (wrong magic)");
+  if (std::memcmp(h.magic, kMagic, sizeof kMagic) != 0)
+    return Refuse(error, path, "not a tape (wrong magic)");
   if (h.version != kTapeVersion) {
-    return Refuse(error, path, "format version " + std::to_string(h.version) + ", this program reads version " +
-                                   std::to_string(kTapeVersion));
+    return Refuse(error, path,
+                  "format version " + std::to_string(h.version) + ", this program reads version " +
+                      std::to_string(kTapeVersion));
   }
   if (h.header_bytes != sizeof(TapeHeader)) return Refuse(error, path, "header has a wrong size");
   if (h.commit[sizeof h.commit - 1] != 0 || h.label[sizeof h.label - 1] != 0) {
@@ -71,10 +73,14 @@ bool CheckEntries(const std::vector<TapeEntry>& entries, const std::string& path
   for (size_t i = 0; i < entries.size(); ++i) {
     const TapeEntry& e = entries[i];
     const char* why = nullptr;
-    if (e.kind >= kChoiceKinds) why = "unknown kind of choice";
-    else if (e.unused != 0) why = "reserved byte is not 0";
-    else if (e.value == 0 || e.value >= e.count) why = "choice is out of its range";
-    else if (i > 0 && e.step <= entries[i - 1].step) why = "steps do not ascend";
+    if (e.kind >= kChoiceKinds)
+      why = "unknown kind of choice";
+    else if (e.unused != 0)
+      why = "reserved byte is not 0";
+    else if (e.value == 0 || e.value >= e.count)
+      why = "choice is out of its range";
+    else if (i > 0 && e.step <= entries[i - 1].step)
+      why = "steps do not ascend";
     if (why != nullptr) return Refuse(error, path, "entry " + std::to_string(i) + ": " + why);
   }
   return true;
@@ -138,8 +144,9 @@ bool LoadTape(const std::string& path, Tape* tape, std::string* error) {
   size_t count = rest / sizeof(TapeEntry);
   const bool known = tape->header.entries != kUnknown;
   if (known && tape->header.entries != count) {
-    return Refuse(error, path, "header says " + std::to_string(tape->header.entries) + " entries, the file has " +
-                                   std::to_string(count));
+    return Refuse(error, path,
+                  "header says " + std::to_string(tape->header.entries) + " entries, the file has " +
+                      std::to_string(count));
   }
   tape->entries.resize(count);
   if (count != 0) std::memcpy(tape->entries.data(), bytes.data() + sizeof(TapeHeader), rest);

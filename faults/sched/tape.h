@@ -1,8 +1,9 @@
 // Tape: the recorded choices of one execution, in memory and as a file.
 //
-// File form: TapeHeader, then TapeEntry after TapeEntry; little-endian as laid out in memory. A file that was mapped
-// and recorded into (MapTape) may end in zeroed entries: an entry of value 0 ends the tape, because zeros are never
-// recorded. LoadTape checks everything; any bytes may be wrong. Not thread-safe. Used outside fibers.
+// File form: TapeHeader, then TapeEntry after TapeEntry; little-endian as laid out in memory. A file that was
+// mapped and recorded into (MapTape) may end in zeroed entries: an entry of value 0 ends the tape, because
+// zeros are never recorded. LoadTape checks everything; any bytes may be wrong. Not thread-safe. Used outside
+// fibers.
 #pragma once
 
 #include <cstddef>
@@ -15,21 +16,21 @@
 namespace faults {
 
 struct TapeHeader {
-  char magic[8];            // "CPRTAPE\n"
-  uint32_t version;         // kTapeVersion
-  uint32_t header_bytes;    // sizeof(TapeHeader)
-  char commit[48];          // of the source; a tape belongs to one commit. Zero-terminated
-  char label[64];           // the caller's: scenario, policy. Zero-terminated
+  char magic[8];          // "CPRTAPE\n"
+  uint32_t version;       // kTapeVersion
+  uint32_t header_bytes;  // sizeof(TapeHeader)
+  char commit[48];        // of the source; a tape belongs to one commit. Zero-terminated
+  char label[64];         // the caller's: scenario, policy. Zero-terminated
   uint64_t seed;
   uint64_t step_limit;
   uint64_t crash_step;
   uint64_t crash_event;
   uint64_t arena_bytes;
-  uint32_t plain_points;    // 0 or 1
-  uint32_t spurious_cas;    // 0 or 1
-  uint64_t hash;            // of the recorded execution; 0 = unknown (it did not end)
-  uint64_t entries;         // ~0 = unknown: up to the first entry of value 0
-  uint64_t checksum;        // of all the above with this field 0, and of the entries unless their number is unknown
+  uint32_t plain_points;  // 0 or 1
+  uint32_t spurious_cas;  // 0 or 1
+  uint64_t hash;          // of the recorded execution; 0 = unknown (it did not end)
+  uint64_t entries;       // ~0 = unknown: up to the first entry of value 0
+  uint64_t checksum;  // of all the above with this field 0, and of the entries unless their number is unknown
 };
 constexpr uint32_t kTapeVersion = 1;
 

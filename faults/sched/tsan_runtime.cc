@@ -1,8 +1,8 @@
 // The compiler's thread-sanitizer hooks, ours instead of libtsan's: this file knows the compiler's ABI.
 //
-// Every atomic operation is performed here, so that the scheduler decides when. Inside a fiber one OS thread runs all
-// fibers of a subject, hence plain machine operations are sequentially consistent; outside fibers the operation is
-// performed with full ordering. Must not be compiled with -fsanitize=thread itself.
+// Every atomic operation is performed here, so that the scheduler decides when. Inside a fiber one OS thread
+// runs all fibers of a subject, hence plain machine operations are sequentially consistent; outside fibers
+// the operation is performed with full ordering. Must not be compiled with -fsanitize=thread itself.
 #include <cstdint>
 #include <cstring>
 
@@ -86,7 +86,8 @@ inline void Done(Fiber* fiber, const volatile void* pointer, PointKind kind, T v
   if (CPR_UNLIKELY(++fiber->idle_loads > faults::internal::kIdleLoadLimit)) machine->SoftYield(fiber);
 }
 
-// Outside fibers 16-byte operations go under one lock: without libatomic the compiler has no inline form for them.
+// Outside fibers 16-byte operations go under one lock: without libatomic the compiler has no inline form for
+// them.
 struct WideGuard {
   static inline volatile char held = 0;
   WideGuard() {
@@ -172,8 +173,10 @@ inline bool Cas(volatile T* p, T* expected, T desired, bool weak) {
   if (weak && equal && fiber->machine->spurious_cas()) {
     equal = fiber->machine->Choose(ChoiceKind::kCasFailure, 2) == 0;
   }
-  if (equal) *p = desired;
-  else *expected = old;
+  if (equal)
+    *p = desired;
+  else
+    *expected = old;
   Done(fiber, p, PointKind::kCas, *p, equal && old != desired);
   return equal;
 }
@@ -188,8 +191,8 @@ inline void Fence() {
   fiber->machine->Mix(fiber, PointKind::kFence, 0, 0);
 }
 
-// A copy by the subject: word by word where two fibers have touched source or destination, so that a torn value can
-// be seen. A word is copied right after the points of its two accesses.
+// A copy by the subject: word by word where two fibers have touched source or destination, so that a torn
+// value can be seen. A word is copied right after the points of its two accesses.
 void CopyInFiber(Fiber* fiber, char* to, const char* from, size_t bytes, bool backwards) {
   Machine* machine = fiber->machine;
   size_t done = 0;
@@ -198,7 +201,8 @@ void CopyInFiber(Fiber* fiber, char* to, const char* from, size_t bytes, bool ba
                          : 8 - (reinterpret_cast<uintptr_t>(to + done) & 7);
     if (n > bytes - done) n = bytes - done;
     const size_t at = backwards ? bytes - done - n : done;
-    const uintptr_t source = reinterpret_cast<uintptr_t>(from + at), target = reinterpret_cast<uintptr_t>(to + at);
+    const uintptr_t source = reinterpret_cast<uintptr_t>(from + at),
+                    target = reinterpret_cast<uintptr_t>(to + at);
     if (!OnOwnStack(fiber, source)) machine->PlainRange(fiber, source, n, false);
     if (!OnOwnStack(fiber, target)) machine->PlainRange(fiber, target, n, true);
     if (n == 8) {
@@ -224,14 +228,14 @@ void __tsan_vptr_read(void** object) { PlainHook<false>(object); }
 void __tsan_read_range(void* p, unsigned long bytes) { RangeHook<false>(p, bytes); }
 void __tsan_write_range(void* p, unsigned long bytes) { RangeHook<true>(p, bytes); }
 
-#define CPR_PLAIN(bytes)                                                              \
-  void __tsan_read##bytes(void* p) { PlainHook<false>(p); }                           \
-  void __tsan_write##bytes(void* p) { PlainHook<true>(p); }                           \
-  void __tsan_volatile_read##bytes(void* p) { VolatileHook<false>(p); }               \
-  void __tsan_volatile_write##bytes(void* p) { VolatileHook<true>(p); }               \
-  void __tsan_unaligned_read##bytes(void* p) { RangeHook<false>(p, bytes); }          \
-  void __tsan_unaligned_write##bytes(void* p) { RangeHook<true>(p, bytes); }          \
-  void __tsan_unaligned_volatile_read##bytes(void* p) { VolatileHook<false>(p); }     \
+#define CPR_PLAIN(bytes)                                                          \
+  void __tsan_read##bytes(void* p) { PlainHook<false>(p); }                       \
+  void __tsan_write##bytes(void* p) { PlainHook<true>(p); }                       \
+  void __tsan_volatile_read##bytes(void* p) { VolatileHook<false>(p); }           \
+  void __tsan_volatile_write##bytes(void* p) { VolatileHook<true>(p); }           \
+  void __tsan_unaligned_read##bytes(void* p) { RangeHook<false>(p, bytes); }      \
+  void __tsan_unaligned_write##bytes(void* p) { RangeHook<true>(p, bytes); }      \
+  void __tsan_unaligned_volatile_read##bytes(void* p) { VolatileHook<false>(p); } \
   void __tsan_unaligned_volatile_write##bytes(void* p) { VolatileHook<true>(p); }
 CPR_PLAIN(1)
 CPR_PLAIN(2)
@@ -247,29 +251,29 @@ void __tsan_unaligned_write16(void* p) { RangeHook<true>(p, 16); }
 void __tsan_unaligned_volatile_read16(void* p) { VolatileHook<false>(p); }
 void __tsan_unaligned_volatile_write16(void* p) { VolatileHook<true>(p); }
 
-#define CPR_RMW(bits, T, name, expression)                                                      \
-  T __tsan_atomic##bits##_##name(volatile T* p, T v, int) {                                     \
-    return Rmw<T>(p, [v](T old) -> T { return static_cast<T>(expression); });                   \
+#define CPR_RMW(bits, T, name, expression)                                    \
+  T __tsan_atomic##bits##_##name(volatile T* p, T v, int) {                   \
+    return Rmw<T>(p, [v](T old) -> T { return static_cast<T>(expression); }); \
   }
-#define CPR_ATOMIC(bits, T)                                                                     \
-  T __tsan_atomic##bits##_load(const volatile T* p, int) { return Load<T>(p); }                 \
-  void __tsan_atomic##bits##_store(volatile T* p, T v, int) { Store<T>(p, v); }                 \
-  CPR_RMW(bits, T, exchange, ((void)old, v))                                                    \
-  CPR_RMW(bits, T, fetch_add, old + v)                                                          \
-  CPR_RMW(bits, T, fetch_sub, old - v)                                                          \
-  CPR_RMW(bits, T, fetch_and, old& v)                                                           \
-  CPR_RMW(bits, T, fetch_or, old | v)                                                           \
-  CPR_RMW(bits, T, fetch_xor, old ^ v)                                                          \
-  CPR_RMW(bits, T, fetch_nand, ~(old & v))                                                      \
-  int __tsan_atomic##bits##_compare_exchange_strong(volatile T* p, T* e, T d, int, int) {       \
-    return Cas<T>(p, e, d, false);                                                              \
-  }                                                                                             \
-  int __tsan_atomic##bits##_compare_exchange_weak(volatile T* p, T* e, T d, int, int) {         \
-    return Cas<T>(p, e, d, true);                                                               \
-  }                                                                                             \
-  T __tsan_atomic##bits##_compare_exchange_val(volatile T* p, T e, T d, int, int) {             \
-    Cas<T>(p, &e, d, false);                                                                    \
-    return e;                                                                                   \
+#define CPR_ATOMIC(bits, T)                                                               \
+  T __tsan_atomic##bits##_load(const volatile T* p, int) { return Load<T>(p); }           \
+  void __tsan_atomic##bits##_store(volatile T* p, T v, int) { Store<T>(p, v); }           \
+  CPR_RMW(bits, T, exchange, ((void)old, v))                                              \
+  CPR_RMW(bits, T, fetch_add, old + v)                                                    \
+  CPR_RMW(bits, T, fetch_sub, old - v)                                                    \
+  CPR_RMW(bits, T, fetch_and, old& v)                                                     \
+  CPR_RMW(bits, T, fetch_or, old | v)                                                     \
+  CPR_RMW(bits, T, fetch_xor, old ^ v)                                                    \
+  CPR_RMW(bits, T, fetch_nand, ~(old & v))                                                \
+  int __tsan_atomic##bits##_compare_exchange_strong(volatile T* p, T* e, T d, int, int) { \
+    return Cas<T>(p, e, d, false);                                                        \
+  }                                                                                       \
+  int __tsan_atomic##bits##_compare_exchange_weak(volatile T* p, T* e, T d, int, int) {   \
+    return Cas<T>(p, e, d, true);                                                         \
+  }                                                                                       \
+  T __tsan_atomic##bits##_compare_exchange_val(volatile T* p, T e, T d, int, int) {       \
+    Cas<T>(p, &e, d, false);                                                              \
+    return e;                                                                             \
   }
 CPR_ATOMIC(8, uint8_t)
 CPR_ATOMIC(16, uint16_t)

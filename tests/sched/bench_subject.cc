@@ -44,6 +44,7 @@ void Allocates(void*) {
 }  // namespace
 
 extern "C" const BenchTable* sched_bench_table() {
-  static const BenchTable table = {[] { return new BenchData; }, Loads, Adds, SharedPlain, PrivatePlain, Allocates};
+  static const BenchTable table = {
+      [] { return new BenchData; }, Loads, Adds, SharedPlain, PrivatePlain, Allocates};
   return &table;
 }

@@ -30,6 +30,7 @@ struct SubjectState {
   std::vector<int> items;
   uint64_t plain = 0;
   bool inside = false;
+  std::once_flag once;
   std::atomic<uint32_t> flag{0};
   bool plain_flag = false;
   std::atomic<int> x{0}, y{0};
@@ -50,6 +51,14 @@ SubjectState* S(void* p) { return static_cast<SubjectState*>(p); }
 thread_local int t_number = 7;
 thread_local std::string t_text = "start";
 
+struct AtEnd {
+  void* state = nullptr;
+  ~AtEnd() {
+    if (state != nullptr) S(state)->counter.fetch_add(100);
+  }
+};
+thread_local AtEnd t_at_end;
+
 void LostUpdate(void* p) {
   for (int i = 0; i < 3; ++i) {
     const uint64_t v = S(p)->counter.load();
@@ -63,7 +72,8 @@ void FetchAdds(void* p) {
 
 void ThreadLocals(void* p) {
   if (t_number != 7 || t_text != "start") S(p)->bad |= 1;
-  const uint64_t me = S(p)->counter.fetch_add(1);
+  const uint64_t me = S(p)->counter.fetch_add(1) % 100;
+  t_at_end.state = p;
   t_text = "fiber " + std::to_string(me) + std::string(40, static_cast<char>('a' + me));
   for (int i = 0; i < 20; ++i) {
     ++t_number;
@@ -189,9 +199,19 @@ void UseBlock(void* p) {
   if (S(p)->y.load() == 0) S(p)->plain += block[2];
 }
 
-void Overflow(void*) {
-  uint64_t* volatile block = new uint64_t[4];
-  block[4] = 1;
+void Overflow(void* p) {
+  void* volatile next = malloc(8);
+  S(p)->block.load()[4] = next != nullptr;
+}
+
+void Wild(void* p) { S(p)->block.load()[4000] = 1; }
+
+void Once(void* p) {
+  std::call_once(S(p)->once, [p] {
+    S(p)->flag.fetch_add(1);
+    S(p)->plain = S(p)->counter.fetch_add(1) + 1;
+  });
+  if (S(p)->plain != 1) S(p)->bad |= 1;
 }
 
 void StoreBuffer0(void* p) {
@@ -204,7 +224,9 @@ void StoreBuffer1(void* p) {
   S(p)->r1.store(S(p)->x.load());
 }
 
-size_t TextBytes(void* p) { return sizeof S(p)->text - S(p)->seen.load(); }  // a size the compiler does not know
+size_t TextBytes(void* p) {
+  return sizeof S(p)->text - S(p)->seen.load();
+}  // a size the compiler does not know
 
 void CopyIn(void* p) {
   char mine[64];
@@ -221,7 +243,8 @@ void CopyOut(void* p) {
   }
 }
 
-// The leaver clears its plain epoch last; whoever must advance the phase looked before. FASTER's StopSession bug.
+// The leaver clears its plain epoch last; whoever must advance the phase looked before. FASTER's StopSession
+// bug.
 void EpochLeave(void* p) {
   if (S(p)->phase.load() == 0) {
     S(p)->local_epoch = 0;  // the waiter may ask for the phase between the load and this store
@@ -233,7 +256,7 @@ void EpochLeave(void* p) {
 
 void EpochWait(void* p) {
   S(p)->phase.store(1);
-  if (S(p)->local_epoch == 0) return;           // left already: needs no acknowledgement
+  if (S(p)->local_epoch == 0) return;  // left already: needs no acknowledgement
   while (S(p)->acks.load() == 0) std::this_thread::yield();
 }
 
@@ -278,8 +301,8 @@ void TimedWait(void* p) {
   if (S(p)->condition.wait_for(lock, std::chrono::seconds(5)) != std::cv_status::timeout) S(p)->bad |= 1;
 }
 
-void Faults(void*) {
-  int* volatile nothing = nullptr;
+void Faults(void* p) {
+  volatile int* nothing = reinterpret_cast<volatile int*>(static_cast<uintptr_t>(S(p)->flag.load()));
   *nothing = 1;
 }
 
@@ -386,6 +409,8 @@ extern "C" const SubjectTable* sched_subject_table() {
       .free_block = FreeBlock,
       .use_block = UseBlock,
       .overflow = Overflow,
+      .wild = Wild,
+      .once = Once,
       .store_buffer_0 = StoreBuffer0,
       .store_buffer_1 = StoreBuffer1,
       .copy_in = CopyIn,

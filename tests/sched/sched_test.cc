@@ -12,7 +12,8 @@ TEST(Sched, InstrumentationReachesTheHooks) {
   const char* why = nullptr;
   auto atomic = [](void*) { Table()->lost_update(Table()->make()); };
   EXPECT_TRUE(faults::InstrumentationActive(Sched(), atomic, nullptr, &why)) << why;
-  EXPECT_FALSE(faults::InstrumentationActive(Sched(), [](void*) {}, nullptr, &why));
+  EXPECT_FALSE(faults::InstrumentationActive(
+      Sched(), [](void*) {}, nullptr, &why));
   EXPECT_NE(why, nullptr);
 }
 
@@ -48,7 +49,13 @@ TEST(Sched, ReplayIsIdentical) {
     runner.options.plain_points = pick.plain_points;
     runner.options.tape = tape.data();
     runner.options.tape_capacity = tape.size();
-    const std::vector<Body> bodies = {Table()->work, Table()->lost_update, Table()->thread_locals};
+    const auto choices = [](void*) {
+      for (uint32_t n = 2; n < 12; ++n) {  // several choices between two points
+        if (Scheduler::Current()->Choose(faults::ChoiceKind::kIoFate, n) % 2 == 1)
+          Scheduler::Current()->Yield();
+      }
+    };
+    const std::vector<Body> bodies = {Table()->work, Table()->lost_update, Table()->thread_locals, choices};
     const auto first = runner.Run(pick.seed, bodies);
     ASSERT_EQ(first.result.outcome, Outcome::kFinished) << Sched()->explanation();
     hashes.insert(first.result.hash);
@@ -93,6 +100,7 @@ TEST(Sched, ThreadLocalsBelongToTheFiber) {
     const auto e = runner.Run(seed, {Table()->thread_locals, Table()->thread_locals, Table()->thread_locals});
     ASSERT_EQ(e.result.outcome, Outcome::kFinished) << Sched()->explanation();
     ASSERT_EQ(e.bad, 0u) << seed;
+    ASSERT_EQ(e.counter, 303u);
   }
 }
 
@@ -123,7 +131,8 @@ TEST(Sched, ConditionVariableDeliversEverything) {
   faults::RandomWalk policy(0.3);
   Runner runner(&policy);
   for (uint64_t seed = 0; seed < 300; ++seed) {
-    const auto e = runner.Run(seed, {Table()->producer, Table()->consumer, Table()->producer, Table()->consumer});
+    const auto e =
+        runner.Run(seed, {Table()->producer, Table()->consumer, Table()->producer, Table()->consumer});
     ASSERT_EQ(e.result.outcome, Outcome::kFinished) << Sched()->explanation();
     ASSERT_EQ(e.counter, 10u);
   }
@@ -136,6 +145,9 @@ TEST(Sched, AtomicWaitAndWideAtomics) {
     auto e = runner.Run(seed, {Table()->atomic_wait, Table()->atomic_wait, Table()->atomic_notify});
     ASSERT_EQ(e.result.outcome, Outcome::kFinished) << Sched()->explanation();
     ASSERT_EQ(e.counter, 2u);
+    e = runner.Run(seed, {Table()->once, Table()->once, Table()->once});
+    ASSERT_EQ(e.result.outcome, Outcome::kFinished) << Sched()->explanation();
+    ASSERT_EQ(e.bad, 0u);
     e = runner.Run(seed, {Table()->wide_atomics, Table()->wide_atomics});
     ASSERT_EQ(e.counter, 10u);
     ASSERT_EQ(e.bad, 0u);
@@ -201,7 +213,8 @@ TEST(Sched, CrashAtEveryStepThenRunAgain) {
     ASSERT_EQ(e.result.steps, step);
     ++crashed;
     Sched()->SetCrash(~0ull, ~0ull);
-    Sched()->Spawn([](void* p) { *static_cast<SubjectState**>(p) = Table()->make(); }, &runner.state, "recovery");
+    Sched()->Spawn([](void* p) { *static_cast<SubjectState**>(p) = Table()->make(); }, &runner.state,
+                   "recovery");
     ASSERT_EQ(Sched()->Run().outcome, Outcome::kFinished) << Sched()->explanation();
     e = runner.Go({Table()->mutex_adds, Table()->takes_lock, Table()->thread_locals});
     ASSERT_EQ(e.result.outcome, Outcome::kFinished) << Sched()->explanation();
@@ -235,13 +248,15 @@ TEST(Sched, DaemonsDoNotKeepAnExecutionAliveAndGoOnInTheNextRun) {
   runner.Begin(1);
   static int served, asked;
   served = asked = 0;
-  Sched()->Spawn([](void*) {
-    for (;;) {
-      while (served == asked) Scheduler::Current()->Wait(&asked);
-      ++served;
-      Scheduler::Current()->Notify(&served);
-    }
-  }, nullptr, "device", true);
+  Sched()->Spawn(
+      [](void*) {
+        for (;;) {
+          while (served == asked) Scheduler::Current()->Wait(&asked);
+          ++served;
+          Scheduler::Current()->Notify(&served);
+        }
+      },
+      nullptr, "device", true);
   auto client = [](void*) {
     for (int i = 0; i < 3; ++i) {
       ++asked;

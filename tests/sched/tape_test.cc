@@ -1,4 +1,6 @@
 // Policies and tapes by themselves: ranks, portfolio, file form. No fibers.
+#include "faults/sched/tape.h"
+
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 #include <unistd.h>
@@ -13,13 +15,13 @@
 #include <string>
 
 #include "faults/sched/policy.h"
-#include "faults/sched/tape.h"
 
 namespace faults {
 namespace {
 
 std::string TempPath(const char* name) {
-  return (std::filesystem::temp_directory_path() / (std::string("cpr-tape-") + std::to_string(getpid()) + name))
+  return (std::filesystem::temp_directory_path() /
+          (std::string("cpr-tape-") + std::to_string(getpid()) + name))
       .string();
 }
 
@@ -102,7 +104,8 @@ TEST(Policy, NamesAreChecked) {
   for (const char* good : {"random:0.1", "random:1", "pct:3", "rr:1", "sequential"}) {
     EXPECT_NE(MakePolicy(good, &error), nullptr) << good;
   }
-  for (const char* bad : {"", "random", "random:0", "random:2", "random:0.1x", "pct:0", "pct:2.5", "rr:", "walk:1"}) {
+  for (const char* bad :
+       {"", "random", "random:0", "random:2", "random:0.1x", "pct:0", "pct:2.5", "rr:", "walk:1"}) {
     error.clear();
     EXPECT_EQ(MakePolicy(bad, &error), nullptr) << bad;
     EXPECT_NE(error.find("unknown policy"), std::string::npos);
