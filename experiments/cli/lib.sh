@@ -137,9 +137,11 @@ configure() {  # PRESET TESTS
   (cd "$root" && cmake --preset "$1" "${fresh[@]}" -DCPR_TESTS="$tests")
 }
 
+# The worlds share what they compile alike: ccache sees paths from the root on, and not the build folder.
 build_quietly() {  # PRESET TESTS TARGET...
   local preset=$1 tests=$2
   shift 2
+  export CCACHE_BASEDIR=$root CCACHE_NOHASHDIR=1
   configure "$preset" "$tests" && NINJA_STATUS='[%f/%t] ' ninja -C "$root/build/$preset" -j "$cores" "$@"
 }
 
