@@ -21,7 +21,7 @@ struct Builds {
   BuildRecord sim;
   BuildRecord release;
   std::string host = "experiments/crash/cpr-crash";             // within sim
-  std::string subject = "experiments/crash/cpr-subject.so";     // within sim
+  std::string subject = "experiments/crash/faster_subject.so";     // within sim
   std::string process = "experiments/crash/cpr-crash-process";  // within release
 };
 

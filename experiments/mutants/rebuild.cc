@@ -64,6 +64,21 @@ bool NamesFile(const std::string& command, const fs::path& root, const std::stri
   return false;
 }
 
+// What may be a file of the build folder: relative words, and absolute paths also within options
+// (-Wl,--version-script=PATH). Relative to the build folder.
+std::vector<std::string> FilesBelow(const fs::path& build, const std::string& command) {
+  const std::string prefix = build.string() + "/";
+  std::vector<std::string> files;
+  for (const std::string& word : Words(command)) {
+    if (word[0] != '-' && word[0] != '/') files.push_back(word);
+    for (size_t at = word.find(prefix); at != std::string::npos; at = word.find(prefix, at + 1)) {
+      const size_t begin = at + prefix.size();
+      files.push_back(word.substr(begin, word.find_first_of("'\",;", begin) - begin));
+    }
+  }
+  return files;
+}
+
 bool IsBuildFile(const std::string& file) {
   const std::string name = fs::path(file).filename().string();
   return name == "CMakeLists.txt" || name.ends_with(".cmake") || name == "CMakePresets.json";
@@ -142,12 +157,11 @@ void Rebuild::Link(const fs::path& shadow) const {
   for (const RebuildStep& step : steps_) {
     std::error_code ignored;
     if (!step.output.empty()) fs::create_directories((shadow / step.output).parent_path(), ignored);
-    for (std::string word : Words(step.command)) {
-      if (word.starts_with(build_.string() + "/")) word = fs::path(word).lexically_relative(build_).string();
-      if (word.empty() || word[0] == '-' || word[0] == '/' || made.count(word) != 0) continue;
-      if (!fs::is_regular_file(build_ / word, ignored)) continue;
-      fs::create_directories((shadow / word).parent_path(), ignored);
-      fs::create_symlink(build_ / word, shadow / word, ignored);
+    for (const std::string& file : FilesBelow(build_, step.command)) {
+      if (made.count(file) != 0 || !fs::is_regular_file(build_ / file, ignored)) continue;
+      fs::create_directories((shadow / file).parent_path(), ignored);
+      fs::remove(shadow / file, ignored);
+      fs::create_symlink(build_ / file, shadow / file, ignored);
     }
   }
 }

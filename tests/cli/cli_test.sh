@@ -97,7 +97,7 @@ case_mutants_found() {
   expect_status 0 "$hunter" --out "$scratch/out" --seed 5 A01-more A02-fewer
   expect_text '^A01-more +A +found +R3 +7 executions'
   expect_text '^A02-fewer +A +found +R4 '
-  expect_text './cpr replay .*A01-more.*--subject .*A01-more/cpr-subject.so'
+  expect_text './cpr replay .*A01-more.*--subject .*A01-more/faster_subject.so'
   grep -q '"found": 2' "$scratch/out/results.json" || fail "results.json"
   grep -q 'return 10' "$world/experiments/crash/engine.h" || fail "the source was changed"
   # The objects of the finished build are read, never written.
