@@ -83,7 +83,8 @@ uint64_t ZipfianGenerator::RankOf(double u) const {
   const double uz = u * zetan_;
   if (uz < 1) return 0;
   if (uz < second_) return 1;
-  return static_cast<uint64_t>(static_cast<double>(items_) * std::pow(eta_ * u - eta_ + 1, alpha_));
+  const double rank = static_cast<double>(items_) * std::pow(eta_ * u - eta_ + 1, alpha_);
+  return std::min(static_cast<uint64_t>(rank), items_ - 1);  // the largest u can round to items_ itself
 }
 
 // YCSB makes the inner generator with the range 0 .. 10^10, both included, and the zeta of 10^10.

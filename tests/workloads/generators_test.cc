@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <map>
 #include <thread>
@@ -73,6 +74,20 @@ TEST(Zipfian, EveryRankIsTheFormulas) {
         }
       }
     }
+  }
+}
+
+TEST(Zipfian, BordersOfTheFirstTwoRanks) {
+  for (const double theta : {0.1, 0.5, 0.99}) {
+    const ZipfianGenerator zipf(0, 999, theta);
+    const double first = 1 / zipf.zetan(), second = (1 + std::pow(0.5, theta)) / zipf.zetan();
+    EXPECT_EQ(zipf.RankOf(0), 0u);
+    EXPECT_EQ(zipf.RankOf(first - 1e-9), 0u);
+    EXPECT_EQ(zipf.RankOf(first + 1e-9), 1u);
+    EXPECT_EQ(zipf.RankOf(second - 1e-9), 1u);
+    EXPECT_EQ(zipf.RankOf(second + 1e-9), RankReference(1000, theta, zipf.zetan(), second + 1e-9));
+    EXPECT_GE(zipf.RankOf(second + 1e-9), 2u);
+    EXPECT_LT(zipf.RankOf(std::nextafter(1.0, 0.0)), 1000u);
   }
 }
 
@@ -165,6 +180,32 @@ TEST(Counters, NoAcknowledgementIsLostBetweenThreads) {
   }
   for (std::thread& thread : threads) thread.join();
   EXPECT_EQ(counter.Last(), 200'000u);
+}
+
+// Two threads acknowledge neighbours at the same moment, again and again: one of them must advance over both.
+TEST(Counters, TheLastAcknowledgementIsNotLeftBehind) {
+  constexpr uint64_t kRounds = 40'000;
+  AcknowledgedCounter counter(1);
+  std::atomic<uint64_t> arrived{0};
+  std::atomic<uint64_t> left_behind{0};
+  const auto body = [&](uint64_t mine) {
+    for (uint64_t round = 0; round < kRounds; ++round) {
+      arrived.fetch_add(1);
+      for (int spins = 0; arrived.load() < 4 * round + 2; ++spins) {
+        if (spins > 1000) std::this_thread::yield();
+      }
+      if (!counter.Acknowledge(2 * round + mine)) left_behind = round;
+      arrived.fetch_add(1);
+      for (int spins = 0; arrived.load() < 4 * round + 4; ++spins) {
+        if (spins > 1000) std::this_thread::yield();
+      }
+      if (counter.Last() < 2 * round + 2) left_behind = round + 1;
+    }
+  };
+  std::thread other(body, 2);
+  body(1);
+  other.join();
+  EXPECT_EQ(left_behind.load(), 0u);
 }
 
 TEST(Latest, NewestIsHottestAndTheKeySpaceGrows) {

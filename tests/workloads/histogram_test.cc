@@ -72,6 +72,16 @@ TEST(Histogram, PercentilesOfManyValues) {
   EXPECT_EQ(half.min(), values.front());
   EXPECT_EQ(half.max(), values.back());
   EXPECT_EQ(half.mean(), h.mean());
+  LatencyHistogram low, high;
+  low.Record(3);
+  high.Record(1000);
+  LatencyHistogram both = high;
+  both.Merge(low);
+  EXPECT_EQ(both.min(), 3u);
+  EXPECT_EQ(both.max(), 1000u);
+  low.Merge(high);
+  EXPECT_EQ(low.min(), 3u);
+  EXPECT_EQ(low.max(), 1000u);
   half.Clear();
   EXPECT_EQ(half.count(), 0u);
 }

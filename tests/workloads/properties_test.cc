@@ -111,6 +111,11 @@ TEST(Properties, ErrorsNamePlaceKeyAndValue) {
   ASSERT_TRUE(p.Assign("threads=0", &error));
   EXPECT_FALSE(p.Number("threads", 1, 1, 64, &n, &error));
   EXPECT_EQ(error, "-p: threads: expected a whole number from 1 to 64, found '0'");
+  Properties continued = Parsed("a=1, \\\n 2\nb=x\n");
+  EXPECT_FALSE(continued.Number("b", 1, 1, 64, &n, &error));
+  EXPECT_EQ(error.substr(0, 7), "file:3:");
+  EXPECT_FALSE(continued.Number("a", 1, 1, 64, &n, &error));
+  EXPECT_EQ(error.substr(0, 7), "file:1:");
   EXPECT_EQ(p.Complaint("workload", "a name"), "workload: expected a name, found nothing: it is not set");
 }
 
