@@ -31,7 +31,13 @@ class FakeScheduler : public Scheduler {
   uint64_t crash_at = ~0ull;     // point
   std::vector<PointKind> points;
 
-  void Begin(const Options&, uint64_t) override {}
+  void Begin(const Options&, uint64_t seed) override {  // drops all fibers
+    random_.seed(seed);
+    fibers_.clear();
+    functions_.clear();
+    crash_at = ~0ull;
+    switching = true;
+  }
   int Spawn(void (*body)(void*), void* argument, const char* name, bool daemon = false) override {
     fibers_.push_back(std::make_unique<Fiber>());
     Fiber& fiber = *fibers_.back();
