@@ -4,6 +4,8 @@
 #include <string>
 #include <tuple>
 
+#include "faster/cpr/abandoned.h"
+
 namespace faster {
 namespace {
 
@@ -121,10 +123,13 @@ Status ListCheckpoints(Storage& storage, std::string_view directory, std::vector
     return Refuse(directory.empty() ? "." : directory, "a store's directory that can be listed",
                   std::string(StatusName(status)), status, why);
   entries->clear();
+  std::vector<Token> abandoned;
+  if (const Status status = ReadAbandoned(storage, directory, &abandoned, why); status != Status::kOk) return status;
   for (const std::string& name : names) {
     Token token;
     // Only the form that we write: "ABC.." and "abc.." would be two directories with one token.
     if (!Guid::Parse(name, &token) || token.IsNull() || token.Text() != name) continue;
+    if (std::find(abandoned.begin(), abandoned.end(), token) != abandoned.end()) continue;
     CatalogEntry& entry = entries->emplace_back();
     entry.token = token;
     LoadPart(storage, directory, token, &entry.index);

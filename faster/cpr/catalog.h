@@ -12,6 +12,8 @@
 // what it acknowledged since then is in the later incarnation, whatever versions the abandoned one had
 // reached.
 //
+// ABANDONED. Checkpoints that a recovery to an older one has left behind (abandoned.h) are not listed.
+//
 // PAIRING (CPR paper 6.3 lets an older index go with a newer log). An index checkpoint fits a log checkpoint
 // if it was captured by a generation in the log's lineage, lies wholly inside that generation's part of the
 // log and below the log's final address, is of no later version, and knows no larger begin address.

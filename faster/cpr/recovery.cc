@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <memory>
 
+#include "faster/cpr/abandoned.h"
 #include "faster/cpr/index_data.h"
 
 namespace faster {
@@ -31,6 +32,7 @@ class RecoveryRun {
       replay_from = std::min(index->checkpoint_start, meta_.start_address);
     }
     if ((status = Replay(replay_from)) != Status::kOk) return status;
+    if ((status = AbandonNewer(entries, choice.log)) != Status::kOk) return status;
     result_->log_token = meta_.token;
     result_->index_token = index != nullptr ? index->token : Token{};
     result_->version = meta_.version;
@@ -45,6 +47,16 @@ class RecoveryRun {
              std::string(what) + " " + std::to_string(expected) + " as the store is configured",
              std::to_string(found)};
     return Status::kInvalidArgument;
+  }
+
+  // Entries before `chosen` are newer; the log goes on over what they rely on. Nothing to do for the latest.
+  Status AbandonNewer(const std::vector<CatalogEntry>& entries, const CatalogEntry* chosen) {
+    if (chosen == &entries.front()) return Status::kOk;
+    std::vector<Token> abandoned;
+    const Status status = ReadAbandoned(*storage_, config_.directory, &abandoned, why_);
+    if (status != Status::kOk) return status;
+    for (const CatalogEntry* newer = &entries.front(); newer != chosen; ++newer) abandoned.push_back(newer->token);
+    return WriteAbandoned(*storage_, config_.directory, abandoned, why_);
   }
 
   Status CheckGeometry(const IndexMetadata* index) {
@@ -179,7 +191,7 @@ class RecoveryRun {
       const LogAddress page_start = from & ~(log_->page_bytes() - 1);
       const LogAddress to = std::min(page_start + log_->page_bytes(), meta_.final_address);
       uint8_t* bytes = log_->At(from);
-      if (from < head_ && page_start != 0) {
+      if (from < head_) {
         if (!page) page.reset(new uint64_t[log_->page_bytes() / 8]);
         bytes = reinterpret_cast<uint8_t*>(page.get());
         const Status status = ReadRange(from, to, bytes);

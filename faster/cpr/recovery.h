@@ -5,7 +5,8 @@
 //     dead (version v+1):   if slot(key) >= L, slot(key) := L.previous
 //
 // It reads and never writes: the dead range goes into the metadata of the next checkpoint, so a crash during
-// recovery changes nothing, and damaged files stay as they are. Every block it reads is verified against its
+// recovery changes nothing, and damaged files stay as they are. (One exception: a recovery to an older, named
+// checkpoint first makes durable that the newer ones are abandoned.) Every block it reads is verified against its
 // checksum; what lies below S is verified when it is read back later. Version v+1 continues after it.
 // Blocking, single-threaded. COST: reading [S, E) and the pages that fit in memory, and the index file.
 #pragma once

@@ -114,6 +114,32 @@ TEST(Store, PairsAnOlderIndexWithANewerLog) {
   }
 }
 
+TEST(Store, GoesBackToANamedCheckpointAndForgetsNewerOnes) {
+  TestStore store;
+  auto session = store.kv().StartSession();
+  const testing::Kind kind{CheckpointKind::kFull, LogBackend::kFoldOver};
+  store.Rmw(*session, 1, 1);
+  ASSERT_EQ(store.Checkpoint(kind), Status::kOk);
+  const Token older = store.last_token();
+  for (int i = 0; i < 200; ++i) store.Rmw(*session, i % 40, 1);
+  ASSERT_EQ(store.Checkpoint(kind), Status::kOk);
+  session.reset();
+  store.Recover(older);
+  session = store.kv().StartSession();
+  EXPECT_EQ(store.Read(*session, 1), 1u);
+  EXPECT_EQ(store.Read(*session, 2), std::nullopt);
+  session.reset();
+  EXPECT_EQ(store.Recover().log_token, older);  // the newer one is gone, though nothing was written since
+  session = store.kv().StartSession();
+  for (int i = 0; i < 300; ++i) store.Rmw(*session, i % 50, 3);
+  ASSERT_EQ(store.Checkpoint(kind), Status::kOk);
+  session.reset();
+  store.Recover();
+  session = store.kv().StartSession();
+  EXPECT_EQ(store.Read(*session, 1), 19u);
+  EXPECT_EQ(store.Read(*session, 49), 18u);
+}
+
 TEST(Store, RefusesASecondCheckpointAndASecondOpening) {
   TestStore store;
   Token token;

@@ -51,13 +51,14 @@ class TestStore {
   Kv& kv() { return *kv_; }
   MemoryStorage& storage() { return storage_; }
   const StoreConfig& config() const { return config_; }
+  const Token& last_token() const { return observer_.token; }
 
-  RecoveryResult Recover() {
+  RecoveryResult Recover(std::optional<Token> token = {}) {
     kv_.reset();
     ++config_.seed;
     Diagnosis why;
     RecoveryResult result;
-    const Status status = Kv::Recover(config_, &storage_, {}, &observer_, {}, {}, &kv_, &result, &why);
+    const Status status = Kv::Recover(config_, &storage_, {}, &observer_, token, {}, &kv_, &result, &why);
     EXPECT_EQ(status, Status::kOk) << why.Text();
     return result;
   }
@@ -89,10 +90,12 @@ class TestStore {
 
  private:
   struct Observer : CheckpointObserver {
-    void OnDurable(const Token&, CheckpointKind, Status ended, uint64_t,
+    void OnDurable(const Token& ended_token, CheckpointKind, Status ended, uint64_t,
                    const std::vector<SessionCommit>&) override {
       status = ended;
+      token = ended_token;
     }
+    Token token;
     Status status = Status::kPending;
   };
   static Status Wait(SessionType& session, uint64_t* value) {
