@@ -62,15 +62,30 @@ int TryLock(Fiber* fiber, Mutex* mutex) {
   return 0;
 }
 
+int TryLockHost(Fiber* fiber, pthread_mutex_t* m) {
+  const int error = CPR_REAL(pthread_mutex_trylock)(m);
+  if (error == 0) fiber->machine->NoteHostLock(m, true);
+  return error;
+}
+
+// Taken by another fiber: wait for it here. Taken by another OS thread: wait there, it will not take long.
+int LockHost(Fiber* fiber, pthread_mutex_t* m, uint64_t deadline) {
+  for (;;) {
+    const int error = TryLockHost(fiber, m);
+    if (error != EBUSY) return error;
+    if (fiber->machine->HoldsHostLock(m)) {
+      if (!fiber->machine->Block(m, "mutex of the host", deadline)) return ETIMEDOUT;
+      continue;
+    }
+    const int locked = CPR_REAL(pthread_mutex_lock)(m);
+    if (locked == 0) fiber->machine->NoteHostLock(m, true);
+    return locked;
+  }
+}
+
 int LockUntil(Fiber* fiber, pthread_mutex_t* m, uint64_t deadline) {
   LockStep(fiber, m);
-  if (!fiber->machine->OwnMemory(m)) {
-    int error;
-    while ((error = CPR_REAL(pthread_mutex_trylock)(m)) == EBUSY) {
-      if (!fiber->machine->Block(m, "mutex of the host", deadline)) return ETIMEDOUT;
-    }
-    return error;
-  }
+  if (!fiber->machine->OwnMemory(m)) return LockHost(fiber, m, deadline);
   Mutex* mutex = reinterpret_cast<Mutex*>(m);
   while (TryLock(fiber, mutex) != 0) {
     if (mutex->owner == fiber->id + 1 && (mutex->kind & 3) == PTHREAD_MUTEX_ERRORCHECK) return EDEADLK;
@@ -82,6 +97,7 @@ int LockUntil(Fiber* fiber, pthread_mutex_t* m, uint64_t deadline) {
 int Unlock(Fiber* fiber, pthread_mutex_t* m) {
   if (!fiber->machine->OwnMemory(m)) {
     const int error = CPR_REAL(pthread_mutex_unlock)(m);
+    if (error == 0) fiber->machine->NoteHostLock(m, false);
     fiber->machine->Notify(m);
     return error;
   }
@@ -184,7 +200,7 @@ int pthread_mutex_trylock(pthread_mutex_t* m) noexcept {
   Fiber* fiber = t_fiber;
   if (fiber == nullptr) return CPR_REAL(pthread_mutex_trylock)(m);
   LockStep(fiber, m);
-  if (!fiber->machine->OwnMemory(m)) return CPR_REAL(pthread_mutex_trylock)(m);
+  if (!fiber->machine->OwnMemory(m)) return TryLockHost(fiber, m);
   return TryLock(fiber, reinterpret_cast<Mutex*>(m));
 }
 

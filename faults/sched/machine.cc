@@ -62,6 +62,7 @@ void Machine::Begin(const Options& options, uint64_t seed) {
   earliest_deadline_ = kNever;
   half_seen_ = wake_pending_ = stacks_captured_ = false;
   grace_ = 0;
+  idle_rounds_ = 0;
   wake_on_any_ = 0;
   std::memset(readers_, 0, sizeof readers_);
   why_[0] = 0;
@@ -78,6 +79,10 @@ void Machine::Begin(const Options& options, uint64_t seed) {
 }
 
 void Machine::AbandonAll() {
+  for (pthread_mutex_t*& mutex : host_locks_) {
+    if (mutex != nullptr) pthread_mutex_unlock(mutex);  // the real one: we are outside fibers
+    mutex = nullptr;
+  }
   for (int i = 0; i < fiber_count_; ++i) fibers_[i].state = State::kFree;
   runnable_ = parked_ = wake_on_any_ = 0;
   earliest_deadline_ = kNever;
@@ -147,7 +152,7 @@ RunResult Machine::Run() {
     AbandonAll();
   }
   policy_->OnEnd(step_);
-  return {outcome_, step_, switches_, plain_accesses_, events_, yields_, hash_, tape_entries_};
+  return {outcome_, step_, switches_, plain_accesses_, events_, yields_, idle_rounds_, hash_, tape_entries_};
 }
 
 void Machine::FiberMain() {
@@ -307,6 +312,7 @@ void Machine::PickNext(Fiber* fiber, PointKind kind) {
       clock_base_ += kClockJump;
     } else if (parked_ != 0 && grace_ < kGraceRounds) {
       ++grace_;
+      ++idle_rounds_;
       again = parked_;
     } else {
       std::snprintf(why_, sizeof why_, "no fiber can go on");

@@ -137,6 +137,9 @@ class Machine final : public Scheduler {
   void SoftYield(Fiber* fiber);  // it spins without saying so
   // A fiber that pthread_create asked for; its argument is itself. Null if there is no free slot.
   Fiber* SpawnThread(void (*body)(void*), void* (*routine)(void*), void* argument);
+  // Real locks that fibers hold: what a crash abandons is unlocked.
+  void NoteHostLock(pthread_mutex_t* mutex, bool held);
+  bool HoldsHostLock(const pthread_mutex_t* mutex) const;
   Fiber* FiberOfCarrier(pthread_t carrier);
   [[noreturn]] void ExitThread() { EndFiber(t_fiber); }
   void ReleaseSlot(Fiber* fiber);
@@ -202,6 +205,7 @@ class Machine final : public Scheduler {
   Policy* policy_ = nullptr;
   uint64_t next_ask_ = 0;
   uint64_t crash_step_ = ~0ull, crash_event_ = ~0ull, step_limit_ = 0;
+  uint64_t idle_rounds_ = 0;
   uint64_t events_ = 0, switches_ = 0, yields_ = 0, yields_at_half_ = 0;
   uint64_t clock_base_ = 0;
   uint64_t earliest_deadline_ = ~0ull;
@@ -223,6 +227,7 @@ class Machine final : public Scheduler {
   void* home_sp_ = nullptr;
   uint64_t home_fs_ = 0;
   int fiber_count_ = 0;
+  pthread_mutex_t* host_locks_[16] = {};
   int slot_ = -1;
   Fiber* fibers_ = nullptr;
   Arena arena_;

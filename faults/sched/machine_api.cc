@@ -223,6 +223,22 @@ Fiber* Machine::SpawnThread(void (*body)(void*), void* (*routine)(void*), void* 
   return fiber;
 }
 
+void Machine::NoteHostLock(pthread_mutex_t* mutex, bool held) {
+  for (pthread_mutex_t*& entry : host_locks_) {
+    if (entry != (held ? nullptr : mutex)) continue;
+    entry = held ? mutex : nullptr;
+    return;
+  }
+  if (held) Fail("fibers hold more locks of the host than the scheduler can note");
+}
+
+bool Machine::HoldsHostLock(const pthread_mutex_t* mutex) const {
+  for (const pthread_mutex_t* entry : host_locks_) {
+    if (entry == mutex) return true;
+  }
+  return false;
+}
+
 void Machine::ReleaseSlot(Fiber* fiber) {
   if (fiber->state == State::kDone) fiber->state = State::kFree;
 }
@@ -300,6 +316,16 @@ bool Machine::Transition(Fiber* fiber, uint32_t* word, uintptr_t address, bool w
 
 void Machine::PlainRange(Fiber* fiber, uintptr_t address, size_t bytes, bool write) {
   const uintptr_t end = address + bytes;
+  if (address - arena_base_ < arena_bytes_ &&
+      end <= arena_base_ + arena_.used()) {  // the part no other touched
+    const uint32_t old = arena_.generation();
+    uint32_t* word = &shadow_[(address - arena_base_) / 8];
+    for (; address < end && (*word == fiber->private_tag || *word >> 16 != old); ++word) {
+      *word = fiber->private_tag;
+      ++plain_accesses_;
+      address = (address & ~uintptr_t{7}) + 8;
+    }
+  }
   bool first = true;  // one step for the whole range: the compiler's code copies it in one go
   for (uintptr_t at = address; at < end; at = (at & ~uintptr_t{7}) + 8) {
     ++plain_accesses_;

@@ -93,6 +93,8 @@ struct RunResult {  // numbers are of the execution so far
   uint64_t plain_accesses;  // not on the own stack
   uint64_t events;          // interesting events (kIo*, kPhase)
   uint64_t yields;
+  uint64_t idle_rounds;  // times every fiber was parked and all looked again: 0 but before a deadlock
+                         // verdict, or in code that waits for what no hook shows (memory of the host)
   uint64_t hash;          // rolling hash of (fiber, point, object ordinal + offset, value)
   uint64_t tape_entries;  // more than tape_capacity: the tape is incomplete and cannot be replayed
 };

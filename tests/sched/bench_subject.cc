@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <cstring>
 #include <memory>
 
 struct BenchData {
@@ -41,10 +42,18 @@ void Allocates(void*) {
   }
 }
 
+void Clears(void*) {
+  std::unique_ptr<char[]> mine(new char[4096]);
+  for (int i = 0; i < 1000; ++i) {
+    memset(mine.get(), i, 4096);
+    asm volatile("" ::"r"(mine.get()) : "memory");
+  }
+}
+
 }  // namespace
 
 extern "C" const BenchTable* sched_bench_table() {
   static const BenchTable table = {
-      [] { return new BenchData; }, Loads, Adds, SharedPlain, PrivatePlain, Allocates};
+      [] { return new BenchData; }, Loads, Adds, SharedPlain, PrivatePlain, Allocates, Clears};
   return &table;
 }

@@ -10,4 +10,5 @@ struct BenchTable {
   void (*shared_plain)(void*);
   void (*private_plain)(void*);
   void (*allocates)(void*);
+  void (*clears)(void*);  // memset of 4 KiB, 1000 times
 };

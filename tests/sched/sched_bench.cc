@@ -106,6 +106,13 @@ void BM_EmptyExecution(benchmark::State& state) {
 }
 BENCHMARK(BM_EmptyExecution);
 
+void BM_Clear4KiB(benchmark::State& state) {
+  faults::RandomWalk policy(0.01);
+  for (auto _ : state) Execute(&policy, 1, Table()->clears, 1);
+  state.SetItemsProcessed(static_cast<int64_t>(state.iterations()) * 1000);
+}
+BENCHMARK(BM_Clear4KiB);
+
 void BM_Allocate(benchmark::State& state) {
   faults::RandomWalk policy(0.01);
   for (auto _ : state) Execute(&policy, 1, Table()->allocates, 1);

@@ -1,5 +1,6 @@
 // The scheduler's basics: switches, replay, threads' own data, locks, time, crash and a second run.
 #include <cstring>
+#include <mutex>
 #include <set>
 
 #include "tests/sched/sched_fixture.h"
@@ -240,6 +241,39 @@ TEST(Sched, CrashAtAnEventIsBeforeItsEffect) {
     ASSERT_EQ(e.result.outcome, Outcome::kCrashed);
     ASSERT_EQ(effects, static_cast<int>(event));
   }
+}
+
+// A mutex of the host is real: it excludes fibers, may be shared with OS threads, and a crash does not leave
+// it held.
+TEST(Sched, LocksOfTheHost) {
+  static std::mutex mutex;
+  static int inside, overlaps;
+  inside = overlaps = 0;
+  faults::RandomWalk policy(0.3);
+  Runner runner(&policy);
+  const auto body = [](void*) {
+    for (int i = 0; i < 3; ++i) {
+      std::lock_guard<std::mutex> lock(mutex);
+      overlaps += inside++ != 0;
+      Scheduler::Current()->Point(faults::PointKind::kHarness, nullptr, 0);
+      --inside;
+    }
+  };
+  for (uint64_t seed = 0; seed < 100; ++seed) {
+    ASSERT_EQ(runner.Run(seed, {body, body, body}).result.outcome, Outcome::kFinished)
+        << Sched()->explanation();
+  }
+  EXPECT_EQ(overlaps, 0);
+  for (uint64_t step = 3; step < 30; ++step) {
+    inside = 0;
+    runner.options.crash_step = step;
+    runner.Run(step, {body, body, body});
+  }
+  runner.options.crash_step = ~0ull;
+  inside = 0;
+  EXPECT_EQ(runner.Run(1, {body, body}).result.outcome, Outcome::kFinished) << Sched()->explanation();
+  EXPECT_TRUE(mutex.try_lock());
+  mutex.unlock();
 }
 
 TEST(Sched, DaemonsDoNotKeepAnExecutionAliveAndGoOnInTheNextRun) {

@@ -155,6 +155,7 @@ TEST(Verdict, YieldParksUntilTheWriteAndNoLonger) {
         const auto e = runner.Run(seed, {wait, wait, Table()->set_flag});
         ASSERT_EQ(e.result.outcome, Outcome::kFinished) << Sched()->explanation();
         ASSERT_EQ(e.counter, 2u);
+        ASSERT_EQ(e.result.idle_rounds, 0u);
         ASSERT_LT(e.result.yields, 12u);  // parked, not burned: a yielding loop would take hundreds
       }
     }
@@ -224,8 +225,10 @@ TEST(Heap, AnArenaThatIsUsedUpFailsTheExecution) {
   runner.options.arena_bytes = 1 << 20;
   EXPECT_EQ(runner
                 .Run(1, {[](void*) {
-                       for (int i = 0; i < 10000; ++i)
-                         std::free(std::malloc(1000));  // freed memory is used again in need
+                       for (int i = 0; i < 10000; ++i) {  // freed memory is used again in need
+                         g_block = std::malloc(1000);
+                         std::free(g_block);
+                       }
                      }})
                 .result.outcome,
             Outcome::kFinished)
@@ -237,6 +240,23 @@ TEST(Heap, AnArenaThatIsUsedUpFailsTheExecution) {
                 .result.outcome,
             Outcome::kFailed);
   EXPECT_TRUE(Explains("raise arena_bytes")) << Sched()->explanation();
+}
+
+// Shadow words carry 16 bits of the execution's number: those of 65535 executions ago must not count.
+TEST(Heap, GenerationsWrap) {
+  faults::RandomWalk policy(0.1);
+  Runner runner(&policy);
+  runner.Run(1, {[](void*) {
+               for (int i = 0; i < 1000; ++i) {
+                 g_block = std::malloc(200);
+                 std::free(g_block);
+               }
+             }});
+  for (int i = 0; i < 65534; ++i) Sched()->Begin(runner.options, 1);
+  for (int i = 0; i < 4; ++i) {
+    const auto e = runner.Run(1, {Table()->libc_use});
+    EXPECT_EQ(e.result.outcome, Outcome::kFinished) << Sched()->explanation();
+  }
 }
 
 size_t ResidentKib() {
@@ -280,7 +300,8 @@ TEST(Scheduler, TwoInOneProcess) {
     static SubjectState* state;
     scheduler->Spawn([](void*) { state = Table()->make(); }, nullptr, "setup");
     scheduler->Run();
-    for (int k = 0; k < 3; ++k) scheduler->Spawn(Table()->work, state, "work");
+    for (Body body : {Table()->work, Table()->work, Table()->use_block})
+      scheduler->Spawn(body, state, "work");
     const RunResult result = scheduler->Run();
     EXPECT_EQ(result.outcome, Outcome::kFinished) << scheduler->explanation();
     hashes[i++] = result.hash;
