@@ -1,0 +1,98 @@
+// CheckpointLocks and the phase machine as data.
+#include "faster/cpr/checkpoint_locks.h"
+
+#include <gtest/gtest.h>
+
+#include <thread>
+#include <vector>
+
+#include "faster/cpr/phase.h"
+
+namespace faster {
+namespace {
+
+TEST(CheckpointLock, PacksItsCounts) {
+  const CheckpointLock lock{3, 0xffffffff};
+  EXPECT_EQ(CheckpointLock::FromControl(lock.control()).old_count, 3u);
+  EXPECT_EQ(CheckpointLock::FromControl(lock.control()).new_count, 0xffffffffu);
+}
+
+TEST(CheckpointLock, SharesWithinAModeAndExcludesTheOther) {
+  AtomicCheckpointLock lock;
+  EXPECT_TRUE(lock.TryLockOld());
+  EXPECT_TRUE(lock.TryLockOld());
+  EXPECT_FALSE(lock.TryLockNew());
+  lock.UnlockOld();
+  EXPECT_FALSE(lock.TryLockNew());
+  lock.UnlockOld();
+  EXPECT_TRUE(lock.TryLockNew());
+  EXPECT_TRUE(lock.TryLockNew());
+  EXPECT_FALSE(lock.TryLockOld());
+  EXPECT_EQ(lock.load().new_count, 2u);
+  lock.UnlockNew();
+  lock.UnlockNew();
+  EXPECT_TRUE(lock.TryLockOld());
+}
+
+TEST(CheckpointLock, NeverHoldsBothModes) {
+  AtomicCheckpointLock lock;
+  std::atomic<int> old_inside{0}, new_inside{0};
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 4; ++t) {
+    threads.emplace_back([&, t] {
+      for (int i = 0; i < 20000; ++i) {
+        if (t % 2 == 0 ? lock.TryLockOld() : lock.TryLockNew()) {
+          ++(t % 2 == 0 ? old_inside : new_inside);
+          EXPECT_EQ((t % 2 == 0 ? new_inside : old_inside).load(), 0);
+          --(t % 2 == 0 ? old_inside : new_inside);
+          t % 2 == 0 ? lock.UnlockOld() : lock.UnlockNew();
+        }
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(lock.load().control(), 0u);
+}
+
+TEST(CheckpointLocks, OneLockForAllKeysOfABucket) {
+  CheckpointLocks locks(8);
+  EXPECT_EQ(locks.size(), 8u);
+  EXPECT_EQ(&locks.Of(3), &locks.Of(3 + 8));
+  EXPECT_NE(&locks.Of(3), &locks.Of(4));
+  EXPECT_FALSE(locks.AnyHeld());
+  ASSERT_TRUE(locks.Of(5).TryLockOld());
+  EXPECT_TRUE(locks.AnyHeld());
+  EXPECT_LE(CheckpointLocks(uint64_t{1} << 30).size(), uint64_t{1} << 16);
+}
+
+std::vector<Phase> Walk(CheckpointKind kind) {
+  std::vector<Phase> phases;
+  SystemState state{Phase::kRest, kind, 4};
+  do {
+    state = state.Next(kind);
+    phases.push_back(state.phase);
+  } while (state.phase != Phase::kRest && phases.size() < 20);
+  return phases;
+}
+
+TEST(Phases, EachKindWalksItsOwn) {
+  using enum Phase;
+  EXPECT_EQ(Walk(CheckpointKind::kFull), (std::vector{kPrepIndex, kIndex, kPrepare, kInProgress, kWaitPending,
+                                                     kWaitFlush, kPersistenceCallback, kRest}));
+  EXPECT_EQ(Walk(CheckpointKind::kIndexOnly), (std::vector{kPrepIndex, kIndex, kRest}));
+  EXPECT_EQ(Walk(CheckpointKind::kLogOnly),
+            (std::vector{kPrepare, kInProgress, kWaitPending, kWaitFlush, kPersistenceCallback, kRest}));
+}
+
+TEST(Phases, VersionGrowsOnceAndSurvivesPacking) {
+  SystemState state{Phase::kRest, CheckpointKind::kFull, (uint64_t{1} << 40) + 1};
+  do {
+    const uint64_t before = state.version;
+    state = state.Next(CheckpointKind::kFull);
+    EXPECT_EQ(state.version, before + (state.phase == Phase::kInProgress));
+    EXPECT_EQ(SystemState::FromControl(state.control()), state);
+  } while (state.phase != Phase::kRest);
+}
+
+}  // namespace
+}  // namespace faster
