@@ -99,7 +99,8 @@ std::string BuildRecord::Read(const fs::path& build, const std::vector<std::stri
   std::string output;
   for (const std::string& line : lines) {
     if (line.starts_with("    ")) {
-      outputs_by_file_[fs::path(line.substr(4)).lexically_normal().string()].insert(output);
+      // ccache makes some of the paths relative to the build folder.
+      outputs_by_file_[(build / line.substr(4)).lexically_normal().string()].insert(output);
     } else if (size_t mark = line.find(": #deps"); mark != std::string::npos) {
       output = line.substr(0, mark);
     }

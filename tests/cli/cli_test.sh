@@ -86,7 +86,10 @@ case_no_rights() {
 make_world() {
   cp -r "$here/fixture" "$scratch/world"
   world=$scratch/world
-  cmake -S "$world" -B "$world/build/sim" -G Ninja >"$scratch/output" 2>&1 || fail "fixture: configure"
+  # As ./cpr builds: ccache makes the paths of headers relative.
+  export CCACHE_DIR=$scratch/ccache CCACHE_BASEDIR=$world CCACHE_NOHASHDIR=1
+  cmake -S "$world" -B "$world/build/sim" -G Ninja -DCMAKE_CXX_COMPILER_LAUNCHER=ccache \
+    >"$scratch/output" 2>&1 || fail "fixture: configure"
   ninja -C "$world/build/sim" >"$scratch/output" 2>&1 || fail "fixture: build"
   patches=$world/tests/mutants
   export CPR_ROOT=$world
