@@ -76,7 +76,8 @@ struct World {
 // to the real one completes twice: known bug H05).
 TEST(SimStorage, CompletesExactlyOnce) {
   std::set<std::string> orders;
-  const char* plans[] = {"", "eio:write:*:2nd,short:read:*:3rd,slow:write:*:4th", "eio:read:*:p=1/3,eio:write:*:p=1/3",
+  const char* plans[] = {"", "eio:write:*:2nd,short:read:*:3rd,slow:write:*:4th",
+                         "eio:read:*:p=1/3,eio:write:*:p=1/3",
                          "enospc:after=2000,rot:read:*:2nd,misdirect:write:*:1st", "short:any:*:p=1/2"};
   for (uint64_t seed = 0; seed < 200; ++seed) {
     World world(seed, plans[seed % 5]);
