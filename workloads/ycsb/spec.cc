@@ -69,7 +69,9 @@ bool ParseMix(const Properties& p, WorkloadSpec* spec, std::string* error) {
   double scan;
   if (!p.Real("scanproportion", 0, 0, 1e9, &scan, error)) return false;
   if (scan > 0) {
-    *error = "this workload scans (scanproportion > 0, as YCSB E does): a hash index has no order of keys to scan in";
+    *error =
+        "this workload scans (scanproportion > 0, as YCSB E does): a hash index has no order of keys to scan "
+        "in";
     return false;
   }
   double inserts = 0;
@@ -83,7 +85,8 @@ bool ParseMix(const Properties& p, WorkloadSpec* spec, std::string* error) {
     *error = "all proportions are 0: there is nothing to do";
     return false;
   }
-  spec->keys.expected_new_keys = static_cast<uint64_t>(static_cast<double>(spec->operation_count) * inserts * 2);
+  spec->keys.expected_new_keys =
+      static_cast<uint64_t>(static_cast<double>(spec->operation_count) * inserts * 2);
   return true;
 }
 
@@ -106,7 +109,8 @@ bool ParseKeys(const Properties& p, WorkloadSpec* spec, std::string* error) {
   }
   keys.insert_start = spec->insert_start;
   keys.insert_count = spec->insert_count;
-  if (spec->inserts() && keys.expected_new_keys > kMostRecords * 2) {  // a run limited by time, not by its count
+  if (spec->inserts() &&
+      keys.expected_new_keys > kMostRecords * 2) {  // a run limited by time, not by its count
     keys.expected_new_keys = spec->record_count;
   }
   *error = CheckKeyOptions(keys);
@@ -116,35 +120,39 @@ bool ParseKeys(const Properties& p, WorkloadSpec* spec, std::string* error) {
 uint64_t DefaultMemory(const WorkloadSpec& spec, bool with_checkpoints) {
   const uint64_t data = spec.record_count * spec.record_bytes();
   const uint64_t wanted = std::bit_ceil(std::max<uint64_t>(data * (with_checkpoints ? 8 : 2), 1 << 20));
-  const uint64_t machine = static_cast<uint64_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
+  const uint64_t machine =
+      static_cast<uint64_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
   return std::min(wanted, std::bit_floor(machine / 2));
 }
 
 bool ParseEngine(const Properties& p, bool with_checkpoints, WorkloadSpec* spec, std::string* error) {
   constexpr uint64_t kMost = uint64_t{1} << 46;
   uint64_t page_bits, refresh, prefetch;
-  if (!p.Number("faster.memory", DefaultMemory(*spec, with_checkpoints), 2048, kMost, &spec->memory, error)) return false;
+  if (!p.Number("faster.memory", DefaultMemory(*spec, with_checkpoints), 2048, kMost, &spec->memory, error))
+    return false;
   spec->memory = std::bit_floor(spec->memory);
   const uint64_t bits = std::clamp<uint64_t>(std::bit_width(spec->memory) - 1 - 6, 16, 25);
-  if (!p.Number("faster.page_bits", std::min<uint64_t>(bits, std::bit_width(spec->memory) - 3), 9, 30, &page_bits,
-                error)) {
+  if (!p.Number("faster.page_bits", std::min<uint64_t>(bits, std::bit_width(spec->memory) - 3), 9, 30,
+                &page_bits, error)) {
     return false;
   }
   spec->page_bits = static_cast<uint32_t>(page_bits);
   if (spec->memory >> page_bits < 4) {
-    *error = "faster.memory: " + std::to_string(spec->memory) + " bytes hold fewer than 4 pages of 2^faster.page_bits = " +
-             std::to_string(uint64_t{1} << page_bits) + " bytes";
+    *error =
+        "faster.memory: " + std::to_string(spec->memory) +
+        " bytes hold fewer than 4 pages of 2^faster.page_bits = " + std::to_string(uint64_t{1} << page_bits) +
+        " bytes";
     return false;
   }
   const uint64_t records = spec->record_count;
-  if (!p.Number("faster.index_buckets", std::bit_ceil(std::max<uint64_t>(records / 2, 1)), 1, uint64_t{1} << 40,
-                &spec->index_buckets, error) ||
+  if (!p.Number("faster.index_buckets", std::bit_ceil(std::max<uint64_t>(records / 2, 1)), 1,
+                uint64_t{1} << 40, &spec->index_buckets, error) ||
       !p.Real("faster.mutable_fraction", 0.9, 0, 1, &spec->mutable_fraction, error) ||
       !p.Number("faster.segment_bytes", uint64_t{1} << 30, 1, kMost, &spec->segment_bytes, error) ||
       !p.Flag("faster.huge_pages", false, &spec->huge_pages, error) ||
       !p.Number("faster.refresh_interval", 64, 1, 1u << 20, &refresh, error) ||
-      !p.Number("faster.keys_per_thread", std::clamp<uint64_t>(records * 2, 1 << 20, 1 << 24), 1, uint64_t{1} << 32,
-                &spec->keys_per_thread, error) ||
+      !p.Number("faster.keys_per_thread", std::clamp<uint64_t>(records * 2, 1 << 20, 1 << 24), 1,
+                uint64_t{1} << 32, &spec->keys_per_thread, error) ||
       !p.Number("faster.prefetch", 0, 0, 64, &prefetch, error) ||
       !p.Number("faster.seed", 1, 0, ~0ull, &spec->seed, error)) {
     return false;

@@ -2,16 +2,15 @@
 //
 // Names and defaults are YCSB's (Java), the C++ spellings (dbname, limit.ops) are taken too. The engine's own
 // properties begin with `faster.`. Two read-modify-writes, not to be confused: readmodifywriteproportion is
-// YCSB's (F: a read, then an update of the same key, timed as one), rmwproportion is one atomic RMW of the engine.
+// YCSB's (F: a read, then an update of the same key, timed as one), rmwproportion is one atomic RMW of the
+// engine.
 //
-//   faster.memory            bytes of log buffer (default: 2x the data; 8x with checkpoints, as fold-over copies)
-//   faster.mutable_fraction  share of the buffer updated in place, 0.9
-//   faster.index_buckets     default: the power of two at or above records / 2
-//   faster.page_bits         default: 64 pages in the buffer, 2^16 to 2^25 bytes each
-//   faster.segment_bytes     bytes per file of the log, 2^30
-//   faster.huge_pages        madvise huge pages for buffer and index, false
-//   faster.refresh_interval  operations between looks at the global phase, 64
-//   faster.keys_per_thread   keys drawn ahead per thread (default: twice the records, 2^20 to 2^24)
+//   faster.memory            bytes of log buffer (default: 2x the data; 8x with checkpoints, as fold-over
+//   copies) faster.mutable_fraction  share of the buffer updated in place, 0.9 faster.index_buckets default:
+//   the power of two at or above records / 2 faster.page_bits         default: 64 pages in the buffer, 2^16
+//   to 2^25 bytes each faster.segment_bytes     bytes per file of the log, 2^30 faster.huge_pages madvise
+//   huge pages for buffer and index, false faster.refresh_interval  operations between looks at the global
+//   phase, 64 faster.keys_per_thread   keys drawn ahead per thread (default: twice the records, 2^20 to 2^24)
 //   faster.prefetch          index lines of the operation that many ahead are prefetched, 0 (off)
 //   faster.seed              of keys, mixes and ids
 //
@@ -38,12 +37,12 @@ struct WorkloadSpec {
   OperationMix mix;
   KeyOptions keys;
   uint32_t threads = 1;
-  uint64_t target = 0;           // operations per second over all threads, 0 = as fast as possible
-  uint64_t max_seconds = 0;      // of each phase, 0 = no limit
-  uint64_t status_interval = 10; // seconds between status lines
+  uint64_t target = 0;            // operations per second over all threads, 0 = as fast as possible
+  uint64_t max_seconds = 0;       // of each phase, 0 = no limit
+  uint64_t status_interval = 10;  // seconds between status lines
   bool hashed_keys = true;
 
-  uint64_t memory = 0;           // bytes of log buffer
+  uint64_t memory = 0;  // bytes of log buffer
   double mutable_fraction = 0.9;
   uint64_t index_buckets = 0;
   uint32_t page_bits = 0;

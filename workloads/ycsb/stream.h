@@ -1,9 +1,9 @@
 // OperationStream: what one session does, as a function of the element's number alone.
 //
-// Element i is an operation and a key number, drawn from the seed and an array of keys drawn ahead, so that the
-// generator costs a sequential load and a multiplication per operation, and so that another process can say
-// afterwards what the session did (verification after a kill). The array is walked in a ring. Const: any thread.
-// Workloads with inserts have no such stream: their key space depends on all threads (KeyChooser).
+// Element i is an operation and a key number, drawn from the seed and an array of keys drawn ahead, so that
+// the generator costs a sequential load and a multiplication per operation, and so that another process can
+// say afterwards what the session did (verification after a kill). The array is walked in a ring. Const: any
+// thread. Workloads with inserts have no such stream: their key space depends on all threads (KeyChooser).
 #pragma once
 
 #include <cstdint>

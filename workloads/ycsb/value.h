@@ -1,9 +1,10 @@
-// Values and update functions of the YCSB stores: a word that names its writer, and a pattern derived from it.
+// Values and update functions of the YCSB stores: a word that names its writer, and a pattern derived from
+// it.
 //
 // The engine's values have a fixed size, so a YCSB record is one value of fieldcount x fieldlength bytes. Its
 // first word carries the information; the others follow from it, so that a value put together from two writes
-// is noticed when it is read (Whole). An RMW adds its operand to the first word: additions commute, so a key's
-// final word is known from the set of its committed RMWs alone, whatever their order was.
+// is noticed when it is read (Whole). An RMW adds its operand to the first word: additions commute, so a
+// key's final word is known from the set of its committed RMWs alone, whatever their order was.
 #pragma once
 
 #include <cstddef>
@@ -50,10 +51,12 @@ struct AddWord {
 // --- what the words say ---
 
 constexpr int kSerialBits = 48;
-constexpr uint32_t kLoader = 0xff;  // "session" that wrote the loaded records; its serial is the record number
+constexpr uint32_t kLoader =
+    0xff;  // "session" that wrote the loaded records; its serial is the record number
 
-// The word that the operation `serial` of session `session` writes in incarnation `incarnation` (the number of
-// recoveries before it). Below 255 sessions and 256 incarnations every operation has a word of its own; never 0.
+// The word that the operation `serial` of session `session` writes in incarnation `incarnation` (the number
+// of recoveries before it). Below 255 sessions and 256 incarnations every operation has a word of its own;
+// never 0.
 constexpr uint64_t WriterWord(uint32_t session, uint32_t incarnation, uint64_t serial) {
   return uint64_t{(session + 1) & 0xff} << 56 | uint64_t{incarnation & 0xff} << kSerialBits |
          (serial & ((uint64_t{1} << kSerialBits) - 1));

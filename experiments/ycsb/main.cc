@@ -1,0 +1,154 @@
+// cpr-ycsb: YCSB on the engine at full speed, with checkpoints while it runs.
+//
+// Exit status: 0; 1 an operation failed, a value was torn, a checkpoint failed, or a verified key is wrong;
+// 2 wrong usage or machine; 130 interrupted, with valid results of what was done.
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdio>
+#include <filesystem>
+#include <random>
+
+#include "experiments/common/cli.h"
+#include "experiments/ycsb/options.h"
+#include "experiments/ycsb/output.h"
+#include "faster/device/posix_storage.h"
+
+namespace experiments::ycsb {
+namespace {
+
+using workloads::ycsb::CheckpointLog;
+using workloads::ycsb::Driver;
+using workloads::ycsb::DriverOptions;
+using workloads::ycsb::Engine;
+
+std::atomic<bool> g_interrupted{false};
+
+void OnSignal(int signal) {
+  g_interrupted = true;
+  std::signal(signal, SIG_DFL);  // the second one ends the process
+}
+
+int Complain(const std::string& what) {
+  std::fprintf(stderr, "cpr ycsb: %s\n", what.c_str());
+  return 2;
+}
+
+// Every opening of a store needs a seed of its own (faster/core/config.h).
+uint64_t FreshSeed() {
+  std::random_device device;
+  return uint64_t{device()} << 32 | device();
+}
+
+bool OpenStore(const Options& options, faster::Storage* storage, CheckpointLog* log, Engine* engine,
+               std::string* error) {
+  faster::StoreConfig config = options.spec.Store();
+  config.seed = FreshSeed();
+  faster::Diagnosis why;
+  faster::RecoveryResult recovered;
+  const faster::Status status = options.load ? engine->Create(config, storage, log, &why)
+                                             : engine->Recover(config, storage, log, &recovered, &why);
+  if (status == faster::Status::kOk) return true;
+  *error = std::string(options.load ? "cannot make the store: " : "cannot recover the store: ") +
+           std::string(StatusName(status)) + (why.expected.empty() ? "" : ": " + why.Text());
+  return false;
+}
+
+bool Perform(const Options& options, Engine* engine, CheckpointLog* log, RunOutcome* outcome,
+             std::string* error) {
+  DriverOptions settings;
+  settings.checkpoint_every = options.checkpoint_every;
+  settings.checkpoints = {options.checkpoint};
+  settings.status = options.status;
+  settings.label = options.label;
+  settings.interrupted = &g_interrupted;
+  Driver driver(options.spec, engine, log, settings);
+  if (options.run) driver.Prepare();
+  if (options.load && !g_interrupted) {
+    if (!driver.Load(&outcome->load, error)) return false;
+    outcome->loaded = true;
+    // A load alone is for a later run, which recovers this.
+    if (!options.run && !options.dir.empty() && driver.CheckpointAndWait({}) != faster::Status::kOk &&
+        !g_interrupted) {
+      *error = "the checkpoint of the loaded store failed";
+      return false;
+    }
+  }
+  if (options.run && !g_interrupted) {
+    if (!driver.Run(&outcome->run, error)) return false;
+    outcome->ran = true;
+    outcome->checkpoints = log->events();
+  }
+  outcome->log = engine->Log();
+  outcome->interrupted = g_interrupted;
+  return true;
+}
+
+int Verdict(const RunOutcome& outcome) {
+  const uint64_t errors = outcome.load.measurements.errors() + outcome.run.measurements.errors();
+  const uint64_t torn = outcome.load.torn + outcome.run.torn;
+  uint64_t failed = 0;
+  for (const auto& event : outcome.checkpoints) failed += event.ended >= 0 && !event.durable();
+  if (errors + torn + failed == 0) return outcome.interrupted ? 130 : 0;
+  std::fprintf(stderr, "cpr ycsb: %llu operations failed, %llu values were torn, %llu checkpoints failed\n",
+               static_cast<unsigned long long>(errors), static_cast<unsigned long long>(torn),
+               static_cast<unsigned long long>(failed));
+  return 1;
+}
+
+int RunWorkload(const Options& options) {
+  const nlohmann::ordered_json environment = EnvironmentJson();
+  ResultFolder folder;
+  std::string error;
+  if (!folder.Create(ProjectRoot(), "ycsb", options.out, &error)) return Complain(error);
+  const std::string data = options.dir.empty() ? folder.File("data") : options.dir;
+  if (!MakeFolder(data, &error)) return Complain(error);
+  RunOutcome outcome;
+  int status = 0;
+  {
+    faster::PosixStorage storage(data);
+    CheckpointLog log;
+    const std::unique_ptr<Engine> engine = Engine::Make(options.spec.stored_bytes);
+    const bool good = OpenStore(options, &storage, &log, engine.get(), &error) &&
+                      Perform(options, engine.get(), &log, &outcome, &error);
+    if (good) {
+      PrintReport(options, outcome);
+      status = Verdict(outcome);
+      if (!WriteResults(folder, options, environment, outcome, &error))
+        status = Complain(error);
+      else if (!options.json)
+        std::printf("# results: %s\n", folder.path().c_str());
+      std::fflush(stdout);
+    } else {
+      status = Complain(error);
+    }
+    if (outcome.interrupted) {  // a checkpoint may still be writing; nobody waits for it
+      std::error_code ignored;
+      if (options.dir.empty() && !options.keep) std::filesystem::remove_all(data, ignored);
+      _exit(status);
+    }
+  }
+  std::error_code code;
+  if (options.dir.empty() && !options.keep) std::filesystem::remove_all(data, code);
+  return code ? Complain("cannot remove " + data + ": " + code.message()) : status;
+}
+
+}  // namespace
+}  // namespace experiments::ycsb
+
+int main(int argc, char** argv) {
+  using namespace experiments::ycsb;
+  Options options;
+  std::string error;
+  if (!ParseOptions({argv + 1, argv + argc}, &options, &error)) return Complain(error);
+  if (options.help) {
+    std::fputs(options.help_text.c_str(), stdout);
+    return 0;
+  }
+  for (const std::string& key : UnknownProperties(options.properties)) {
+    std::fprintf(stderr, "cpr ycsb: property %s has no meaning here\n", key.c_str());
+  }
+  std::signal(SIGINT, OnSignal);
+  std::signal(SIGTERM, OnSignal);
+  return RunWorkload(options);
+}

@@ -1,0 +1,217 @@
+#include "experiments/ycsb/options.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+#include <string_view>
+
+#include "experiments/common/cli.h"
+
+namespace experiments::ycsb {
+namespace {
+
+using workloads::Properties;
+
+constexpr const char* kUsage =
+    "./cpr ycsb -P workloads/ycsb/workloada [-P FILE]... [-p KEY=VALUE]... [-threads N] [-s] [FLAGS]";
+constexpr const char* kDescription =
+    "Runs a YCSB core workload (A, B, C, D, F, or workloadrmw) on the engine, with checkpoints if asked, and "
+    "prints\n"
+    "YCSB's report lines. YCSB's own flags:\n"
+    "  -P FILE  -p KEY=VALUE         workload files, and properties that win over them\n"
+    "  -threads N  -target N         threads (sessions); operations per second over all of them\n"
+    "  -load  -t | -run              only the load phase, only the run phase; both if neither is given\n"
+    "  -s  -l TEXT  -db faster       status lines on stderr; their prefix; the only store there is\n"
+    "readmodifywriteproportion is YCSB's read and then update; rmwproportion one atomic RMW of the engine. "
+    "The\n"
+    "store is set by faster.* properties (memory, mutable_fraction, index_buckets, page_bits, "
+    "segment_bytes,\n"
+    "huge_pages, refresh_interval, keys_per_thread, prefetch, seed).";
+
+bool Seconds(const std::string& text, double* seconds) {
+  char* end = nullptr;
+  *seconds = std::strtod(text.c_str(), &end);
+  return !text.empty() && *end == 0 && std::isfinite(*seconds) && *seconds >= 0.05 && *seconds <= 1e6;
+}
+
+// YCSB's flags leave `arguments`; what remains is for CommandLine.
+class YcsbFlags {
+ public:
+  YcsbFlags(const std::vector<std::string>& arguments, Options* options)
+      : arguments_(arguments), options_(*options) {}
+
+  bool Take(std::vector<std::string>* rest, std::string* error) {
+    bool load = false, run = false;
+    for (at_ = 0; at_ < arguments_.size(); ++at_) {
+      const std::string& flag = arguments_[at_];
+      std::string value;
+      if (flag == "-load")
+        load = true;
+      else if (flag == "-t" || flag == "-run")
+        run = true;
+      else if (flag == "-s")
+        options_.status = true;
+      else if (flag == "-P" || flag == "-p" || flag == "-threads" || flag == "-target" || flag == "-db" ||
+               flag == "-l") {
+        if (!Value(flag, &value, error) || !Apply(flag, value, error)) return false;
+      } else {
+        rest->push_back(flag);
+      }
+    }
+    if (load || run) options_.load = load, options_.run = run;
+    return true;
+  }
+
+ private:
+  bool Value(const std::string& flag, std::string* value, std::string* error) {
+    if (at_ + 1 == arguments_.size()) {
+      *error = flag + " needs a value";
+      return false;
+    }
+    *value = arguments_[++at_];
+    return true;
+  }
+  bool Apply(const std::string& flag, const std::string& value, std::string* error) {
+    Properties& properties = options_.properties;
+    if (flag == "-P") {
+      options_.workload_files.push_back(value);
+      return properties.Load(value, error);
+    }
+    if (flag == "-p") return properties.Assign(value, error);
+    if (flag == "-threads") return properties.Assign("threadcount=" + value, error);
+    if (flag == "-target") return properties.Assign("target=" + value, error);
+    if (flag == "-db") return properties.Assign("db=" + value, error);
+    options_.label = value;
+    return true;
+  }
+
+  const std::vector<std::string>& arguments_;
+  Options& options_;
+  size_t at_ = 0;
+};
+
+bool CheckStore(const Properties& properties, std::string* error) {
+  const std::string db = properties.Text("dbname", properties.Text("db", "faster"));
+  if (db == "faster") return true;
+  *error = "-db " + db + ": the only store built in is faster";
+  return false;
+}
+
+bool CheckCombination(const Options& options, std::string* error) {
+  if (options.run && options.spec.operation_count == 0) {
+    *error =
+        "operationcount is not set: say how many operations there are, as with -p operationcount=1000000";
+  } else if (!options.load && options.dir.empty()) {
+    *error = "a run without a load phase needs --dir with a store that was loaded before";
+  } else if (options.verify && options.crash_after == 0) {
+    *error = "--verify checks what a killed run left behind: it needs --crash-after";
+  } else if (options.crash_after > 0 && !(options.load && options.run)) {
+    *error = "--crash-after kills a run that loaded its own store: leave out -load and -t";
+  } else if (options.crash_after > 0 && !options.dir.empty()) {
+    *error = "--crash-after works on a store of its own: leave out --dir";
+  } else if (options.crash_after > 0 && options.checkpoint_every == 0) {
+    *error = "--crash-after needs --checkpoint-every: without checkpoints there is nothing to come back to";
+  } else if (options.crash_after > 0 && options.spec.threads > workloads::ycsb::kJournalSessions) {
+    *error = "--crash-after: at most " + std::to_string(workloads::ycsb::kJournalSessions) + " threads";
+  }
+  return error->empty();
+}
+
+bool CheckVerifiable(const Options& options, std::string* error) {
+  using workloads::Operation;
+  if (options.crash_after == 0) return true;
+  const auto& mix = options.spec.mix;
+  if (mix.Contains(Operation::kInsert)) {
+    *error =
+        "--crash-after: which keys an inserting workload has depends on timing, so it cannot be verified";
+  } else if (mix.Contains(Operation::kRmw) &&
+             (mix.Contains(Operation::kUpdate) || mix.Contains(Operation::kReadModifyWrite))) {
+    *error = "--crash-after: updates and RMWs of the same key do not commute; verify one or the other";
+  } else if (options.spec.keys.distribution == workloads::Distribution::kSequential) {
+    *error = "--crash-after: the sequential distribution is shared by the threads and cannot be verified";
+  }
+  return error->empty();
+}
+
+}  // namespace
+
+bool ParseOptions(const std::vector<std::string>& arguments, Options* options, std::string* error) {
+  options->arguments = arguments;
+  error->clear();
+  std::vector<std::string> rest;
+  YcsbFlags flags(arguments, options);
+  std::string kind = "full", log = "foldover", every, crash;
+  const auto seconds = [](double* value) {
+    return [value](const std::string& text, std::string* reason) {
+      *reason = "must be a number of seconds, at least 0.05";
+      return Seconds(text, value);
+    };
+  };
+  CommandLine line(kUsage, kDescription);
+  line.Add("checkpoint-every", "S", "a checkpoint every S seconds of the run phase",
+           seconds(&options->checkpoint_every));
+  line.AddChoice("checkpoint", {"full", "log", "index"}, "what a checkpoint holds (full)", &kind);
+  line.AddChoice("log", {"foldover", "snapshot"}, "how the log part is made (foldover)", &log);
+  line.AddText("dir", "DIR",
+               "the store's directory; it stays (default: below the results, removed at the end)",
+               &options->dir);
+  line.AddSwitch("keep", "keep the store of a run without --dir", &options->keep);
+  line.AddText("out", "DIR", "results there instead of store/ycsb/<UTC time>", &options->out);
+  line.AddSwitch("json", "the report as a JSON array", &options->json);
+  line.Add("crash-after", "S", "run in a child process, kill it S seconds into the run phase, recover",
+           seconds(&options->crash_after));
+  line.AddSwitch("verify", "after the recovery check every key against the sessions' commit points",
+                 &options->verify);
+  line.AddChoice("survive", {"none", "all", "random"}, "which unsynced sectors survive the kill (random)",
+                 &options->survive);
+  if (!flags.Take(&rest, error)) return false;
+  if (!line.Parse(rest, error)) return false;
+  options->help_text = line.Help();
+  if ((options->help = line.help_wanted())) return true;
+  if (!line.positional().empty()) {
+    *error = "unexpected argument " + ShellQuote(line.positional().front());
+    return false;
+  }
+  if (options->workload_files.empty()) {
+    *error = "which workload? Name a file, as in -P workloads/ycsb/workloada";
+    return false;
+  }
+  options->checkpoint.kind = kind == "full"    ? faster::CheckpointKind::kFull
+                             : kind == "index" ? faster::CheckpointKind::kIndexOnly
+                                               : faster::CheckpointKind::kLogOnly;
+  options->checkpoint.backend =
+      log == "snapshot" ? faster::LogBackend::kSnapshot : faster::LogBackend::kFoldOver;
+  const bool checkpoints = options->checkpoint_every > 0;
+  return CheckStore(options->properties, error) &&
+         workloads::ycsb::ParseSpec(options->properties, checkpoints, &options->spec, error) &&
+         CheckCombination(*options, error) && CheckVerifiable(*options, error);
+}
+
+std::vector<std::string> UnknownProperties(const Properties& properties) {
+  // YCSB's properties that change nothing on a store of one field, one table and keys of its own.
+  constexpr std::string_view kWithoutEffect[] = {"workload",
+                                                 "readallfields",
+                                                 "readallfieldsbyname",
+                                                 "writeallfields",
+                                                 "fieldnameprefix",
+                                                 "minfieldlength",
+                                                 "table",
+                                                 "zeropadding",
+                                                 "maxscanlength",
+                                                 "minscanlength",
+                                                 "scanlengthdistribution",
+                                                 "measurementtype",
+                                                 "histogram.buckets",
+                                                 "timeseries.granularity",
+                                                 "dotransactions",
+                                                 "hdrhistogram.percentiles"};
+  std::vector<std::string> unknown;
+  for (const std::string& key : properties.Unused()) {
+    if (std::find(std::begin(kWithoutEffect), std::end(kWithoutEffect), key) == std::end(kWithoutEffect)) {
+      unknown.push_back(key);
+    }
+  }
+  return unknown;
+}
+
+}  // namespace experiments::ycsb

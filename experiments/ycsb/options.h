@@ -1,0 +1,43 @@
+// Options: the command line of cpr-ycsb: YCSB's own flags (one dash), ours (two), and the workload they
+// describe.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "workloads/ycsb/checkpoint_log.h"
+#include "workloads/ycsb/spec.h"
+
+namespace experiments::ycsb {
+
+struct Options {
+  bool help = false;
+  std::string help_text;
+  std::vector<std::string> workload_files;  // -P, in order
+  workloads::Properties properties;
+  workloads::ycsb::WorkloadSpec spec;
+  bool load = true;
+  bool run = true;
+  bool status = false;
+  std::string label;
+
+  std::string dir;  // the store's directory; "" = a new one in the result folder
+  std::string out;
+  bool keep = false;
+  bool json = false;
+  double checkpoint_every = 0;
+  workloads::ycsb::CheckpointChoice checkpoint;
+  double crash_after = 0;
+  bool verify = false;
+  std::string survive = "random";  // what of the unsynced sectors survives the kill: none, all, random
+  std::vector<std::string> arguments;
+};
+
+// False and one line in *error for what cannot be run. With `help` set nothing else is.
+bool ParseOptions(const std::vector<std::string>& arguments, Options* options, std::string* error);
+
+// Properties that were set and are neither ours nor YCSB's: misspelt, most likely.
+std::vector<std::string> UnknownProperties(const workloads::Properties& properties);
+
+}  // namespace experiments::ycsb

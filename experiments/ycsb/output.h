@@ -1,0 +1,34 @@
+// What a run of cpr-ycsb leaves: report lines on stdout; throughput.csv, checkpoints.csv, the picture and
+// results.json in the result folder. Errors are one line.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "experiments/common/results.h"
+#include "experiments/ycsb/options.h"
+#include "workloads/ycsb/checkpoint_log.h"
+#include "workloads/ycsb/driver.h"
+
+namespace experiments::ycsb {
+
+struct RunOutcome {
+  bool loaded = false, ran = false, interrupted = false;
+  workloads::ycsb::PhaseResult load, run;
+  std::vector<workloads::ycsb::CheckpointEvent> checkpoints;
+  workloads::ycsb::LogState log = {};
+  uint64_t durable() const;
+};
+
+std::string TitleOf(const Options& options);
+// All parameters of the run, defaults included.
+nlohmann::ordered_json ParametersJson(const Options& options);
+// The machine, its load and the source.
+nlohmann::ordered_json EnvironmentJson();
+void PrintReport(const Options& options, const RunOutcome& outcome);
+// CSVs, results.json and, if anything was sampled, the picture.
+bool WriteResults(const ResultFolder& folder, const Options& options,
+                  const nlohmann::ordered_json& environment, const RunOutcome& outcome, std::string* error);
+
+}  // namespace experiments::ycsb

@@ -1,0 +1,46 @@
+// cpr-plot: draws the figures of a result folder again, from the tables that were kept in it.
+#include <cstdio>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "experiments/common/cli.h"
+#include "experiments/common/results.h"
+#include "plots/throughput.h"
+
+namespace {
+
+std::string TitleOf(const std::string& folder) {
+  std::string text, error;
+  if (!experiments::ReadWholeFile(folder + "/results.json", &text, &error)) return "throughput";
+  const nlohmann::json results = nlohmann::json::parse(text, nullptr, false);
+  return results.is_object() ? results.value("title", "throughput") : "throughput";
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  experiments::CommandLine line(
+      "./cpr plot DIR",
+      "Draws the pictures of a result folder (of ./cpr ycsb) from its tables:\n"
+      "throughput.csv and checkpoints.csv become throughput.svg and throughput.png.");
+  std::string error;
+  if (!line.Parse({argv + 1, argv + argc}, &error)) {
+    std::fprintf(stderr, "cpr plot: %s\n", error.c_str());
+    return 2;
+  }
+  if (line.help_wanted()) {
+    std::fputs(line.Help().c_str(), stdout);
+    return 0;
+  }
+  if (line.positional().size() != 1) {
+    std::fprintf(stderr, "cpr plot: expected one result folder, as in ./cpr plot store/ycsb/latest\n");
+    return 2;
+  }
+  const std::string folder = line.positional().front();
+  if (!plots::DrawThroughput(folder, TitleOf(folder), &error)) {
+    std::fprintf(stderr, "cpr plot: %s\n", error.c_str());
+    return 2;
+  }
+  std::printf("%s/throughput.svg\n%s/throughput.png\n", folder.c_str(), folder.c_str());
+  return 0;
+}

@@ -1,0 +1,257 @@
+#include "workloads/ycsb/driver.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <ctime>
+#include <thread>
+
+namespace workloads::ycsb {
+namespace {
+
+using Clock = CheckpointLog::Clock;
+
+constexpr double kLongestWait = 120;  // seconds, for the checkpoint that runs when the run phase ends
+
+double Since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+void Sleep(double seconds) { std::this_thread::sleep_for(std::chrono::duration<double>(seconds)); }
+
+// Thread i on the i-th core that this process may use, round robin.
+void PinTo(size_t thread) {
+  cpu_set_t allowed;
+  if (sched_getaffinity(0, sizeof allowed, &allowed) != 0) return;
+  const int count = CPU_COUNT(&allowed);
+  int wanted = static_cast<int>(thread % static_cast<size_t>(std::max(count, 1)));
+  for (int core = 0; core < CPU_SETSIZE; ++core) {
+    if (!CPU_ISSET(core, &allowed) || wanted-- != 0) continue;
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    CPU_SET(core, &one);
+    pthread_setaffinity_np(pthread_self(), sizeof one, &one);
+    return;
+  }
+}
+
+}  // namespace
+
+uint64_t ThreadSeed(const WorkloadSpec& spec, size_t thread) {
+  return (spec.seed * 1000003 + thread + 1) * kGolden;
+}
+
+std::vector<uint64_t> ThreadKeys(const WorkloadSpec& spec, size_t thread, bool as_keys) {
+  return PregenerateKeys(spec.keys, ThreadSeed(spec, thread), spec.keys_per_thread,
+                         as_keys && spec.hashed_keys);
+}
+
+Driver::Driver(const WorkloadSpec& spec, Engine* engine, CheckpointLog* log, const DriverOptions& options)
+    : spec_(spec), engine_(engine), log_(log), options_(options) {}
+
+void Driver::Prepare() {
+  const uint64_t next = spec_.insert_start + spec_.insert_count;
+  inserted_ = std::make_unique<AcknowledgedCounter>(next);
+  if (spec_.inserts()) return;
+  keys_.resize(spec_.threads);
+  std::vector<std::thread> threads;
+  for (size_t i = 0; i < spec_.threads; ++i) {
+    threads.emplace_back([this, i] { keys_[i] = ThreadKeys(spec_, i, true); });
+  }
+  for (std::thread& thread : threads) thread.join();
+}
+
+bool Driver::OpenSessions(std::string* error) {
+  clients_.clear();
+  states_.clear();
+  for (size_t i = 0; i < spec_.threads; ++i) {
+    clients_.push_back(engine_->Start());
+    states_.push_back(std::make_unique<ThreadState>());
+    if (clients_.back() != nullptr) continue;
+    *error = "the store has no room for session " + std::to_string(i + 1);
+    return false;
+  }
+  return true;
+}
+
+bool Driver::Load(PhaseResult* result, std::string* error) {
+  if (!OpenSessions(error)) return false;
+  Perform(&Driver::LoadThread, spec_.insert_count, static_cast<double>(spec_.max_seconds), false, result);
+  clients_.clear();
+  return true;
+}
+
+bool Driver::Run(PhaseResult* result, std::string* error) {
+  if (!OpenSessions(error)) return false;
+  if (options_.journal != nullptr) {
+    RunJournal& journal = *options_.journal;
+    for (size_t i = 0; i < clients_.size() && i < kJournalSessions; ++i)
+      journal.session[i].SetId(clients_[i]->id());
+    journal.sessions.store(static_cast<uint32_t>(std::min<size_t>(clients_.size(), kJournalSessions)));
+  }
+  Perform(&Driver::RunThread, spec_.operation_count, static_cast<double>(spec_.max_seconds),
+          options_.checkpoint_every > 0, result);
+  const Clock::time_point end = Clock::now();
+  while (checkpoint_runs_ && !Interrupted() && Since(end) < kLongestWait) {
+    checkpoint_runs_ = !engine_->Poll();
+    if (checkpoint_runs_) Sleep(0.001);
+  }
+  return true;
+}
+
+uint64_t Driver::Share(uint64_t total, size_t thread) const {
+  return total / spec_.threads + (thread < total % spec_.threads ? 1 : 0);
+}
+
+void Driver::LoadThread(size_t thread) {
+  LoadPlan plan;
+  plan.first = spec_.insert_start;
+  for (size_t i = 0; i < thread; ++i) plan.first += Share(spec_.insert_count, i);
+  plan.count = Share(spec_.insert_count, thread);
+  plan.hashed = spec_.hashed_keys;
+  plan.stop = &stop_;
+  clients_[thread]->Load(plan, states_[thread].get());
+}
+
+void Driver::RunThread(size_t thread) {
+  RunPlan plan;
+  plan.count = Share(spec_.operation_count, thread);
+  plan.session = static_cast<uint32_t>(thread);
+  plan.incarnation = options_.incarnation;
+  plan.prefetch = spec_.prefetch;
+  plan.stop = &stop_;
+  if (spec_.target != 0)
+    plan.seconds_per_operation = static_cast<double>(spec_.threads) / static_cast<double>(spec_.target);
+  if (options_.journal != nullptr && thread < kJournalSessions)
+    plan.journal = &options_.journal->session[thread];
+  if (spec_.inserts()) {
+    DrawnKeys drawn{KeyChooser(spec_.keys, inserted_.get()), Random(ThreadSeed(spec_, thread)), spec_.mix,
+                    inserted_.get(), spec_.hashed_keys};
+    plan.drawn = &drawn;
+    clients_[thread]->Run(plan, states_[thread].get());
+    return;
+  }
+  const OperationStream stream(spec_.mix, ThreadSeed(spec_, thread), &keys_[thread]);
+  plan.stream = &stream;
+  clients_[thread]->Run(plan, states_[thread].get());
+}
+
+void Driver::Perform(Body body, uint64_t total, double max_seconds, bool checkpoints, PhaseResult* result) {
+  stop_ = false;
+  go_ = false;
+  ready_ = ended_ = 0;
+  std::vector<std::thread> threads;
+  for (size_t i = 0; i < spec_.threads; ++i) {
+    threads.emplace_back([this, body, i] {
+      PinTo(i);
+      ready_.fetch_add(1);
+      while (!go_.load()) std::this_thread::yield();
+      (this->*body)(i);
+      ended_.fetch_add(1);
+    });
+  }
+  while (ready_.load() < spec_.threads) std::this_thread::yield();
+  const Clock::time_point start = Clock::now();
+  if (checkpoints) log_->SetOrigin(start);
+  go_ = true;
+  Watch(total, max_seconds, checkpoints, result);
+  for (std::thread& thread : threads) thread.join();
+  result->seconds = Since(start);
+  result->operations = Done();
+  result->samples.push_back({result->seconds, result->operations});
+  result->interrupted = Interrupted();
+  for (const auto& state : states_) {
+    result->measurements.Merge(state->measurements);
+    result->torn += state->torn;
+  }
+}
+
+uint64_t Driver::Done() const {
+  uint64_t done = 0;
+  for (const auto& state : states_) done += state->done.load(std::memory_order_relaxed);
+  return done;
+}
+
+void Driver::Watch(uint64_t total, double max_seconds, bool checkpoints, PhaseResult* result) {
+  const Clock::time_point start = Clock::now();
+  double next_sample = options_.sample_seconds;
+  double next_status = static_cast<double>(spec_.status_interval);
+  Sample last_status{0, 0};
+  next_checkpoint_ = options_.checkpoint_every;
+  if (options_.journal != nullptr && checkpoints) options_.journal->running.store(1);
+  while (ended_.load() < spec_.threads) {
+    const double now = Since(start);
+    if (Interrupted() || (max_seconds > 0 && now >= max_seconds)) stop_ = true;
+    if (now >= next_sample) {
+      result->samples.push_back({now, Done()});
+      while (next_sample <= now) next_sample += options_.sample_seconds;
+    }
+    if (checkpoints && !stop_.load()) WatchCheckpoints(now);
+    if (options_.status && now >= next_status) {
+      const uint64_t done = Done();
+      Status(now, total, done, last_status);
+      last_status = {now, done};
+      next_status += static_cast<double>(spec_.status_interval);
+    }
+    double wait = std::min(next_sample - now, 0.01);
+    if (checkpoints)
+      wait = std::min(wait, checkpoint_runs_ ? 0.001 : std::max(next_checkpoint_ - now, 0.0005));
+    Sleep(std::max(wait, 0.0001));
+  }
+}
+
+void Driver::WatchCheckpoints(double now) {
+  if (checkpoint_runs_) {
+    checkpoint_runs_ = !engine_->Poll();
+    if (checkpoint_runs_) return;
+  }
+  if (now < next_checkpoint_) return;
+  if (!StartCheckpoint(options_.checkpoints[checkpoints_started_ % options_.checkpoints.size()])) return;
+  ++checkpoints_started_;
+  // A checkpoint that took longer than the interval delays the next one; missed ones are not made up for.
+  while (next_checkpoint_ <= now) next_checkpoint_ += options_.checkpoint_every;
+}
+
+bool Driver::StartCheckpoint(const CheckpointChoice& choice) {
+  faster::Token token;
+  log_->Requested(choice);
+  if (engine_->Checkpoint(choice.kind, choice.backend, &token) != faster::Status::kOk) {
+    log_->Refused();
+    return false;
+  }
+  log_->Named(token);
+  return checkpoint_runs_ = true;
+}
+
+faster::Status Driver::CheckpointAndWait(const CheckpointChoice& choice) {
+  while (!StartCheckpoint(choice)) {
+    (void)engine_->Poll();  // the sessions of the last one have not all said that it is over
+    if (Interrupted()) return faster::Status::kAborted;
+    Sleep(0.0001);
+  }
+  while (!engine_->Poll()) {
+    if (Interrupted()) return faster::Status::kAborted;
+    Sleep(0.0002);
+  }
+  checkpoint_runs_ = false;
+  return log_->events().back().status;
+}
+
+void Driver::Status(double now, uint64_t total, uint64_t done, const Sample& last) const {
+  const std::time_t wall = std::time(nullptr);
+  std::tm parts;
+  localtime_r(&wall, &parts);
+  char stamp[40];
+  std::strftime(stamp, sizeof stamp, "%Y-%m-%d %H:%M:%S:000", &parts);
+  const double current = static_cast<double>(done - last.operations) / (now - last.seconds);
+  std::fprintf(stderr, "%s%s %.0f sec: %llu operations; %.2f current ops/sec;", options_.label.c_str(), stamp,
+               now, static_cast<unsigned long long>(done), current);
+  double left =
+      done == 0 || done >= total ? 0 : static_cast<double>(total - done) * now / static_cast<double>(done);
+  if (spec_.max_seconds > 0) left = std::min(left, static_cast<double>(spec_.max_seconds) - now);
+  if (left > 0) std::fprintf(stderr, " est completion in %.0f seconds", left);
+  std::fputc('\n', stderr);
+}
+
+}  // namespace workloads::ycsb

@@ -1,0 +1,94 @@
+// Driver: YCSB's two phases on an open store. Threads with a session each, pinned to cores in turn, perform
+// operations; the calling thread watches: it samples the throughput, asks for checkpoints, polls the running
+// one (sessions refresh by themselves), prints the status line, and ends the phase in time or when
+// interrupted. Used by one thread; spec, engine and log outlive it.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "workloads/ycsb/checkpoint_log.h"
+#include "workloads/ycsb/engine.h"
+#include "workloads/ycsb/measurements.h"
+#include "workloads/ycsb/spec.h"
+
+namespace workloads::ycsb {
+
+struct DriverOptions {
+  double checkpoint_every = 0;                // seconds, 0 = none
+  std::vector<CheckpointChoice> checkpoints;  // taken in turn
+  bool status = false;                        // lines on stderr
+  std::string label;
+  double sample_seconds = 0.25;
+  const std::atomic<bool>* interrupted = nullptr;
+  RunJournal* journal = nullptr;
+  uint32_t incarnation = 0;  // named in the words written
+};
+
+struct Sample {
+  double seconds;       // since the phase began
+  uint64_t operations;  // completed until then
+};
+
+struct PhaseResult {
+  double seconds = 0;
+  uint64_t operations = 0;
+  uint64_t torn = 0;
+  bool interrupted = false;
+  Measurements measurements;
+  std::vector<Sample> samples;
+};
+
+class Driver {
+ public:
+  Driver(const WorkloadSpec& spec, Engine* engine, CheckpointLog* log, const DriverOptions& options);
+
+  // Draws the keys of the run phase (a second or two for many); nothing that is measured.
+  void Prepare();
+  // False: *error says why (a session could not be had). The loading sessions are closed afterwards.
+  bool Load(PhaseResult* result, std::string* error);
+  // The sessions stay open until the driver goes; a running checkpoint is awaited unless interrupted.
+  bool Run(PhaseResult* result, std::string* error);
+  // Asks for a checkpoint and waits for its end; the status it ended with.
+  faster::Status CheckpointAndWait(const CheckpointChoice& choice);
+
+ private:
+  struct Thread;
+  using Body = void (Driver::*)(size_t thread);
+
+  bool OpenSessions(std::string* error);
+  void Perform(Body body, uint64_t total, double max_seconds, bool checkpoints, PhaseResult* result);
+  void LoadThread(size_t thread);
+  void RunThread(size_t thread);
+  void Watch(uint64_t total, double max_seconds, bool checkpoints, PhaseResult* result);
+  void WatchCheckpoints(double now);
+  void Status(double now, uint64_t total, uint64_t done, const Sample& last) const;
+  uint64_t Done() const;
+  bool Interrupted() const { return options_.interrupted != nullptr && options_.interrupted->load(); }
+  bool StartCheckpoint(const CheckpointChoice& choice);
+  uint64_t Share(uint64_t total, size_t thread) const;
+
+  const WorkloadSpec spec_;
+  Engine* const engine_;
+  CheckpointLog* const log_;
+  const DriverOptions options_;
+  std::vector<std::vector<uint64_t>> keys_;
+  std::unique_ptr<AcknowledgedCounter> inserted_;
+  std::vector<std::unique_ptr<Client>> clients_;
+  std::vector<std::unique_ptr<ThreadState>> states_;
+  std::atomic<bool> stop_{false};
+  std::atomic<uint32_t> ready_{0}, ended_{0};
+  std::atomic<bool> go_{false};
+  bool checkpoint_runs_ = false;
+  double next_checkpoint_ = 0;
+  size_t checkpoints_started_ = 0;
+};
+
+// The seed of thread number `thread`; what a verifier needs to say what the thread did.
+uint64_t ThreadSeed(const WorkloadSpec& spec, size_t thread);
+// The keys (or record numbers) drawn ahead for one thread.
+std::vector<uint64_t> ThreadKeys(const WorkloadSpec& spec, size_t thread, bool as_keys);
+
+}  // namespace workloads::ycsb

@@ -1,0 +1,101 @@
+// Engine and Client: one open store and one session of it, whatever the size of the values.
+//
+// The loops over operations live behind these interfaces, compiled once per value size, so that nothing is
+// virtual inside a loop. Engine: thread-safe as FasterKv is. Client: one thread at a time.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "faster/core/config.h"
+#include "faster/cpr/checkpointer.h"
+#include "faster/cpr/recovery.h"
+#include "workloads/generators.h"
+#include "workloads/ycsb/journal.h"
+#include "workloads/ycsb/measurements.h"
+#include "workloads/ycsb/stream.h"
+
+namespace workloads::ycsb {
+
+// What a thread leaves behind; `done` is read while it runs.
+struct alignas(64) ThreadState {
+  std::atomic<uint64_t> done{0};  // YCSB operations completed, up to date within 64
+  Measurements measurements;
+  uint64_t torn = 0;  // values read that were put together from two writes
+  uint64_t sum = 0;   // of the words read: every value is copied out and used
+};
+
+struct LoadPlan {
+  uint64_t first = 0;  // record numbers
+  uint64_t count = 0;
+  bool hashed = true;
+  const std::atomic<bool>* stop = nullptr;
+};
+
+// Draws for workloads with inserts, where a thread cannot draw ahead.
+struct DrawnKeys {
+  KeyChooser chooser;
+  Random random;
+  OperationMix mix;
+  AcknowledgedCounter* inserted;
+  bool hashed;
+};
+
+struct RunPlan {
+  const OperationStream* stream = nullptr;  // or
+  DrawnKeys* drawn = nullptr;
+  uint64_t first = 0;  // number of the first element
+  uint64_t count = 0;
+  uint32_t session = 0;  // named in the words written
+  uint32_t incarnation = 0;
+  double seconds_per_operation = 0;  // throttled if not 0
+  uint32_t prefetch = 0;
+  const std::atomic<bool>* stop = nullptr;
+  SessionJournal* journal = nullptr;
+};
+
+class Client {
+ public:
+  virtual ~Client() = default;
+  virtual faster::Guid id() const = 0;
+  virtual uint64_t serial() const = 0;
+  virtual void Load(const LoadPlan& plan, ThreadState* state) = 0;
+  virtual void Run(const RunPlan& plan, ThreadState* state) = 0;
+  // Reads records first .. first + count - 1, many at a time; visit(record, status, word, whole).
+  using Visit = std::function<void(uint64_t record, faster::Status status, uint64_t word, bool whole)>;
+  virtual void ReadRecords(uint64_t first, uint64_t count, bool hashed, const Visit& visit) = 0;
+  virtual void Close() = 0;
+};
+
+struct LogState {
+  faster::LogAddress begin, head, flushed, read_only, tail;
+};
+
+class Engine {
+ public:
+  // stored_bytes: 8, 104 or 256.
+  static std::unique_ptr<Engine> Make(uint32_t stored_bytes);
+
+  virtual ~Engine() = default;  // closes the store; every client is gone
+  virtual faster::Status Create(const faster::StoreConfig& config, faster::Storage* storage,
+                                faster::CheckpointObserver* observer, faster::Diagnosis* why) = 0;
+  virtual faster::Status Recover(const faster::StoreConfig& config, faster::Storage* storage,
+                                 faster::CheckpointObserver* observer, faster::RecoveryResult* result,
+                                 faster::Diagnosis* why) = 0;
+  virtual std::unique_ptr<Client> Start() = 0;
+  virtual std::unique_ptr<Client> Continue(const faster::Guid& id) = 0;
+  virtual faster::Status Checkpoint(faster::CheckpointKind kind, faster::LogBackend backend,
+                                    faster::Token* token) = 0;
+  virtual bool Poll() = 0;
+  virtual faster::SystemState State() const = 0;
+  virtual LogState Log() const = 0;
+  virtual std::string Describe() = 0;
+};
+
+// Key of a record number, as YCSB stores it (without its "user").
+inline uint64_t KeyOfRecord(uint64_t record, bool hashed) { return hashed ? FnvHash64(record) : record; }
+
+}  // namespace workloads::ycsb

@@ -1,0 +1,8 @@
+// The store of 256-byte values.
+#include "workloads/ycsb/engine_of.h"
+
+namespace workloads::ycsb {
+
+std::unique_ptr<Engine> MakeEngine256() { return std::make_unique<EngineOf<256>>(); }
+
+}  // namespace workloads::ycsb

@@ -1,0 +1,8 @@
+// The store of 8-byte values.
+#include "workloads/ycsb/engine_of.h"
+
+namespace workloads::ycsb {
+
+std::unique_ptr<Engine> MakeEngine8() { return std::make_unique<EngineOf<8>>(); }
+
+}  // namespace workloads::ycsb

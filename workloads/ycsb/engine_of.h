@@ -1,0 +1,261 @@
+// EngineOf: Engine and Client for one value size. Included by the files that instantiate it (engine_8.cc,
+// ...).
+#pragma once
+
+#include <algorithm>
+#include <chrono>
+#include <thread>
+
+#include "faster/store/faster_kv.h"
+#include "workloads/ycsb/engine.h"
+#include "workloads/ycsb/value.h"
+
+namespace workloads::ycsb {
+
+inline uint64_t NanosecondsNow() {
+  return static_cast<uint64_t>(std::chrono::steady_clock::now().time_since_epoch().count());
+}
+
+template <size_t kBytes>
+class ClientOf final : public Client {
+ public:
+  using Kv = faster::FasterKv<uint64_t, Value<kBytes>, AddWord<kBytes>>;
+  using SessionType = typename Kv::SessionType;
+  using Status = faster::Status;
+
+  explicit ClientOf(std::unique_ptr<SessionType> session) : session_(std::move(session)) {}
+  faster::Guid id() const override { return session_->id(); }
+  uint64_t serial() const override { return session_->serial(); }
+  void Close() override { session_->Close(); }
+
+  void Load(const LoadPlan& plan, ThreadState* state) override {
+    state_ = state;
+    uint64_t begun = 0;
+    for (; begun < plan.count; ++begun) {
+      const bool timed = begun % kSampleEvery == 0;
+      if (timed && !Tick(plan.stop, begun)) break;
+      const uint64_t record = plan.first + begun;
+      const Value<kBytes> value = Value<kBytes>::Of(LoadedWord(record));
+      const uint64_t start = timed ? NanosecondsNow() : 0;
+      Ended(Metric::kInsert,
+            session_->Upsert(KeyOfRecord(record, plan.hashed), value, User(Metric::kInsert, start)), start);
+    }
+    Finish(begun);
+  }
+
+  void Run(const RunPlan& plan, ThreadState* state) override {
+    state_ = state;
+    journal_ = plan.journal;
+    writer_ = WriterWord(plan.session, plan.incarnation, 0);
+    uint64_t begun = 0;
+    if (plan.drawn != nullptr)
+      begun = RunDrawn(plan);
+    else if (plan.seconds_per_operation > 0)
+      begun = RunStream<true>(plan);
+    else
+      begun = RunStream<false>(plan);
+    Finish(begun);
+  }
+
+  void ReadRecords(uint64_t first, uint64_t count, bool hashed, const Visit& visit) override {
+    uint64_t pending = 0;
+    const auto collect = [&](const auto& op) {
+      --pending;
+      const Value<kBytes> value = op.value.Value();
+      visit(reinterpret_cast<uint64_t>(op.user), op.result, value.word[0], value.Whole());
+    };
+    for (uint64_t record = first; record < first + count; ++record) {
+      Value<kBytes> value;
+      const Status status =
+          session_->Read(KeyOfRecord(record, hashed), &value, reinterpret_cast<void*>(record));
+      if (status != Status::kPending)
+        visit(record, status, value.word[0], value.Whole());
+      else if (++pending >= kMostPending)
+        session_->CompletePending(true, collect);
+    }
+    session_->CompletePending(true, collect);
+  }
+
+ private:
+  static constexpr uint64_t kMostPending = 1024;
+
+  // The user pointer of an operation: its metric in the low bits, its start time above if it is timed.
+  static void* User(Metric metric, uint64_t start) {
+    return reinterpret_cast<void*>(start << 3 | static_cast<uint64_t>(metric));
+  }
+
+  template <bool kThrottled>
+  uint64_t RunStream(const RunPlan& plan) {
+    const OperationStream& stream = *plan.stream;
+    const uint64_t begin = NanosecondsNow();
+    for (uint64_t n = 0; n < plan.count; ++n) {
+      const bool tick = n % kSampleEvery == 0;
+      if (kThrottled ? !WaitForTurn(plan, begin, n) : tick && !Tick(plan.stop, n)) return n;
+      const StreamElement element = stream.At(plan.first + n);
+      if (plan.prefetch != 0) session_->Prefetch(stream.KeyAt(plan.first + n + plan.prefetch));
+      Perform(element.operation, element.key, tick ? NanosecondsNow() : 0);
+    }
+    return plan.count;
+  }
+
+  uint64_t RunDrawn(const RunPlan& plan) {
+    DrawnKeys& drawn = *plan.drawn;
+    const uint64_t begin = NanosecondsNow();
+    for (uint64_t n = 0; n < plan.count; ++n) {
+      const bool tick = n % kSampleEvery == 0;
+      if (plan.seconds_per_operation > 0 ? !WaitForTurn(plan, begin, n) : tick && !Tick(plan.stop, n))
+        return n;
+      const uint64_t start = tick ? NanosecondsNow() : 0;
+      const Operation operation = drawn.mix.Choose(drawn.random.Next());
+      if (operation != Operation::kInsert) {
+        Perform(operation, KeyOfRecord(drawn.chooser.Next(drawn.random), drawn.hashed), start);
+        continue;
+      }
+      const uint64_t record = drawn.inserted->Next();
+      const Status status =
+          session_->Upsert(KeyOfRecord(record, drawn.hashed), Value<kBytes>::Of(LoadedWord(record)),
+                           User(Metric::kInsert, start));
+      Ended(Metric::kInsert, status, start);
+      if (status == Status::kPending) Complete(true);
+      while (!drawn.inserted->Acknowledge(record)) std::this_thread::yield();
+    }
+    return plan.count;
+  }
+
+  void Perform(Operation operation, uint64_t key, uint64_t start) {
+    const uint64_t serial = session_->serial() + 1;
+    if (journal_ != nullptr) {
+      const bool two = operation == Operation::kReadModifyWrite;
+      journal_->issued.store(serial + (two ? 1 : 0), std::memory_order_release);
+    }
+    switch (operation) {
+      case Operation::kRead:
+        return Read(Metric::kRead, key, start);
+      case Operation::kRmw:
+        return Ended(Metric::kRmw,
+                     session_->Rmw(key, OperandOf(writer_ | serial), nullptr, User(Metric::kRmw, start)),
+                     start);
+      case Operation::kReadModifyWrite:
+        // A client of YCSB waits for the value before it writes; so the update is always the next serial.
+        Read(Metric::kRead, key, 0);
+        if (pending_ != 0) Complete(true);
+        Upsert(Metric::kUpdate, key, serial + 1, 0);
+        state_->measurements.Count(Metric::kReadModifyWrite, Status::kOk);
+        if (start != 0) Time(Metric::kReadModifyWrite, start);
+        return;
+      default:
+        return Upsert(Metric::kUpdate, key, serial, start);
+    }
+  }
+
+  void Read(Metric metric, uint64_t key, uint64_t start) {
+    Value<kBytes> value;
+    const Status status = session_->Read(key, &value, User(metric, start));
+    if (status == Status::kOk) [[likely]]
+      Use(value);
+    Ended(metric, status, start);
+  }
+  void Upsert(Metric metric, uint64_t key, uint64_t serial, uint64_t start) {
+    const Status status = session_->Upsert(key, Value<kBytes>::Of(writer_ | serial), User(metric, start));
+    if (status == Status::kPending && journal_ != nullptr) journal_->AddPended(serial);
+    Ended(metric, status, start);
+  }
+  void Use(const Value<kBytes>& value) {
+    state_->sum += value.word[0];
+    if (!value.Whole()) [[unlikely]]
+      ++state_->torn;
+  }
+  void Time(Metric metric, uint64_t start) {
+    state_->measurements.of(metric).nanoseconds.Record(NanosecondsNow() - start);
+  }
+  void Ended(Metric metric, Status status, uint64_t start) {
+    if (status == Status::kPending) [[unlikely]] {
+      if (++pending_ >= kMostPending) Complete(false);
+      return;
+    }
+    state_->measurements.Count(metric, status);
+    if (start != 0) [[unlikely]]
+      Time(metric, start);
+  }
+
+  void Complete(bool wait) {
+    do {
+      session_->CompletePending(wait, [this](const auto& op) {
+        const uint64_t user = reinterpret_cast<uint64_t>(op.user);
+        const Metric metric = static_cast<Metric>(user & 7);
+        --pending_;
+        if (metric == Metric::kRead && op.result == Status::kOk) Use(op.value.Value());
+        state_->measurements.Count(metric, op.result);
+        if (user >> 3 != 0) Time(metric, user >> 3);
+      });
+    } while (pending_ >= kMostPending);
+  }
+
+  // Now and then: pending work, progress, the end. False: stop.
+  bool Tick(const std::atomic<bool>* stop, uint64_t begun) {
+    if (pending_ != 0) Complete(false);
+    state_->done.store(begun - pending_, std::memory_order_relaxed);
+    return stop == nullptr || !stop->load(std::memory_order_relaxed);
+  }
+  bool WaitForTurn(const RunPlan& plan, uint64_t begin, uint64_t n) {
+    const uint64_t turn =
+        begin + static_cast<uint64_t>(static_cast<double>(n) * plan.seconds_per_operation * 1e9);
+    for (;;) {
+      if (!Tick(plan.stop, n)) return false;
+      const uint64_t now = NanosecondsNow();
+      if (now >= turn) return true;
+      std::this_thread::sleep_for(std::chrono::nanoseconds(std::min<uint64_t>(turn - now, 20'000'000)));
+    }
+  }
+  void Finish(uint64_t begun) {
+    if (pending_ != 0) Complete(true);
+    state_->done.store(begun, std::memory_order_relaxed);
+    journal_ = nullptr;
+  }
+
+  const std::unique_ptr<SessionType> session_;
+  ThreadState* state_ = nullptr;
+  SessionJournal* journal_ = nullptr;
+  uint64_t writer_ = 0;
+  uint64_t pending_ = 0;
+};
+
+template <size_t kBytes>
+class EngineOf final : public Engine {
+ public:
+  using Kv = typename ClientOf<kBytes>::Kv;
+
+  faster::Status Create(const faster::StoreConfig& config, faster::Storage* storage,
+                        faster::CheckpointObserver* observer, faster::Diagnosis* why) override {
+    return Kv::Create(config, storage, {}, observer, &kv_, why);
+  }
+  faster::Status Recover(const faster::StoreConfig& config, faster::Storage* storage,
+                         faster::CheckpointObserver* observer, faster::RecoveryResult* result,
+                         faster::Diagnosis* why) override {
+    return Kv::Recover(config, storage, {}, observer, {}, {}, &kv_, result, why);
+  }
+  std::unique_ptr<Client> Start() override { return Wrapped(kv_->StartSession()); }
+  std::unique_ptr<Client> Continue(const faster::Guid& id) override {
+    return Wrapped(kv_->ContinueSession(id));
+  }
+  faster::Status Checkpoint(faster::CheckpointKind kind, faster::LogBackend backend,
+                            faster::Token* token) override {
+    return kv_->Checkpoint(kind, backend, token);
+  }
+  bool Poll() override { return kv_->Poll(); }
+  faster::SystemState State() const override { return kv_->State(); }
+  LogState Log() const override {
+    const faster::HybridLog& log = kv_->log();
+    return {log.begin(), log.head(), log.flushed_until(), log.read_only(), log.tail()};
+  }
+  std::string Describe() override { return kv_->Describe(); }
+
+ private:
+  static std::unique_ptr<Client> Wrapped(std::unique_ptr<typename Kv::SessionType> session) {
+    if (session == nullptr) return nullptr;
+    return std::make_unique<ClientOf<kBytes>>(std::move(session));
+  }
+  std::unique_ptr<Kv> kv_;
+};
+
+}  // namespace workloads::ycsb
