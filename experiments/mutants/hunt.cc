@@ -18,6 +18,10 @@ namespace {
 constexpr double kGraceSeconds = 30;
 constexpr int kUntrusted = 3;  // exit status: the harness cannot be trusted
 
+// The clean engine must pass the found scenario this often, within this time, under all kinds of schedules.
+constexpr int kCleanExecutions = 2000;
+constexpr int kCleanSeconds = 10;
+
 // The programs that a campaign consists of, each either of the clean build or rebuilt with the bug.
 struct Programs {
   fs::path program;
@@ -26,13 +30,12 @@ struct Programs {
 
 struct Campaign {
   int status = 0;
-  bool ended = true;  // by itself
   uint64_t executions = 0;
   double seconds = 0;
   std::vector<std::string> rules;  // of the violations
-  std::string text;                // the first violation, for people
-  std::string replay_folder;
-  std::string error;
+  std::string text;                // the first violation, or why the harness doubts itself; for people
+  std::string scenario;            // of the first violation: a folder to replay
+  std::string error;               // the campaign itself failed
 };
 
 fs::path FolderOf(const HuntSettings& settings, const Patch& patch) { return settings.work / patch.name; }
@@ -82,39 +85,43 @@ std::string BuildMutant(const HuntSettings& settings, const Patch& patch, Progra
 
 void ReadResults(const fs::path& file, Campaign* campaign) {
   std::ifstream in(file);
-  nlohmann::json json = nlohmann::json::parse(in, nullptr, false);
+  const nlohmann::json json = nlohmann::json::parse(in, nullptr, false);
   if (!json.is_object()) {
     campaign->error = "left no readable " + file.filename().string();
     return;
   }
   campaign->executions = json.value("executions", uint64_t{0});
-  for (const auto& violation : json.value("violation", nlohmann::json::array())) {
-    campaign->rules.push_back(violation.value("rule", "?"));
-    if (!campaign->text.empty()) continue;
-    campaign->text = violation.value("what", "");
-    campaign->replay_folder = violation.value("directory", "");
+  for (const auto& finding : json.value("findings", nlohmann::json::array())) {
+    campaign->rules.push_back(finding.value("rule", "?"));
+    if (campaign->rules.size() > 1) continue;
+    campaign->text = finding.value("what", "");
+    campaign->scenario = finding.value("folder", "");
+  }
+  if (!campaign->rules.empty()) return;
+  for (const auto& doubt : json.value("doubts", nlohmann::json::array())) {
+    campaign->text += (campaign->text.empty() ? "" : "; ") + doubt.get<std::string>();
   }
 }
 
 Campaign RunCampaign(const HuntSettings& settings, const Patch& patch, const Programs& programs,
-                     const fs::path& out, const std::vector<std::string>& extra) {
+                     const fs::path& out, uint64_t seconds, const std::vector<std::string>& extra) {
   Campaign campaign;
   std::error_code error;
   fs::remove_all(out, error);
   fs::create_directories(out, error);
   std::vector<std::string> argv = {programs.program.string()};
   if (!programs.subject.empty()) argv.insert(argv.end(), {"--subject", programs.subject.string()});
-  argv.insert(argv.end(), {"--seed", std::to_string(settings.seed), "--seconds",
-                           std::to_string(settings.seconds), "--stop-at-first", "--out", out.string()});
+  argv.insert(argv.end(),
+              {"--seed", std::to_string(settings.seed), "--seconds", std::to_string(seconds), "--jobs",
+               std::to_string(settings.workers), "--stop-at-first", "--out", out.string()});
   argv.insert(argv.end(), patch.scenario_flags.begin(), patch.scenario_flags.end());
   argv.insert(argv.end(), extra.begin(), extra.end());
   ProcessOptions options;
   options.log = out / "log";
-  options.limit_seconds = double(settings.seconds) + kGraceSeconds;
+  options.limit_seconds = double(seconds) + kGraceSeconds;
   const ProcessResult result = RunProcess(argv, options);
   campaign.status = result.status;
   campaign.seconds = result.wall_seconds;
-  campaign.ended = !result.timed_out;
   ReadResults(out / "results.json", &campaign);
   if (result.timed_out) campaign.error = "did not end in time";
   return campaign;
@@ -135,19 +142,23 @@ std::string Matching(const Patch& patch, const Campaign& campaign, const std::st
   return "";
 }
 
-std::string ReplayCommand(const Patch& patch, const Programs& programs, const Campaign& campaign) {
-  std::string command =
-      patch.mode == Mode::kHarness ? ShellQuote(programs.program.string()) + " --replay" : "./cpr replay";
-  command += " " + ShellQuote(campaign.replay_folder);
+// A bug in the harness itself needs the harness that has it; ./cpr would build the clean one.
+std::string ReplayCommand(const HuntSettings& settings, const Patch& patch, const Programs& programs,
+                          const Campaign& campaign) {
+  if (campaign.scenario.empty()) return "";
+  const bool clean_host = programs.program == CleanPrograms(*settings.builds, patch.mode).program;
+  std::string command = clean_host ? "./cpr replay" : ShellQuote(programs.program.string()) + " --replay";
+  command += " " + ShellQuote(campaign.scenario);
   if (!programs.subject.empty()) command += " --subject " + ShellQuote(programs.subject.string());
   return command;
 }
 
-// Runs the clean engine through the same campaign. "" or why it does not pass.
-std::string CleanPasses(const HuntSettings& settings, const Patch& patch, uint64_t executions) {
+// Lets the clean engine run the scenario that was found, under many schedules. "" or why it does not pass.
+std::string CleanPasses(const HuntSettings& settings, const Patch& patch, const std::string& scenario) {
+  std::vector<std::string> extra = {"--executions", std::to_string(kCleanExecutions)};
+  if (!scenario.empty()) extra.insert(extra.end(), {"--scenario", scenario + "/scenario.json"});
   const Campaign clean = RunCampaign(settings, patch, CleanPrograms(*settings.builds, patch.mode),
-                                     settings.out / patch.name / "clean",
-                                     {"--executions", std::to_string(std::max<uint64_t>(executions, 1))});
+                                     settings.out / patch.name / "clean", kCleanSeconds, extra);
   if (!clean.rules.empty()) return "the clean engine violates " + clean.rules.front() + " too: " + clean.text;
   if (!clean.error.empty()) return "the clean engine's campaign " + clean.error;
   return "";
@@ -158,19 +169,19 @@ void Judge(const HuntSettings& settings, const Patch& patch, const Programs& pro
   const std::string log_text = TailOfFile(settings.out / patch.name / "hunt" / "log", 400);
   result->rule = Matching(patch, campaign, campaign.text + "\n" + log_text);
   if (!result->rule.empty()) {
-    result->replay = ReplayCommand(patch, programs, campaign);
+    result->replay = ReplayCommand(settings, patch, programs, campaign);
     result->note = campaign.text;
-    const std::string wrong = CleanPasses(settings, patch, campaign.executions);
+    const std::string wrong = CleanPasses(settings, patch, campaign.scenario);
     result->found = wrong.empty();
     if (!wrong.empty()) result->note = wrong;
   } else if (!campaign.rules.empty()) {
     result->rule = campaign.rules.front();
     result->note = "another violation than the header names: " + campaign.text;
-    result->replay = ReplayCommand(patch, programs, campaign);
+    result->replay = ReplayCommand(settings, patch, programs, campaign);
   } else if (!campaign.error.empty()) {
     result->note = "the campaign " + campaign.error + " (status " + std::to_string(campaign.status) + ")";
   } else {
-    result->note = "no violation";
+    result->note = campaign.text.empty() ? "no violation" : "no violation; " + campaign.text;
   }
 }
 
@@ -195,7 +206,8 @@ HuntResult Hunt(const HuntSettings& settings, const Patch& patch) {
     result.note = wrong;
     return result;
   }
-  const Campaign campaign = RunCampaign(settings, patch, programs, settings.out / patch.name / "hunt", {});
+  const Campaign campaign =
+      RunCampaign(settings, patch, programs, settings.out / patch.name / "hunt", settings.seconds, {});
   result.executions = campaign.executions;
   result.seconds = campaign.seconds;
   if (g_stop.load()) return result;

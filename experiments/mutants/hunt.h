@@ -21,7 +21,7 @@ struct Builds {
   BuildRecord sim;
   BuildRecord release;
   std::string host = "experiments/crash/cpr-crash";             // within sim
-  std::string subject = "experiments/crash/faster_subject.so";     // within sim
+  std::string subject = "experiments/crash/faster_subject.so";  // within sim
   std::string process = "experiments/crash/cpr-crash-process";  // within release
 };
 
@@ -31,6 +31,7 @@ struct HuntSettings {
   std::filesystem::path out;   // results, one folder per mutant
   uint64_t seed = 1;
   uint64_t seconds = 60;  // for the hunt itself
+  uint64_t workers = 1;   // processes of one campaign
 };
 
 struct HuntResult {

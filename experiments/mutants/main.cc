@@ -231,6 +231,8 @@ int Main(int argc, char** argv) {
   settings.builds = &builds;
   settings.seed = arguments.seed;
   settings.seconds = arguments.seconds;
+  const uint64_t cores = std::max(1u, std::thread::hardware_concurrency());
+  settings.workers = std::max<uint64_t>(1, cores / std::clamp<uint64_t>(patches.size(), 1, arguments.jobs));
   settings.work = ClaimWorkFolder(builds.root);
   if (settings.work.empty()) return Usage("cannot write below " + (builds.root / "build").string());
   for (const Patch& patch : patches) {
