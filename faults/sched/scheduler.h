@@ -13,6 +13,14 @@
 // HEAP. operator new and malloc inside a fiber come from an arena that Begin() resets; what must outlive the
 // execution is allocated under HostHeap (heap.h). Memory may be freed on either side.
 //
+// RULES for host code that runs inside fibers (session bodies, storage model): no Point, lock or Yield
+// between looking at a condition and Wait()ing for it; what it waits for by Yield() must be announced by a
+// Point or Notify, as its memory is not watched; no thread_local containers; objects that outlive the
+// execution, lazily made statics included, are made under HostHeap; no gtest assertions. LIMITS of the
+// subject: a function-local static or other global with heap memory outlives its execution (the engine has
+// none); std::atomic::wait works, but a crash during one leaves libstdc++'s waiter count behind, which later
+// replays see. Sequential consistency only. fork(): the child needs schedulers of its own.
+//
 // Cost: a point without a switch ~10 ns, with a switch ~50 ns; see tests/sched/sched_bench.cc.
 #pragma once
 
@@ -93,8 +101,8 @@ struct RunResult {  // numbers are of the execution so far
   uint64_t plain_accesses;  // not on the own stack
   uint64_t events;          // interesting events (kIo*, kPhase)
   uint64_t yields;
-  uint64_t idle_rounds;  // times every fiber was parked and all looked again: 0 but before a deadlock
-                         // verdict, or in code that waits for what no hook shows (memory of the host)
+  uint64_t idle_rounds;   // times every fiber was parked and all looked again: 0 but before a deadlock
+                          // verdict, or in code that waits for what no hook shows (memory of the host)
   uint64_t hash;          // rolling hash of (fiber, point, object ordinal + offset, value)
   uint64_t tape_entries;  // more than tape_capacity: the tape is incomplete and cannot be replayed
 };

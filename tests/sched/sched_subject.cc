@@ -1,5 +1,8 @@
 // Ordinary concurrent code for the scheduler's tests: compiled instrumented, knows nothing of the scheduler.
+#include <linux/futex.h>
 #include <sched.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <cassert>
@@ -31,6 +34,7 @@ struct SubjectState {
   uint64_t plain = 0;
   bool inside = false;
   std::once_flag once;
+  std::atomic<bool*> own_flag{nullptr};
   std::atomic<uint32_t> flag{0};
   bool plain_flag = false;
   std::atomic<int> x{0}, y{0};
@@ -188,6 +192,26 @@ void SetFlag(void* p) {
   S(p)->flag.store(1);
 }
 
+void SetFlagAcked(void* p) {
+  SetFlag(p);
+  while (S(p)->counter.load() < 2) std::this_thread::yield();
+}
+
+void WaitOwnFlag(void* p) {
+  bool* mine = new bool(false);
+  S(p)->own_flag.store(mine);
+  while (!*mine) sched_yield();
+  S(p)->counter.fetch_add(2);
+}
+
+void SetOwnFlag(void* p) {
+  bool* flag;
+  while ((flag = S(p)->own_flag.load()) == nullptr) sched_yield();
+  for (int i = 0; i < 30; ++i) S(p)->y.load();
+  *flag = true;
+  while (S(p)->counter.load() < 2) std::this_thread::yield();
+}
+
 void FreeBlock(void* p) {
   uint64_t* block = S(p)->block.load();
   S(p)->y.store(1);
@@ -329,12 +353,15 @@ void SharedLock(void* p) {
 
 void AtomicWait(void* p) {
   S(p)->flag.wait(0);
+  while (S(p)->x.load() == 0) syscall(SYS_futex, &S(p)->x, FUTEX_WAIT_PRIVATE, 0, nullptr, nullptr, 0);
   S(p)->counter.fetch_add(1);
 }
 
 void AtomicNotify(void* p) {
   S(p)->flag.store(1);
   S(p)->flag.notify_all();
+  S(p)->x.store(1);
+  syscall(SYS_futex, &S(p)->x, FUTEX_WAKE_PRIVATE, 2, nullptr, nullptr, 0);
 }
 
 void WideAtomics(void* p) {
@@ -406,6 +433,9 @@ extern "C" const SubjectTable* sched_subject_table() {
       .wait_flag = WaitFlag,
       .wait_plain_flag = WaitPlainFlag,
       .set_flag = SetFlag,
+      .set_flag_acked = SetFlagAcked,
+      .wait_own_flag = WaitOwnFlag,
+      .set_own_flag = SetOwnFlag,
       .free_block = FreeBlock,
       .use_block = UseBlock,
       .overflow = Overflow,

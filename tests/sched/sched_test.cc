@@ -1,4 +1,8 @@
 // The scheduler's basics: switches, replay, threads' own data, locks, time, crash and a second run.
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <mutex>
 #include <set>
@@ -240,6 +244,35 @@ TEST(Sched, CrashAtAnEventIsBeforeItsEffect) {
     }});
     ASSERT_EQ(e.result.outcome, Outcome::kCrashed);
     ASSERT_EQ(effects, static_cast<int>(event));
+  }
+}
+
+// Neither ASLR nor the process enters the hash: addresses of globals, stacks, host memory and code all differ
+// there.
+TEST(Sched, HashIsTheSameInAnotherProcess) {
+  faults::RandomWalk policy(0.2);
+  Runner runner(&policy);
+  const auto e = runner.Run(11, {Table()->work, Table()->makes_threads, Table()->use_block, Table()->once});
+  ASSERT_EQ(e.result.outcome, Outcome::kFinished) << Sched()->explanation();
+  char mine[64];
+  std::snprintf(mine, sizeof mine, "hash=%016llx", static_cast<unsigned long long>(e.result.hash));
+  if (std::getenv("SCHED_TEST_CHILD") != nullptr) {
+    std::printf("%s\n", mine);
+    return;
+  }
+  char self[4096];
+  const ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
+  ASSERT_GT(n, 0);
+  const std::string command = "SCHED_TEST_CHILD=1 '" + std::string(self, static_cast<size_t>(n)) +
+                              "' --gtest_filter=Sched.HashIsTheSameInAnotherProcess";
+  for (int i = 0; i < 3; ++i) {
+    FILE* child = popen(command.c_str(), "r");
+    ASSERT_NE(child, nullptr);
+    std::string output;
+    char line[256];
+    while (std::fgets(line, sizeof line, child) != nullptr) output += line;
+    EXPECT_EQ(pclose(child), 0);
+    EXPECT_NE(output.find(mine), std::string::npos) << mine << "\n" << output;
   }
 }
 

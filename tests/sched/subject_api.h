@@ -29,7 +29,10 @@ struct SubjectTable {
   void (*wait_flag)(void*);        // yields until the atomic flag is set
   void (*wait_plain_flag)(void*);  // the same by a plain field
   void (*set_flag)(void*);
-  void (*free_block)(void*);  // frees what use_block reads
+  void (*set_flag_acked)(void*);  // sets both flags, then yields until two have seen it
+  void (*wait_own_flag)(void*);   // waits for a plain field that only it has touched until then
+  void (*set_own_flag)(void*);    // sets that, then yields until it was seen
+  void (*free_block)(void*);      // frees what use_block reads
   void (*use_block)(void*);
   void (*overflow)(void*);        // writes one word past an allocation, before the next one
   void (*wild)(void*);            // writes far past all allocations

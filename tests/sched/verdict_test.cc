@@ -151,8 +151,12 @@ TEST(Verdict, YieldParksUntilTheWriteAndNoLonger) {
     faults::RandomWalk policy(p);
     Runner runner(&policy);
     for (uint64_t seed = 0; seed < 300; ++seed) {
-      for (Body wait : {Table()->wait_flag, Table()->wait_plain_flag}) {
-        const auto e = runner.Run(seed, {wait, wait, Table()->set_flag});
+      const std::vector<std::vector<Body>> cases = {
+          {Table()->wait_flag, Table()->wait_flag, Table()->set_flag_acked},
+          {Table()->wait_plain_flag, Table()->wait_plain_flag, Table()->set_flag_acked},
+          {Table()->wait_own_flag, Table()->set_own_flag}};
+      for (const std::vector<Body>& bodies : cases) {
+        const auto e = runner.Run(seed, bodies);
         ASSERT_EQ(e.result.outcome, Outcome::kFinished) << Sched()->explanation();
         ASSERT_EQ(e.counter, 2u);
         ASSERT_EQ(e.result.idle_rounds, 0u);
