@@ -397,6 +397,7 @@ const ExecutionResult& Execution::Run(const Scenario& scenario, const How& how) 
   options.tape_capacity = how.tape_capacity;
   options.step_limit = kStepLimit * (1 + scenario.incarnations.size());
   options.plain_points = how.plain_points;
+  options.spurious_cas = how.spurious_cas;
   scheduler_->Begin(options, how.seed);
   SetFaults("");
   faults::SimStorage::Options disk;

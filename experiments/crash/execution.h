@@ -28,6 +28,7 @@ struct How {
   uint64_t seed = 1;                 // of the scheduler, and of the engine's identities
   faults::Policy* policy = nullptr;
   bool plain_points = true;
+  bool spurious_cas = false;
   faults::TapeEntry* tape = nullptr;
   size_t tape_capacity = 0;
   bool tells_story = false;

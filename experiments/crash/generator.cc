@@ -170,7 +170,7 @@ void AddIncarnations(Build& build) {
 // Records that must be on disk when the work begins: more filler than the memory of the log holds.
 void FillMemory(Scenario* scenario) {
   const SubjectConfig& g = scenario->geometry;
-  const uint32_t record = 16 + g.value_bytes;
+  const uint32_t record = 24 + g.value_bytes;
   const uint32_t per_page = std::max(1u, (1u << g.page_bits) / (record + 8));
   scenario->filler = g.buffer_pages * per_page + per_page;
   if (scenario->filler > scenario->preload / 2) scenario->filler -= scenario->preload / 2;
@@ -184,7 +184,7 @@ void DrawGeometry(Build& build) {
   g.buffer_pages = dice.Chance(70) ? 4 : dice.Between(4, 8);
   g.mutable_pages = dice.Between(1, g.buffer_pages - 2);
   const uint32_t blocks[] = {64, 128, 256, 512};
-  g.block_bytes = dice.Pick(blocks);
+  g.block_bytes = g.value_bytes == 256 ? 512 : dice.Pick(blocks);
   g.segment_pages = dice.Between(1, 5);
   g.index_buckets = 1u << dice.Below(3);
   g.version_bits = dice.Chance(60) ? 3 : dice.Between(3, 13);
@@ -276,7 +276,7 @@ const FamilyForm kFamilies[] = {
     {{"collide", "all keys in one bucket, in one chain or two"}, 6,
      [](Build& b) { b.scenario.geometry.hash = b.dice.Chance(50) ? HashMode::kCollide : HashMode::kTwoChains; }},
     {{"wide", "values of 256 bytes: a page holds one record"}, 6,
-     [](Build& b) { b.scenario.geometry.value_bytes = 256, b.scenario.geometry.block_bytes = 128 << b.dice.Below(3); }},
+     [](Build& b) { b.scenario.geometry.value_bytes = 256, b.scenario.geometry.block_bytes = 512; }},
     {{"sessions", "sessions are opened, closed, continued and left idle in every phase"}, 6, DrawSessions},
     {{"pairs", "an index checkpoint and a later one of the log"}, 4, [](Build& b) { b.knobs.index_first = true; }},
     {{"nested", "recovery crashes, and what was recovered crashes again"}, 5, DrawNested},

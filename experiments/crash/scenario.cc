@@ -45,6 +45,7 @@ std::string CheckGeometry(const SubjectConfig& g) {
   if (!std::has_single_bit(g.block_bytes) || g.block_bytes < 64 || g.block_bytes > 1u << g.page_bits) {
     return "geometry.block_bytes must be a power of two from 64 to the page size";
   }
+  if (g.value_bytes + 32 > g.block_bytes) return "geometry.block_bytes must hold a record: value_bytes + 32 or more";
   if (g.segment_pages < 1 || g.segment_pages > 1u << 16) return "geometry.segment_pages must be 1 to 65536";
   if (!std::has_single_bit(g.index_buckets) || g.index_buckets > 1u << 20) {
     return "geometry.index_buckets must be a power of two up to 1048576";

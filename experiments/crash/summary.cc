@@ -1,0 +1,169 @@
+// The end of a campaign: the table and verdict as text, and results.json.
+#include <algorithm>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+#include "experiments/common/cli.h"
+#include "experiments/common/progress.h"
+#include "experiments/crash/campaign.h"
+
+namespace experiments {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+double Share(uint64_t part, uint64_t whole) {
+  return whole == 0 ? 0 : 100.0 * static_cast<double>(part) / static_cast<double>(whole);
+}
+
+std::string Percent(uint64_t part, uint64_t whole) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.1f %%", Share(part, whole));
+  return text;
+}
+
+std::string Padded(std::string text, size_t width, bool right) {
+  if (text.size() < width) text.insert(right ? 0 : text.size(), width - text.size(), ' ');
+  return text;
+}
+
+std::string TableText(const CampaignResult& result) {
+  const char* const heads[] = {"executions", "crashes", "recoveries", "violations"};
+  std::string text = Padded("checkpoint", 15, false) + Padded("phase", 21, false);
+  for (const char* head : heads) text += Padded(head, 13, true);
+  text += "\n";
+  for (size_t kind = 0; kind < kCheckpointKinds; ++kind) {
+    bool first = true;
+    for (size_t row = 0; row < kCellRows; ++row) {
+      const CellTally& cell = result.total.cells[kind][row];
+      if (!result.reachable[kind][row] && cell.crashes == 0) continue;
+      text += Padded(first ? KindText(KindOf(static_cast<int>(kind))) : "", 15, false) +
+              Padded(CellRowName(static_cast<int>(row)), 21, false);
+      for (const uint64_t count : {cell.executions, cell.crashes, cell.recoveries, cell.violations}) {
+        text += Padded(Grouped(count), 13, true);
+      }
+      if (result.reachable[kind][row] && cell.crashes == 0) text += "  never hit";
+      text += "\n";
+      first = false;
+    }
+  }
+  return text;
+}
+
+std::string FiguresText(const CampaignOptions& options, const CampaignResult& result) {
+  const Tally& total = result.total;
+  char rate[64];
+  std::snprintf(rate, sizeof rate, "%.0f/s on %d %s",
+                static_cast<double>(total.executions) / std::max(result.seconds, 1e-3), result.jobs,
+                result.jobs == 1 ? "core" : "cores");
+  std::string text;
+  text += Grouped(total.executions) + " executions in " + DurationText(result.seconds) + " (" + rate + "), seed " +
+          options.seed_text + "\n";
+  text += Grouped(total.crashes) + " crashes and " + Grouped(total.recovery_crashes) + " more inside recoveries; " +
+          Grouped(total.checkpoints) + " checkpoints completed\n";
+  text += Grouped(total.recoveries) + " recoveries, " + Grouped(total.recovered_own) + " (" +
+          Percent(total.recovered_own, total.recoveries) + ") returned a checkpoint of their execution; of these " +
+          Percent(total.recovered_split, total.recovered_own) + " with a committed and a lost operation in one session, " +
+          Percent(total.recovered_pending, total.recovered_own) + " with operations pending at the cut, " +
+          Percent(total.recovered_undone, total.recovered_own) + " with records undone\n";
+  text += Grouped(total.double_runs) + " executions run twice, " + Grouped(total.differing_runs) + " differed; " +
+          Grouped(total.undecided) + " without a verdict; buffered durable linearizability (R6) did not hold in " +
+          Grouped(total.unbuffered) + "\n";
+  return text;
+}
+
+}  // namespace
+
+std::string ReplayCommand(const std::string& folder) { return "./cpr replay " + ShellQuote(folder); }
+
+std::string SummaryText(const CampaignOptions& options, const CampaignResult& result) {
+  std::string text = TableText(result) + "\n" + FiguresText(options, result);
+  if (result.interrupted) text += "interrupted: the figures are of what was done until then\n";
+  text += "results: " + options.plan.folder + "\n\n";
+  for (const FindingNote& finding : result.findings) {
+    text += finding.rule + " violated (" + finding.kind + (finding.phase.empty() ? "" : ", crash in " + finding.phase) +
+            ", scenario " + finding.scenario + ", seed " + std::to_string(finding.seed) + "): " + finding.what + "\n    " +
+            ReplayCommand(finding.folder) + "\n";
+  }
+  for (const std::string& doubt : result.doubts) text += "not to be trusted: " + doubt + "\n";
+  if (result.exit_status() == 0) {
+    text += "PASS: every session came back as a prefix in all " + Grouped(result.total.recoveries) + " recoveries\n";
+  } else if (result.exit_status() == 3) {
+    text += "NO VERDICT: the harness itself cannot be trusted, see above\n";
+  } else {
+    text += "FAIL: " + Grouped(std::max<uint64_t>(result.total.violations, result.findings.size())) + " of " + Grouped(result.total.executions) +
+            " executions violated a property; first after " + Grouped(result.first_violation_executions) +
+            " executions\n";
+    if (!result.findings.empty()) text += ReplayCommand(result.findings[0].folder) + "\n";
+  }
+  return text;
+}
+
+std::string ResultsJson(const CampaignOptions& options, const SubjectLibrary& library, const CampaignResult& result) {
+  const Tally& total = result.total;
+  Json json;
+  json["valid"] = result.valid;
+  json["passed"] = result.exit_status() == 0;
+  json["doubts"] = result.doubts;
+  json["interrupted"] = result.interrupted;
+  json["mode"] = "sim";
+  json["seed"] = options.seed_text;
+  json["family"] = options.plan.has_file ? options.plan.from_file.name : options.plan.variation.family;
+  json["subject"] = library.path();
+  json["jobs"] = result.jobs;
+  json["seconds"] = result.seconds;
+  json["executions"] = total.executions;
+  json["executions_per_second"] = static_cast<double>(total.executions) / std::max(result.seconds, 1e-3);
+  json["crashes"] = total.crashes;
+  json["crashes_in_recovery"] = total.recovery_crashes;
+  json["recoveries"] = total.recoveries;
+  json["violations"] = total.violations;
+  json["checkpoints_completed"] = total.checkpoints;
+  json["recoveries_of_own_checkpoint"] = total.recovered_own;
+  json["of_these_with_committed_and_lost_in_one_session"] = total.recovered_split;
+  json["of_these_with_operations_pending_at_the_cut"] = total.recovered_pending;
+  json["of_these_with_records_undone"] = total.recovered_undone;
+  json["operations"] = total.operations;
+  json["steps"] = total.steps;
+  json["switches"] = total.switches;
+  json["undecided"] = total.undecided;
+  json["not_buffered_durable"] = total.unbuffered;
+  json["double_runs"] = total.double_runs;
+  json["differing_runs"] = total.differing_runs;
+  json["device"] = {{"torn_writes", total.torn_writes},
+                    {"sectors_old", total.sectors_old},
+                    {"sectors_new", total.sectors_new},
+                    {"names_old", total.names_old},
+                    {"names_new", total.names_new}};
+  json["peak_rss_kib_of_a_worker"] = result.peak_rss_kib;
+  for (size_t i = 0; i < Families().size(); ++i) json["executions_by_family"][Families()[i].name] = total.by_family[i];
+  json["coverage"] = Json::object();
+  for (size_t kind = 0; kind < kCheckpointKinds; ++kind) {
+    for (size_t row = 0; row < kCellRows; ++row) {
+      const CellTally& cell = total.cells[kind][row];
+      json["coverage"][KindText(KindOf(static_cast<int>(kind)))][CellRowName(static_cast<int>(row))] = {
+          {"executions", cell.executions},
+          {"crashes", cell.crashes},
+          {"recoveries", cell.recoveries},
+          {"violations", cell.violations},
+          {"reachable", result.reachable[kind][row]}};
+    }
+  }
+  json["first_violation_seconds"] = result.first_violation_seconds;
+  json["first_violation_executions"] = result.first_violation_executions;
+  json["findings"] = Json::array();
+  for (const FindingNote& finding : result.findings) {
+    json["findings"].push_back({{"rule", finding.rule},
+                                {"what", finding.what},
+                                {"kind", finding.kind},
+                                {"phase", finding.phase},
+                                {"scenario", finding.scenario},
+                                {"policy", finding.policy},
+                                {"seed", finding.seed},
+                                {"folder", finding.folder},
+                                {"replay", ReplayCommand(finding.folder)}});
+  }
+  return json.dump(1, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+}  // namespace experiments
