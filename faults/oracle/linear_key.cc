@@ -305,7 +305,8 @@ bool LinearKey::CheckSorted() {
     }
   }
   std::sort(blocks_.begin() + 1, blocks_.end(), [](const Block& x, const Block& y) {
-    return std::tuple(x.low, x.high, x.last, x.Place()) < std::tuple(y.low, y.high, y.last, y.Place());
+    return std::tuple(x.low, x.high, x.last, x.Place(), x.last_invoked) <
+           std::tuple(y.low, y.high, y.last, y.Place(), y.last_invoked);
   });
   const Block* latest = &blocks_[0];  // the largest last_invoked so far
   for (size_t i = 1; i < blocks_.size(); ++i) {

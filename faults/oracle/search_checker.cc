@@ -130,8 +130,13 @@ Rule SearchChecker::JudgeKey(uint32_t incarnation, uint64_t key, Verdict* verdic
       bases.push_back(step.type == OpType::kRead ? step.result : UndoRmwWord(step.result, step.operand));
     }
     for (uint64_t base : bases) {
+      bool written = false;  // what an operation of the incarnation writes was not there before
+      for (const Step& step : weak.steps)
+        written |= base != 0 && base == (step.type == OpType::kUpsert ? step.operand
+                                         : step.type == OpType::kRmw  ? step.result
+                                                                      : 0);
       weak.base = base;
-      if (Solve(weak, max_steps) == Answer::kYes) return Rule::kR5;
+      if (!written && Solve(weak, max_steps) == Answer::kYes) return Rule::kR5;
     }
     return Rule::kR2;
   }
