@@ -19,9 +19,8 @@
 namespace faults::internal {
 
 constexpr int kReadSlots = 256;  // locations are hashed onto these to find the readers of what is written
-constexpr uint64_t kNsPerStep = 100;  // virtual time
-constexpr uint64_t kIdleLoadLimit =
-    2000;                          // atomic loads without a write or yield after which others go first
+constexpr uint64_t kNsPerStep = 100;       // virtual time
+constexpr uint64_t kIdleLoadLimit = 2000;  // atomic loads in a row after which others go first
 constexpr int kGraceRounds = 200;  // rounds in which all parked fibers look again before it is a deadlock
 constexpr int kMaxFrames = 24;
 constexpr size_t kGuardBytes = 64 << 10;            // below each stack nothing is mapped

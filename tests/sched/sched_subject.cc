@@ -34,6 +34,7 @@ struct SubjectState {
   uint64_t plain = 0;
   bool inside = false;
   std::once_flag once;
+  std::atomic<void*> foreign{nullptr};
   std::atomic<bool*> own_flag{nullptr};
   std::atomic<uint32_t> flag{0};
   bool plain_flag = false;
@@ -200,7 +201,10 @@ void SetFlagAcked(void* p) {
 void WaitOwnFlag(void* p) {
   bool* mine = new bool(false);
   S(p)->own_flag.store(mine);
-  while (!*mine) sched_yield();
+  while (!*mine) {
+    S(p)->y.load();  // a read that is noted: the wait is for this location and the plain one
+    sched_yield();
+  }
   S(p)->counter.fetch_add(2);
 }
 
@@ -398,7 +402,11 @@ void TakesLock(void* p) {
   S(p)->counter.fetch_add(1);
 }
 
+std::atomic<uint64_t> g_constant{5};
+
 void Work(void* p) {
+  S(p)->foreign.store(g_constant.load() == 5 ? static_cast<void*>(stdin)
+                                             : nullptr);  // libc's: no place of its own
   for (int i = 0; i < 4; ++i) {
     std::vector<uint64_t> mine(20 + static_cast<size_t>(i), 1);
     std::lock_guard<std::mutex> lock(S(p)->mutex);
