@@ -30,8 +30,12 @@ Status WriteRecord(Storage& storage, std::string_view directory, std::string_vie
     why->file = CheckpointPath(directory, metadata.token, name);
     return status;
   }
-  const Status status =
-      WriteFileDurably(storage, TokenDirectory(directory, metadata.token), name, FormatMetadata(metadata));
+  // The data files' names first: a crash may keep any subset of the names made since the last directory sync,
+  // and must not find the metadata without the files that it describes.
+  const std::string token_directory = TokenDirectory(directory, metadata.token);
+  Status status = storage.SyncDirectory(token_directory);
+  if (status == Status::kOk)
+    status = WriteFileDurably(storage, token_directory, name, FormatMetadata(metadata));
   if (status == Status::kOk) return status;
   return Failed(CheckpointPath(directory, metadata.token, name), "a durable write", status, why);
 }

@@ -59,7 +59,8 @@ Status CreateTokenDirectory(Storage& storage, std::string_view directory, const 
 
 // --- metadata ---
 
-// kInvalidArgument without any I/O if the record is not one that a reader would accept.
+// Makes the names in the token's directory durable (the data files', synced by the caller), then writes the
+// metadata durably. kInvalidArgument without any I/O if the record is not one that a reader would accept.
 Status WriteMetadata(Storage& storage, std::string_view directory, const IndexMetadata& metadata,
                      Diagnosis* why);
 Status WriteMetadata(Storage& storage, std::string_view directory, const LogMetadata& metadata,

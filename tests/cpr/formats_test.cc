@@ -154,6 +154,30 @@ TEST(MetadataFiles, AnInvalidRecordIsNotWritten) {
   EXPECT_NE(why.expected.find("generations"), std::string::npos);
 }
 
+TEST(MetadataFiles, NamesOfTheDataAreDurableBeforeTheMetadataIsNamed) {
+  const std::string t = SampleToken(7).Text();
+  const auto expected = [&](const std::string& name) {
+    const std::string temporary = t + "/." + name + ".tmp";
+    return std::vector<std::string>{"syncdir " + t,       "open " + temporary,
+                                    "write " + temporary, "sync " + temporary,
+                                    "close " + temporary, "rename " + temporary + " " + t + "/" + name,
+                                    "syncdir " + t};
+  };
+  RecordingStorage storage;
+  ASSERT_EQ(storage.inner.CreateDirectory(t), Status::kOk);
+  Diagnosis why;
+  ASSERT_EQ(WriteMetadata(storage, "", SampleLog(), &why), Status::kOk);
+  EXPECT_EQ(storage.calls, expected("log.meta"));
+  storage.calls.clear();
+  ASSERT_EQ(WriteMetadata(storage, "", SampleIndex(), &why), Status::kOk);
+  EXPECT_EQ(storage.calls, expected("index.meta"));
+  for (const int step : {0, 1, 2, 3, 5, 6}) {  // 4 is the close
+    storage.calls.clear();
+    storage.fail_at = step;
+    EXPECT_EQ(WriteMetadata(storage, "", SampleLog(), &why), Status::kIoError) << step;
+  }
+}
+
 TEST(MetadataFiles, AFailedWriteNamesTheFile) {
   RecordingStorage storage;
   ASSERT_EQ(storage.inner.CreateDirectory(SampleToken(7).Text()), Status::kOk);
