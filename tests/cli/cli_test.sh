@@ -2,6 +2,7 @@
 # Tests of ./cpr and of the hunter of planted bugs, from outside: what is typed, what comes back, and with
 # which exit status. usage: cli_test.sh CASE HUNTER (the cpr-mutants program). The hunter runs in a copy of
 # fixture/.
+# shellcheck disable=SC2016  # what stands in single quotes is for other shells
 set -uo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 cpr=$here/../../cpr
@@ -81,6 +82,51 @@ case_no_rights() {
   expect_status 2 env PATH="$scratch/bin:$PATH" "$cpr" test
   expect_text 'sudo sh -c .apt-get update && apt-get install -y --no-install-recommends g\+\+ '
   expect_one_line
+}
+
+# The parts of ./cpr as functions, in a shell of their own; the script is the next argument.
+with_parts=(bash -c 'set -uo pipefail; root=$1 cores=1 child=
+  for part in lib test; do . "$2/../../experiments/cli/$part.sh"; done
+  eval "$3"' parts "$scratch" "$here")
+
+# The closing line adds up, skipped tests are neither, and a part without a report is not taken for a pass.
+case_test_counts() {
+  local two='count_junit two "$root/two.xml"; '
+  {
+    printf '<?xml version="1.0"?>\n<testsuite name="(empty)"\n\ttests="7"\n\tfailures="1"\n\tdisabled="1"\n'
+    printf '\tskipped="2"\n>\n<testcase name="x" tests="9"/></testsuite>\n'
+  } >"$scratch/one.xml"
+  printf '<testsuite name="mutants" tests="4" failures="0" skipped="0">\n</testsuite>\n' >"$scratch/two.xml"
+  expect_status 1 "${with_parts[@]}" "$two"'count_junit one "$root/one.xml"; finish_tests "$root/all"'
+  expect_text '^one +3 passed, 1 failed, 3 skipped$'
+  [ "$(tail -n 1 "$scratch/output")" = "7 passed, 1 failed" ] || fail "not the closing line"
+  [ "$(grep -c '<testsuite ' "$scratch/all")" -eq 2 ] || fail "two suites in the report"
+  expect_status 0 "${with_parts[@]}" "$two"'finish_tests ""'
+  expect_status 3 "${with_parts[@]}" "$two"'count_junit gone "$root/gone.xml"; finish_tests ""'
+}
+
+case_budget_ends_a_part() {
+  expect_status 124 "${with_parts[@]}" 'run_logged slow "$root/log" $((SECONDS + 2)) sleep 30'
+}
+
+# A signal to ./cpr alone ends what it runs.
+case_stops_what_it_runs() {
+  local part begin state
+  "${with_parts[@]}" 'run_logged slow "$root/log" 0 bash -c "echo \$\$ >$root/pid; sleep 300"' \
+    >"$scratch/output" 2>&1 &
+  part=$!
+  for _ in $(seq 100); do
+    [ -s "$scratch/pid" ] && break
+    sleep 0.1
+  done
+  begin=$(date +%s%N)
+  kill -TERM $part
+  wait $part
+  [ $((($(date +%s%N) - begin) / 1000000)) -lt 1000 ] || fail "took more than a second to stop"
+  sleep 0.1
+  state=$(awk '{print $3}' "/proc/$(cat "$scratch/pid")/stat" 2>/dev/null)
+  [ "${state:-Z}" = Z ] || fail "what it ran goes on"
+  expect_text 'cpr: stopped'
 }
 
 make_world() {
