@@ -15,7 +15,8 @@
 //
 // RULES for host code that runs inside fibers (session bodies, storage model): no Point, lock or Yield
 // between looking at a condition and Wait()ing for it; what it waits for by Yield() must be announced by a
-// Point or Notify, as its memory is not watched; no thread_local containers; objects that outlive the
+// Point or Notify, as its memory is not watched; no thread_local containers; no
+// dlopen (a library must be loaded before the Run() that uses it); objects that outlive the
 // execution, lazily made statics included, are made under HostHeap; no gtest assertions. LIMITS of the
 // subject: a function-local static or other global with heap memory outlives its execution (the engine has
 // none); std::atomic::wait works, but a crash during one leaves libstdc++'s waiter count behind, which later
