@@ -176,9 +176,13 @@ TEST(DiskModel, D3ATruncatedFileMayBeWholeAgainButNotAfterASync) {
       const std::string longer = disk.Read(file, 0, 99);
       if (longer.substr(0, bytes.size()) != bytes) return std::string("changed");
       if (longer.find_first_not_of('\0', bytes.size()) != std::string::npos) return std::string("stale");
-      return std::to_string(bytes.size());
+      std::string letters;
+      for (size_t at = 0; at < bytes.size(); at += kSector) letters += bytes[at] == '\0' ? '0' : bytes[at];
+      return letters;
     });
-    EXPECT_EQ(outcomes, sync ? Outcomes({"20"}) : Outcomes({"20", "48"}));
+    // Old size, and each sector cut off is old or (already) cleared; or the new size.
+    const Outcomes unsynced = {"ab", "abc", "ab0"};
+    EXPECT_EQ(outcomes, sync ? Outcomes({"ab"}) : unsynced);
   }
 }
 
