@@ -111,9 +111,8 @@ Campaign RunCampaign(const HuntSettings& settings, const Patch& patch, const Pro
   fs::create_directories(out, error);
   std::vector<std::string> argv = {programs.program.string()};
   if (!programs.subject.empty()) argv.insert(argv.end(), {"--subject", programs.subject.string()});
-  argv.insert(argv.end(),
-              {"--seed", std::to_string(settings.seed), "--seconds", std::to_string(seconds), "--jobs",
-               std::to_string(settings.workers), "--stop-at-first", "--out", out.string()});
+  argv.insert(argv.end(), {std::to_string(settings.seed), "--seconds", std::to_string(seconds), "--jobs",
+                           std::to_string(settings.workers), "--stop-at-first", "--out", out.string()});
   argv.insert(argv.end(), patch.scenario_flags.begin(), patch.scenario_flags.end());
   argv.insert(argv.end(), extra.begin(), extra.end());
   ProcessOptions options;
@@ -147,7 +146,7 @@ std::string ReplayCommand(const HuntSettings& settings, const Patch& patch, cons
                           const Campaign& campaign) {
   if (campaign.scenario.empty()) return "";
   const bool clean_host = programs.program == CleanPrograms(*settings.builds, patch.mode).program;
-  std::string command = clean_host ? "./cpr replay" : ShellQuote(programs.program.string()) + " --replay";
+  std::string command = clean_host ? "./cpr replay" : ShellQuote(programs.program.string()) + " replay";
   command += " " + ShellQuote(campaign.scenario);
   if (!programs.subject.empty()) command += " --subject " + ShellQuote(programs.subject.string());
   return command;

@@ -51,7 +51,7 @@ int ParseArguments(int argc, char** argv, Arguments* arguments) {
       "Plants each bug of a folder of patches in a copy of the source and hunts it with the crash\n"
       "campaign. NAMEs select some of them.");
   line.AddText("patches", "DIR", "patches from there (default: tests/mutants)", &arguments->patches);
-  line.AddNumber("seed", "N", "seed of every hunt (1)", &arguments->seed, 0, ~uint64_t{0});
+  line.AddNumber("seed", "N", "seed of every hunt (1)", &arguments->seed, 0, (1u << 31) - 1);
   line.AddNumber("seconds", "N", "time for each hunt (60)", &arguments->seconds, 1, 86400);
   line.AddNumber("jobs", "N", "hunts side by side (default: one per core)", &arguments->jobs, 1, 1024);
   line.AddText("out", "DIR", "results there (default: store/mutants/<UTC time>)", &arguments->out);
