@@ -172,75 +172,81 @@ bool LinearKey::Finished() const {
          CutsHold(level_, static_cast<uint32_t>(in_->use_cuts ? in_->cut_words.size() : 0), state_);
 }
 
-KeyResult LinearKey::SearchOrder() {
-  MakeItems();
-  MakeLists();
-  trail_.clear();
-  frames_.clear();
-  dead_.Clear(static_cast<uint32_t>(items_.size()));
+// What was there at the start comes first. False: something must precede it.
+bool LinearKey::PlaceInitial() {
   const Block& initial = blocks_[0];
   Item start;
   start.high = initial.high;
   start.low = cut_count_ + 1;  // not among the unplaced
   if (!LevelAllows(start))
     return Fail("a committed update comes after an update that is lost",
-                {entries_[initial.tail].op, initial.last_op}),
-           KeyResult::kIllegal;
+                {entries_[initial.tail].op, initial.last_op});
   if (by_response_ != kNone && items_[by_response_].first_response < initial.last_invoked)
-    return Fail("real time and the words contradict each other", {items_[by_response_].op, initial.last_op}),
-           KeyResult::kIllegal;
+    return Fail("real time and the words contradict each other", {items_[by_response_].op, initial.last_op});
   state_ = entries_[initial.tail].word;
   level_ = initial.high;
   hash_ = 0;
-  uint64_t steps = std::max(kLeastSteps, kStepsPerItem * items_.size());
-  size_t deepest = 0;
-  bool enter = true;
-  frames_.push_back(Frame{});
+  return true;
+}
+
+// The next item after the frame's cursor that may be placed in its state, or kNone. Items are tried by last
+// invocation, so the first one that something unplaced must precede ends the list.
+uint32_t LinearKey::NextItem(Frame* frame) const {
+  while (frame->cursor != kNone) {
+    const uint32_t item = frame->cursor;
+    const Item& it = items_[item];
+    frame->cursor = it.by_invoked_next;
+    if (!Enabled(item)) {  // the item with the first response alone may still be enabled further on
+      const uint32_t second = items_[by_response_].by_response_next;
+      if (second == kNone || it.last_invoked > items_[second].first_response) frame->cursor = kNone;
+      continue;
+    }
+    if (!it.update || (it.needs_absent && state_ != 0)) continue;
+    if (LevelAllows(it) && CutsHold(level_, it.head, state_)) return item;
+  }
+  return kNone;
+}
+
+// For a failure: the operations at the furthest place the search came to.
+void LinearKey::NoteDeepest(size_t* deepest) {
+  if (trail_.size() <= *deepest) return;
+  *deepest = trail_.size();
+  failure_->count = 0;
+  for (uint32_t i = by_invoked_; i != kNone && failure_->count < 4; i = items_[i].by_invoked_next)
+    if (!items_[i].optional) failure_->ops[failure_->count++] = items_[i].op;
+}
+
+KeyResult LinearKey::SearchOrder() {
+  MakeItems();
+  MakeLists();
+  trail_.clear();
+  frames_.clear();
+  dead_.Clear(static_cast<uint32_t>(items_.size()));
+  if (!PlaceInitial()) return KeyResult::kIllegal;
   Fail("no order of the operations explains the results and the state",
        {by_invoked_ == kNone ? kNone : items_[by_invoked_].op});
+  uint64_t steps = std::max(kLeastSteps, kStepsPerItem * items_.size());
+  size_t deepest = 0;
   while (true) {
-    if (enter) {
-      PlaceReads();
-      if (Finished()) return KeyResult::kLegal;
-      if (steps-- == 0) return KeyResult::kUndecided;
-      const bool dead = dead_.Insert(hash_ ^ Scramble(~state_), 0) != WordTable::kNone;
-      frames_.back() =
-          Frame{static_cast<uint32_t>(trail_.size()), dead ? kNone : by_invoked_, state_, hash_, level_};
-      if (trail_.size() > deepest) {
-        deepest = trail_.size();
-        failure_->count = 0;
-        for (uint32_t i = by_invoked_; i != kNone && failure_->count < 4; i = items_[i].by_invoked_next)
-          if (!items_[i].optional) failure_->ops[failure_->count++] = items_[i].op;
-      }
-    }
-    Frame& frame = frames_.back();
-    UndoTo(frame.trail);
-    state_ = frame.state;
-    hash_ = frame.hash;
-    level_ = frame.level;
-    enter = false;
-    while (frame.cursor != kNone && !enter) {
-      const uint32_t item = frame.cursor;
-      const Item& it = items_[item];
-      frame.cursor = it.by_invoked_next;
-      if (!Enabled(item)) {
-        if (item != by_response_ && by_response_ != kNone) {
-          const uint32_t second = items_[by_response_].by_response_next;
-          if (second == kNone || it.last_invoked > items_[second].first_response) frame.cursor = kNone;
-        }
-        continue;
-      }
-      if (!it.update || (it.needs_absent && state_ != 0)) continue;
-      if (!LevelAllows(it) || !CutsHold(level_, it.head, state_)) continue;
-      Place(item);
-      enter = true;
-    }
-    if (enter) {
-      frames_.push_back(Frame{});
-    } else {
+    PlaceReads();  // a new node
+    if (Finished()) return KeyResult::kLegal;
+    if (steps-- == 0) return KeyResult::kUndecided;
+    const bool dead = dead_.Insert(hash_ ^ Scramble(~state_), 0) != WordTable::kNone;
+    frames_.push_back(
+        Frame{static_cast<uint32_t>(trail_.size()), dead ? kNone : by_invoked_, state_, hash_, level_});
+    NoteDeepest(&deepest);
+    uint32_t item = NextItem(&frames_.back());
+    while (item == kNone) {  // back to a node with something left to try
       frames_.pop_back();
       if (frames_.empty()) return KeyResult::kIllegal;
+      Frame& frame = frames_.back();
+      UndoTo(frame.trail);
+      state_ = frame.state;
+      hash_ = frame.hash;
+      level_ = frame.level;
+      item = NextItem(&frame);
     }
+    Place(item);
   }
 }
 

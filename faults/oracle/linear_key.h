@@ -142,6 +142,9 @@ class LinearKey {
   void UndoTo(uint32_t trail);
   void PlaceReads();
   bool Finished() const;
+  bool PlaceInitial();
+  uint32_t NextItem(Frame* frame) const;
+  void NoteDeepest(size_t* deepest);
 
   const KeyInput* in_ = nullptr;
   KeyFailure* failure_ = nullptr;

@@ -59,16 +59,39 @@ class Store {
 
   void Step() {
     switch (tape_.Pick(16)) {
-      default: Invoke(tape_.Pick(static_cast<uint32_t>(sessions_.size()))); break;
-      case 5: case 6: case 7: Effect(); break;
-      case 8: case 9: Respond(); break;
-      case 10: GoPending(); break;
-      case 11: Refresh(tape_.Pick(static_cast<uint32_t>(sessions_.size()))); break;
-      case 12: case 13: Checkpoint(); break;
-      case 14: if (tape_.Pick(3) == 0) Tell(); else Checkpoint(); break;
+      default:
+        Invoke(tape_.Pick(static_cast<uint32_t>(sessions_.size())));
+        break;
+      case 5:
+      case 6:
+      case 7:
+        Effect();
+        break;
+      case 8:
+      case 9:
+        Respond();
+        break;
+      case 10:
+        GoPending();
+        break;
+      case 11:
+        Refresh(tape_.Pick(static_cast<uint32_t>(sessions_.size())));
+        break;
+      case 12:
+      case 13:
+        Checkpoint();
+        break;
+      case 14:
+        if (tape_.Pick(3) == 0)
+          Tell();
+        else
+          Checkpoint();
+        break;
       case 15:
-        if (tape_.Pick(8) == 0) Open();
-        else if (crashes_ < limits_.crashes && tape_.Pick(3) == 1) Crash();
+        if (tape_.Pick(8) == 0)
+          Open();
+        else if (crashes_ < limits_.crashes && tape_.Pick(3) == 1)
+          Crash();
         break;
     }
   }
@@ -109,9 +132,11 @@ class Store {
     constexpr OpType kTypes[] = {OpType::kRmw,    OpType::kRead, OpType::kUpsert, OpType::kDelete,
                                  OpType::kUpsert, OpType::kRmw,  OpType::kRead,   OpType::kRmw};
     op.type = kTypes[tape_.Pick(8)];
-    if (op.type == OpType::kUpsert || op.type == OpType::kRmw) op.operand = ++word_ * 0x9e3779b97f4a7c15ull | 1;
+    if (op.type == OpType::kUpsert || op.type == OpType::kRmw)
+      op.operand = ++word_ * 0x9e3779b97f4a7c15ull | 1;
     op.invoked = Now();
-    flights_.push_back(Flight{static_cast<uint32_t>(history_.operations.size()), false, session.shifted, false});
+    flights_.push_back(
+        Flight{static_cast<uint32_t>(history_.operations.size()), false, session.shifted, false});
     history_.operations.push_back(op);
   }
 
@@ -121,7 +146,8 @@ class Store {
   bool Effect(Flight* flight) {
     Operation& op = history_.operations[flight->op];
     Session& session = sessions_[op.session];
-    if (!flight->newer && NewerKey(op.key)) {  // CPR_SHIFT: the session enters v+1, and this operation with it
+    if (!flight->newer &&
+        NewerKey(op.key)) {  // CPR_SHIFT: the session enters v+1, and this operation with it
       session.shifted = true;
       session.commit = op.serial - 1;
       flight->newer = true;
@@ -140,8 +166,10 @@ class Store {
 
   State Copied(State state, uint64_t key) const {
     const auto found = live_.find(key);
-    if (found == live_.end()) state.erase(key);
-    else state[key] = found->second;
+    if (found == live_.end())
+      state.erase(key);
+    else
+      state[key] = found->second;
     return state;
   }
 
@@ -186,7 +214,8 @@ class Store {
   void GoPending() {
     for (Flight& flight : flights_) {
       Operation& op = history_.operations[flight.op];
-      if (flight.pending || flight.done || (!flight.newer && NewerKey(op.key)) || tape_.Pick(2) == 0) continue;
+      if (flight.pending || flight.done || (!flight.newer && NewerKey(op.key)) || tape_.Pick(2) == 0)
+        continue;
       flight.pending = op.went_pending = true;
       return;
     }
@@ -262,8 +291,8 @@ class Store {
     if (event.incarnation != incarnation_ || saved.commits.empty()) return;
     const SessionCommit& commit = saved.commits[tape_.Pick(static_cast<uint32_t>(saved.commits.size()))];
     const auto at = std::find(history_.sessions.begin(), history_.sessions.end(), commit.session);
-    history_.reports.push_back(SessionReport{static_cast<uint32_t>(at - history_.sessions.begin()), incarnation_,
-                                             event.token, commit.serial, Now()});
+    history_.reports.push_back(SessionReport{static_cast<uint32_t>(at - history_.sessions.begin()),
+                                             incarnation_, event.token, commit.serial, Now()});
   }
 
   void Crash() {
@@ -310,7 +339,8 @@ class Store {
         session.known = tape_.Pick(4) != 3;
         session.last = session.commit = commit.serial;
         if (session.known)
-          history_.reports.push_back(SessionReport{s, incarnation_, recovery.log_token, commit.serial, Now()});
+          history_.reports.push_back(
+              SessionReport{s, incarnation_, recovery.log_token, commit.serial, Now()});
       }
     }
     if (recovery.commits.empty()) Open();

@@ -1,11 +1,11 @@
 // AbstractStore: an abstract key-value store with concurrent prefix recovery, to make legal histories with.
 //
 // It has no threads: a tape of choices interleaves the invocation, the effect and the response of operations
-// of several sessions, their refreshes, the steps of a checkpoint (request, version shift, capture, callback),
-// crashes and recoveries. It keeps the rules that make CPR correct and nothing else: an operation of version v
-// that meets a key written in v+1 makes its session shift first, an update of v+1 waits for operations of v
-// that went pending on its key, the capture waits for all operations of v. So every history is legal by
-// construction. A tape that is used up reads as zeros, so shorter tapes are simpler histories.
+// of several sessions, their refreshes, the steps of a checkpoint (request, version shift, capture,
+// callback), crashes and recoveries. It keeps the rules that make CPR correct and nothing else: an operation
+// of version v that meets a key written in v+1 makes its session shift first, an update of v+1 waits for
+// operations of v that went pending on its key, the capture waits for all operations of v. So every history
+// is legal by construction. A tape that is used up reads as zeros, so shorter tapes are simpler histories.
 #pragma once
 
 #include <cstdint>

@@ -16,26 +16,46 @@ class Mutator {
 
   std::string Run(uint32_t which) {
     switch (which) {
-      case 0: return DropUpdate();
-      case 1: return KeepLost();
-      case 2: return SwapRmws();
-      case 3: return Rmw(true);
-      case 4: return ChangeCommit(true);
-      case 5: return ChangeCommit(false);
-      case 6: return DropSession();
-      case 7: return Resurrect();
-      case 8: return ChangeRead();
-      case 9: return ChangeRmw();
-      case 10: return MoveTime();
-      case 11: return ForgetResponse();
-      case 12: return BreakScan();
-      case 13: return FailCheckpoint();
-      case 14: return Refuse();
-      case 15: return OlderCheckpoint();
-      case 16: return ChangeReport();
-      case 17: return ShiftSerials();
-      case 18: return RemoveKey();
-      case 19: return Rmw(false);
+      case 0:
+        return DropUpdate();
+      case 1:
+        return KeepLost();
+      case 2:
+        return SwapRmws();
+      case 3:
+        return Rmw(true);
+      case 4:
+        return ChangeCommit(true);
+      case 5:
+        return ChangeCommit(false);
+      case 6:
+        return DropSession();
+      case 7:
+        return Resurrect();
+      case 8:
+        return ChangeRead();
+      case 9:
+        return ChangeRmw();
+      case 10:
+        return MoveTime();
+      case 11:
+        return ForgetResponse();
+      case 12:
+        return BreakScan();
+      case 13:
+        return FailCheckpoint();
+      case 14:
+        return Refuse();
+      case 15:
+        return OlderCheckpoint();
+      case 16:
+        return ChangeReport();
+      case 17:
+        return ShiftSerials();
+      case 18:
+        return RemoveKey();
+      case 19:
+        return Rmw(false);
     }
     return "";
   }
@@ -84,11 +104,14 @@ class Mutator {
   }
   std::string KeepLost() {
     State* state = PickState();
-    const Operation* op = PickOp([](const Operation& o) { return o.type == OpType::kUpsert || o.result != 0; });
+    const Operation* op =
+        PickOp([](const Operation& o) { return o.type == OpType::kUpsert || o.result != 0; });
     if (state == nullptr || op == nullptr) return "";
     const uint64_t written = op->type == OpType::kUpsert ? op->operand : op->result;
-    if (uint64_t* word = Word(state, op->key)) *word = written;
-    else state->emplace_back(op->key, written);
+    if (uint64_t* word = Word(state, op->key))
+      *word = written;
+    else
+      state->emplace_back(op->key, written);
     return "keep a lost update";
   }
   std::string SwapRmws() {
@@ -99,7 +122,8 @@ class Mutator {
       for (const Operation& first : history_.operations) {
         if (last.key != key || first.key != key || last.type != OpType::kRmw || first.type != OpType::kRmw)
           continue;
-        if (last.result != word || first.result == 0 || first.result != UndoRmwWord(word, last.operand)) continue;
+        if (last.result != word || first.result == 0 || first.result != UndoRmwWord(word, last.operand))
+          continue;
         word = RmwWord(RmwWord(UndoRmwWord(first.result, first.operand), last.operand), first.operand);
         return "swap two updates";
       }
@@ -110,7 +134,8 @@ class Mutator {
     if (state == nullptr || state->empty()) return "";
     auto& [key, word] = (*state)[Pick(state->size())];
     for (const Operation& op : history_.operations) {
-      if (op.key != key || op.type != OpType::kRmw || (!any_time && op.outcome != OpOutcome::kUnknown)) continue;
+      if (op.key != key || op.type != OpType::kRmw || (!any_time && op.outcome != OpOutcome::kUnknown))
+        continue;
       word = RmwWord(word, op.operand);
       return any_time ? "apply an RMW twice" : "apply an unknown RMW";
     }
@@ -122,11 +147,14 @@ class Mutator {
     if (recovery.commits.empty()) return "";
     auto& commit = recovery.commits[Pick(recovery.commits.size())];
     const faster::SessionCommit before = commit;
-    if (Pick(2) == 0) ++commit.serial;
-    else if (commit.serial > 0) --commit.serial;
+    if (Pick(2) == 0)
+      ++commit.serial;
+    else if (commit.serial > 0)
+      --commit.serial;
     for (CheckpointEvent& event : history_.checkpoints)
       for (auto& reported : event.reported)
-        if (everywhere && event.token == recovery.log_token && reported == before) reported.serial = commit.serial;
+        if (everywhere && event.token == recovery.log_token && reported == before)
+          reported.serial = commit.serial;
     for (SessionReport& report : history_.reports)
       if (everywhere && report.token == recovery.log_token &&
           history_.sessions[report.session] == commit.session)
@@ -139,8 +167,9 @@ class Mutator {
     if (recovery.commits.empty()) return "";
     const faster::Guid gone = recovery.commits[Pick(recovery.commits.size())].session;
     auto drop = [&](std::vector<faster::SessionCommit>* commits) {
-      commits->erase(std::remove_if(commits->begin(), commits->end(), [&](auto& c) { return c.session == gone; }),
-                     commits->end());
+      commits->erase(
+          std::remove_if(commits->begin(), commits->end(), [&](auto& c) { return c.session == gone; }),
+          commits->end());
     };
     drop(&recovery.commits);
     for (CheckpointEvent& event : history_.checkpoints)
@@ -165,9 +194,11 @@ class Mutator {
     return "lose a key";
   }
   std::string ChangeRead() {
-    Operation* read = PickOp([](const Operation& o) { return o.type == OpType::kRead && o.responded != kNever; });
+    Operation* read =
+        PickOp([](const Operation& o) { return o.type == OpType::kRead && o.responded != kNever; });
     if (read == nullptr) return "";
-    const Operation* other = PickOp([](const Operation& o) { return o.type == OpType::kUpsert || o.result != 0; });
+    const Operation* other =
+        PickOp([](const Operation& o) { return o.type == OpType::kUpsert || o.result != 0; });
     if (read->outcome == OpOutcome::kOk && Pick(2) == 0) {
       read->outcome = OpOutcome::kFail;
       read->result = 0;
@@ -180,8 +211,9 @@ class Mutator {
   std::string ChangeRmw() {
     Operation* rmw = PickOp([](const Operation& o) { return o.type == OpType::kRmw && o.result != 0; });
     if (rmw == nullptr) return "";
-    const Operation* other = PickOp([](const Operation& o) { return o.type == OpType::kUpsert || o.result != 0; });
-    const uint64_t from = other == nullptr || Pick(2) == 0             ? 0
+    const Operation* other =
+        PickOp([](const Operation& o) { return o.type == OpType::kUpsert || o.result != 0; });
+    const uint64_t from = other == nullptr || Pick(2) == 0 ? 0
                           : other->type == OpType::kUpsert ? other->operand
                                                            : other->result;
     rmw->result = RmwWord(from, rmw->operand);
@@ -189,7 +221,8 @@ class Mutator {
   }
   // Makes an operation shorter, as far as the session's order allows.
   std::string MoveTime() {
-    Operation* op = PickOp([](const Operation& o) { return o.responded != kNever && o.responded > o.invoked + 1; });
+    Operation* op =
+        PickOp([](const Operation& o) { return o.responded != kNever && o.responded > o.invoked + 1; });
     if (op == nullptr) return "";
     if (Pick(2) == 0) {
       op->responded = op->invoked + 1;
@@ -214,8 +247,10 @@ class Mutator {
     if (history_.recoveries.empty()) return "";
     Recovery& recovery = history_.recoveries[Pick(history_.recoveries.size())];
     if (!recovery.has_scan || recovery.scanned.empty()) return "";
-    if (Pick(2) == 0) recovery.scanned.pop_back();
-    else recovery.scanned[0].second ^= 4;
+    if (Pick(2) == 0)
+      recovery.scanned.pop_back();
+    else
+      recovery.scanned[0].second ^= 4;
     return "scan finds something else";
   }
   std::string FailCheckpoint() {

@@ -93,8 +93,10 @@ class NaiveChecker {
       for (size_t i = 0; i < ops.size(); ++i) {
         bool committed = false;
         for (const Cut& cut : cuts) committed |= Within(*ops[i], cut);
-        if (subset >> i & 1) chosen.push_back(ops[i]);
-        else allowed &= ops[i]->outcome == faults::OpOutcome::kUnknown && !committed;
+        if (subset >> i & 1)
+          chosen.push_back(ops[i]);
+        else
+          allowed &= ops[i]->outcome == faults::OpOutcome::kUnknown && !committed;
       }
       if (!allowed) continue;
       std::sort(chosen.begin(), chosen.end());
@@ -142,8 +144,11 @@ class NaiveChecker {
     const bool fail = op.outcome == faults::OpOutcome::kFail;
     const bool unknown = op.outcome == faults::OpOutcome::kUnknown;
     switch (op.type) {
-      case faults::OpType::kRead: return unknown || (fail ? *word == 0 : *word == op.result && op.result != 0);
-      case faults::OpType::kUpsert: *word = fail ? *word : op.operand; return true;
+      case faults::OpType::kRead:
+        return unknown || (fail ? *word == 0 : *word == op.result && op.result != 0);
+      case faults::OpType::kUpsert:
+        *word = fail ? *word : op.operand;
+        return true;
       case faults::OpType::kDelete:
         if (fail) return *word == 0;
         *word = 0;

@@ -1,0 +1,561 @@
+// The cases that a checker of CPR recoveries must get right (DESIGN 7, R0-R6), by hand: for every rule a
+// history that breaks it, and a near miss that does not. Both checkers must say the same.
+#include <gtest/gtest.h>
+
+#include "faults/oracle/judge.h"
+#include "tests/oracle/history_builder.h"
+
+namespace {
+
+using namespace faults;
+using namespace faults_test;
+using faster::Status;
+using faster::Token;
+
+constexpr uint64_t kX = 10, kY = 20;                       // keys
+constexpr uint64_t kA = 0xaaa1, kB = 0xbbb1, kC = 0xccc1;  // words
+
+void Expect(const History& history, Rule rule) {
+  LinearChecker linear;
+  SearchChecker search;
+  Judge judge;
+  const Verdict first = linear.Check(history);
+  EXPECT_EQ(first.rule, rule) << "linear: " << Explain(history, first);
+  const Verdict second = search.Check(history);
+  EXPECT_EQ(second.rule, rule) << "search: " << Explain(history, second);
+  const Verdict verdict = judge.Check(history);
+  EXPECT_EQ(verdict.rule, rule) << Explain(history, verdict);
+  EXPECT_EQ(verdict.ok, rule == Rule::kNone);
+  EXPECT_FALSE(verdict.undecided);
+  EXPECT_LE(verdict.witness.size(), 5u) << Explain(history, verdict);
+}
+void Accept(const HistoryBuilder& builder) { Expect(builder.history, Rule::kNone); }
+
+// ---- cases of DESIGN 7 ----
+
+// An RMW n=1 goes pending, put n=2 of the same session on the key completes, the RMW is retried on the newer
+// record: order 2, 1.
+TEST(Cases, PendingRmwIsOvertakenByItsSession) {
+  HistoryBuilder b(1);
+  b.Rmw(0, kX, 5, kA, 10, 40);
+  b.history.operations[0].went_pending = true;
+  b.Put(0, kX, kA, 20, 30);
+  b.End({{kX, RmwWord(kA, 5)}});
+  Accept(b);
+}
+
+// A v+1 delete of an absent key answers not found, then a v thread inserts the key: the delete is no update.
+TEST(Cases, LostDeleteOfNothingThenCommittedInsert) {
+  HistoryBuilder b(2);
+  b.Delete(0, kX, 20, 30, /*found=*/false);
+  b.Put(1, kX, kA, 25, 40);
+  const Token k = b.Checkpoint(10, 50, {0, 1});
+  b.Recover(60, k, {0, 1}, {{kX, kA}});
+  Accept(b);
+  HistoryBuilder tombstone(2);  // had it written a tombstone, it would be an update outside C before one in C
+  tombstone.Delete(0, kX, 20, 30);
+  tombstone.Get(0, kX, 0, 31, 32);
+  tombstone.Put(1, kX, kA, 33, 40);
+  const Token t = tombstone.Checkpoint(10, 50, {0, 1});
+  tombstone.Recover(60, t, {0, 1}, {{kX, kA}});
+  Expect(tombstone.history, Rule::kR3);
+}
+
+// With coarse refresh: T1's put(x) is of v+1 and ends before T2's put(y) of v begins.
+HistoryBuilder CoarseRefresh() {
+  HistoryBuilder b(2);
+  const Token k = b.Checkpoint(10, 50, {0, 1});
+  b.Put(0, kX, kA, 20, 25);
+  b.Put(1, kY, kB, 30, 35);
+  b.Recover(60, k, {0, 1}, {{kY, kB}});
+  return b;
+}
+TEST(Cases, CoarseRefreshBreaksOnlyR6) {
+  HistoryBuilder b = CoarseRefresh();
+  b.history.refresh_every_operation = false;
+  Accept(b);
+  Judge judge;
+  const Verdict verdict = judge.Check(b.history);
+  EXPECT_FALSE(verdict.buffered);
+  EXPECT_EQ(verdict.buffered_witness, (std::vector<uint32_t>{0, 1}));
+  Expect(CoarseRefresh().history, Rule::kR6);
+}
+
+// A lost read that saw nothing overlaps a committed insert: only updates form R6's prefix.
+TEST(Cases, LostReadBeforeCommittedInsert) {
+  HistoryBuilder b(2);
+  const Token k = b.Checkpoint(10, 50, {0, 1});
+  b.Get(0, kX, 0, 20, 30);
+  b.Put(1, kX, kA, 22, 40);
+  b.Recover(60, k, {0, 1}, {{kX, kA}});
+  Accept(b);
+}
+
+// T2 in PREPARE reads x=1 written as v+1 by T1, and the read is in C: CPR_SHIFT is missing.
+TEST(Cases, CommittedReadOfALostWrite) {
+  HistoryBuilder b(2);
+  const Token k = b.Checkpoint(10, 50, {0, 1});
+  b.Put(0, kX, kA, 20, 30);
+  b.Get(1, kX, kA, 25, 40);
+  b.Recover(60, k, {0, 1}, {});
+  Expect(b.history, Rule::kR3);
+  HistoryBuilder near(2);  // the read is lost too
+  const Token t = near.Checkpoint(10, 50, {0, 0});
+  near.Put(0, kX, kA, 20, 30);
+  near.Get(1, kX, kA, 25, 40);
+  near.Recover(60, t, {0, 0}, {});
+  Accept(near);
+}
+
+TEST(Cases, RecoveryThatAlwaysRefuses) {
+  HistoryBuilder b(1);
+  b.Put(0, kX, kA, 10, 20);
+  b.Recover(60, Token{}, {}, {}).status = Status::kCorruption;
+  Expect(b.history, Rule::kR0);
+  b.history.faults_survivable = false;
+  Accept(b);
+}
+
+TEST(Cases, CheckpointsThatAlwaysFail) {
+  HistoryBuilder b(1);
+  b.Put(0, kX, kA, 10, 20);
+  b.Checkpoint(30, 40, {}, Status::kIoError);
+  Expect(b.history, Rule::kR0);
+  b.history.faults_injected = true;
+  Accept(b);
+}
+
+TEST(Cases, CommitPointsStuckAtZero) {
+  HistoryBuilder b(1);
+  b.Put(0, kX, kA, 10, 20);
+  const Token k = b.Checkpoint(30, 40, {0});
+  b.Recover(60, k, {0}, {});
+  Expect(b.history, Rule::kR1);
+}
+
+// C's updates applied to the previous checkpoint and again to what the last recovery handed out.
+HistoryBuilder DoubleApplication(uint64_t word) {
+  HistoryBuilder b(1);
+  b.Rmw(0, kX, 1, 0, 10, 20);
+  const uint64_t one = RmwWord(0, 1);
+  const Token k = b.Checkpoint(30, 40, {1});
+  b.Recover(50, k, {1}, {{kX, one}});
+  b.Rmw(0, kX, 2, one, 60, 70);
+  const Token l = b.Checkpoint(80, 90, {2});
+  b.Recover(100, l, {2}, {{kX, word}});
+  return b;
+}
+TEST(Cases, UpdatesOfACheckpointAppliedTwice) {
+  const uint64_t two = RmwWord(RmwWord(0, 1), 2);
+  Accept(DoubleApplication(two));
+  Expect(DoubleApplication(RmwWord(two, 2)).history, Rule::kR4);
+  Expect(DoubleApplication(RmwWord(RmwWord(RmwWord(RmwWord(0, 1), 1), 1), 2)).history, Rule::kR4);
+}
+
+// ---- R0 ----
+
+TEST(R0, NothingFoundThoughSomethingWasDurable) {
+  HistoryBuilder b(1);
+  b.Put(0, kX, kA, 10, 20);
+  b.Checkpoint(30, kNever, {});
+  b.Recover(60, Token{}, {}, {});
+  Accept(b);  // its callback had not fired: it may be gone
+  HistoryBuilder durable(1);
+  durable.Put(0, kX, kA, 10, 20);
+  durable.Checkpoint(30, 40, {1});
+  durable.Recover(60, Token{}, {}, {});
+  Expect(durable.history, Rule::kR0);
+}
+
+TEST(R0, RefusalOfANamedCheckpoint) {
+  HistoryBuilder b(1);
+  b.Put(0, kX, kA, 10, 20);
+  const Token k = b.Checkpoint(30, 40, {1});
+  Recovery& recovery = b.Recover(60, Token{}, {}, {});
+  recovery.named = true;
+  recovery.requested = k;
+  recovery.status = Status::kCorruption;
+  Expect(b.history, Rule::kR0);
+  recovery.requested = faster::Guid{1, 99};  // nobody took that one
+  Accept(b);
+}
+
+// ---- R1 ----
+
+HistoryBuilder TwoCheckpoints() {
+  HistoryBuilder b(2);
+  b.Put(0, kX, kA, 10, 20);
+  b.Checkpoint(30, 40, {1, 0});
+  b.Put(0, kX, kB, 50, 60);
+  return b;
+}
+TEST(R1, LatestIsTheNewestDurable) {
+  HistoryBuilder b = TwoCheckpoints();
+  b.Checkpoint(70, 80, {2, 0});
+  b.Recover(90, faster::Guid{9, 1}, {1, 0}, {{kX, kA}});
+  Expect(b.history, Rule::kR1);
+  b.history.recoveries[0].named = true;  // asked for by name it is right
+  b.history.recoveries[0].requested = faster::Guid{9, 1};
+  Accept(b);
+  for (uint64_t token : {1, 2}) {  // the second was not durable for the client: either will do
+    HistoryBuilder c = TwoCheckpoints();
+    c.Checkpoint(70, kNever, {});
+    c.Recover(90, faster::Guid{9, token}, {static_cast<int64_t>(token), 0}, {{kX, token == 1 ? kA : kB}});
+    Accept(c);
+  }
+}
+
+TEST(R1, AbandonedCheckpointsAreNotTheLatest) {
+  HistoryBuilder b = TwoCheckpoints();
+  b.Checkpoint(70, 80, {2, 0});
+  Recovery& named = b.Recover(90, faster::Guid{9, 1}, {1, 0}, {{kX, kA}});
+  named.named = true;
+  named.requested = faster::Guid{9, 1};
+  HistoryBuilder back = b;
+  back.Recover(100, faster::Guid{9, 2}, {2, 0}, {{kX, kB}});
+  Expect(back.history, Rule::kR1);
+  b.Recover(100, faster::Guid{9, 1}, {1, 0}, {{kX, kA}});
+  Accept(b);
+}
+
+TEST(R1, CommitPointsAreThoseOfTheCheckpoint) {
+  HistoryBuilder b = TwoCheckpoints();
+  b.Recover(90, faster::Guid{9, 1}, {2, 0}, {{kX, kB}});
+  Expect(b.history, Rule::kR1);
+}
+
+TEST(R1, BoundsOfCommitPoints) {
+  for (const int64_t t : {0, 1, 2, 3}) {  // serial 1 ended before the request, 2 began before the crash
+    HistoryBuilder b(1);
+    b.Put(0, kX, kA, 10, 20);
+    const Token k = b.Checkpoint(30, kNever, {});
+    b.Put(0, kX, kB, 40, 50);
+    b.Recover(90, k, {t}, {{kX, t == 1 ? kA : kB}});
+    Expect(b.history, t == 1 || t == 2 ? Rule::kNone : Rule::kR1);
+  }
+}
+
+TEST(R1, NothingIssuedAfterTheCallbackIsInIt) {
+  HistoryBuilder b(1);
+  const Token k = b.Checkpoint(30, 40, {1});
+  b.Put(0, kX, kA, 45, 50);
+  b.Recover(90, k, {1}, {{kX, kA}});
+  Expect(b.history, Rule::kR1);
+}
+
+TEST(R1, EverySessionHasACommitPoint) {
+  HistoryBuilder b(2);
+  b.Put(0, kX, kA, 10, 20);
+  const Token k = b.Checkpoint(30, kNever, {});
+  b.Recover(90, k, {1, -1}, {{kX, kA}});  // session 1 was idle
+  Expect(b.history, Rule::kR1);
+  b.history.session_opened[1] = 35;  // opened after the request: it may be unknown
+  Accept(b);
+}
+
+TEST(R1, UnclaimedSessionsStay) {
+  HistoryBuilder b(2);
+  b.Put(0, kX, kA, 10, 20);
+  b.Put(1, kY, kB, 10, 20);
+  const Token k = b.Checkpoint(30, 40, {1, 1});
+  b.Recover(50, k, {1, 1}, {{kX, kA}, {kY, kB}});
+  b.Put(0, kX, kC, 60, 70);
+  HistoryBuilder forgets = b;
+  b.Recover(100, b.Checkpoint(80, 90, {2, 1}), {2, 1}, {{kX, kC}, {kY, kB}});
+  Accept(b);
+  forgets.Recover(100, forgets.Checkpoint(80, 90, {2, -1}), {2, -1}, {{kX, kC}, {kY, kB}});
+  Expect(forgets.history, Rule::kR1);
+}
+
+TEST(R1, WhatASessionWasToldHolds) {
+  for (const uint64_t told : {1, 2}) {
+    HistoryBuilder b(1);
+    b.Put(0, kX, kA, 10, 20);
+    const Token k = b.Checkpoint(30, kNever, {});
+    b.Put(0, kX, kB, 40, 50);
+    b.Told(0, k, told, 60);
+    b.Recover(90, k, {1}, {{kX, kA}});
+    Expect(b.history, told == 1 ? Rule::kNone : Rule::kR1);
+  }
+  HistoryBuilder passed_over(1);  // told is promised, although the store's callback did not come
+  passed_over.Put(0, kX, kA, 10, 20);
+  passed_over.Told(0, passed_over.Checkpoint(30, kNever, {}), 1, 60);
+  passed_over.Recover(90, Token{}, {}, {});
+  Expect(passed_over.history, Rule::kR0);
+}
+
+TEST(R1, IndexCheckpointsAreNothingToRecoverTo) {
+  HistoryBuilder b(1);
+  b.Put(0, kX, kA, 10, 20);
+  const Token log = b.Checkpoint(30, 40, {1});
+  const Token index = b.Checkpoint(50, 60, {});
+  b.history.checkpoints[1].kind = faster::CheckpointKind::kIndexOnly;
+  HistoryBuilder wrong = b;
+  b.Recover(90, log, {1}, {{kX, kA}});  // the newest log checkpoint is older: right
+  Accept(b);
+  wrong.Recover(90, index, {1}, {{kX, kA}});
+  Expect(wrong.history, Rule::kR1);
+}
+
+// ---- R2 ----
+
+TEST(R2, LostUpdate) {
+  HistoryBuilder b(2);
+  b.Put(0, kX, kA, 10, 20);
+  b.Rmw(0, kX, 1, kA, 30, 40);
+  b.Rmw(1, kX, 2, kA, 30, 40);
+  Expect(b.history, Rule::kR2);
+  b.history.operations[2].result = RmwWord(RmwWord(kA, 1), 2);
+  Accept(b);
+}
+
+TEST(R2, StaleRead) {
+  HistoryBuilder b(2);
+  b.Put(0, kX, kA, 10, 20);
+  b.Put(0, kX, kB, 30, 40);
+  b.Get(1, kX, kA, 35, 50);
+  Accept(b);  // it overlaps the second put
+  b.history.operations[2].invoked = 45;
+  Expect(b.history, Rule::kR2);
+}
+
+TEST(R2, ReadsDisagreeOnTheOrderOfTwoPuts) {
+  HistoryBuilder b(4);
+  b.Put(0, kX, kA, 10, 100);
+  b.Put(1, kX, kB, 10, 100);
+  b.Get(2, kX, kA, 20, 30);
+  b.Get(2, kX, kB, 40, 50);
+  b.Get(3, kX, kB, 20, 30);
+  Accept(b);
+  b.Get(3, kX, kA, 40, 50);
+  Expect(b.history, Rule::kR2);
+}
+
+TEST(R2, DeletesExplainAbsence) {
+  HistoryBuilder b(3);
+  b.Put(0, kX, kA, 10, 20);
+  b.Delete(0, kX, 30, 60);
+  b.Get(1, kX, 0, 35, 40);
+  b.Put(1, kX, kB, 45, 50);
+  b.Get(2, kX, kB, 70, 80);
+  Accept(b);
+  b.Get(2, kX, 0, 90, 95);  // nobody deletes it a second time
+  Expect(b.history, Rule::kR2);
+}
+
+TEST(R2, TornValue) {
+  HistoryBuilder b(1);
+  b.Put(0, kX, kA, 10, 20);
+  b.Get(0, kX, 0xaaa2, 30, 40);
+  Expect(b.history, Rule::kR2);
+}
+
+// ---- R3 ----
+
+TEST(R3, CommittedRmwConsumedALostWord) {
+  for (const int64_t t : {0, 1}) {
+    HistoryBuilder b(2);
+    const Token k = b.Checkpoint(5, kNever, {});
+    b.Rmw(0, kX, 1, 0, 10, 20);
+    b.Rmw(1, kX, 2, RmwWord(0, 1), 30, 40);
+    const uint64_t both = RmwWord(RmwWord(0, 1), 2);
+    b.history.refresh_every_operation = false;
+    b.Recover(90, k, {t, 1}, {{kX, t == 1 ? both : RmwWord(0, 2)}});
+    Expect(b.history, t == 1 ? Rule::kNone : Rule::kR3);
+  }
+}
+
+// ---- R4 ----
+
+HistoryBuilder Recovered(std::vector<std::pair<uint64_t, uint64_t>> state) {
+  HistoryBuilder b(1);
+  b.Put(0, kX, kA, 10, 20);
+  b.Rmw(0, kX, 1, kA, 21, 22);
+  b.Put(0, kY, kB, 23, 24);
+  b.Delete(0, kY, 25, 26);
+  const Token k = b.Checkpoint(30, 40, {4});
+  b.Rmw(0, kX, 2, RmwWord(kA, 1), 50, 60);
+  b.Recover(90, k, {4}, std::move(state));
+  return b;
+}
+TEST(R4, StateIsCommittedUpdatesAndNothingElse) {
+  const uint64_t right = RmwWord(kA, 1);
+  Accept(Recovered({{kX, right}}));
+  Expect(Recovered({{kX, kA}}).history, Rule::kR4);                 // an update is missing
+  Expect(Recovered({}).history, Rule::kR4);                         // a key is missing
+  Expect(Recovered({{kX, RmwWord(right, 2)}}).history, Rule::kR4);  // a lost one is there
+  Expect(Recovered({{kX, RmwWord(right, 1)}}).history, Rule::kR4);  // one is there twice
+  Expect(Recovered({{kX, RmwWord(RmwWord(0, 1), 1)}}).history, Rule::kR4);
+  Expect(Recovered({{kX, right}, {kY, kB}}).history, Rule::kR4);  // a delete came undone
+  Expect(Recovered({{kX, right}, {77, 5}}).history, Rule::kR4);   // something from nowhere
+  Expect(Recovered({{kX, right}, {kX, right}}).history, Rule::kR4);
+  Expect(Recovered({{kX, right}, {77, 0}}).history, Rule::kR4);
+}
+
+// No response before the crash: with serial <= t it must be there, else it may have happened or not.
+TEST(R4, UnknownOperations) {
+  const uint64_t both = RmwWord(kA, 1);
+  for (const int64_t t : {1, 2})
+    for (const uint64_t word : {kA, both}) {
+      HistoryBuilder b(1);
+      b.Put(0, kX, kA, 10, 20);
+      const Token k = b.Checkpoint(30, kNever, {});
+      b.Rmw(0, kX, 1, kA, 40, kNever);
+      b.Recover(90, k, {t}, {{kX, word}});
+      Expect(b.history, (t == 2) == (word == both) ? Rule::kNone : Rule::kR4);
+    }
+  HistoryBuilder seen(2);  // it is lost, but another lost operation saw it
+  seen.Put(0, kX, kA, 10, 20);
+  const Token k = seen.Checkpoint(30, 35, {1, 0});
+  seen.Rmw(0, kX, 1, kA, 40, kNever);
+  seen.Get(1, kX, both, 50, 60);
+  seen.Recover(90, k, {1, 0}, {{kX, kA}});
+  Accept(seen);
+}
+
+TEST(R4, TheSameCheckpointIsTheSameState) {
+  HistoryBuilder b = Recovered({{kX, RmwWord(kA, 1)}});
+  HistoryBuilder other = b;
+  b.Recover(100, faster::Guid{9, 1}, {4}, {{kX, RmwWord(kA, 1)}});
+  Accept(b);
+  other.Recover(100, faster::Guid{9, 1}, {4}, {});
+  Expect(other.history, Rule::kR4);
+}
+
+// Two checkpoints of one incarnation, the newer recovered first, then the older by name: nested cuts.
+TEST(R4, CutsAreNested) {
+  for (const uint64_t word : {kA, kB}) {
+    HistoryBuilder b = TwoCheckpoints();
+    b.Checkpoint(70, 80, {2, 0});
+    b.Recover(90, faster::Guid{9, 2}, {2, 0}, {{kX, kB}});
+    Recovery& named = b.Recover(100, faster::Guid{9, 1}, {1, 0}, {{kX, word}});
+    named.named = true;
+    named.requested = faster::Guid{9, 1};
+    Expect(b.history, word == kA ? Rule::kNone : Rule::kR4);
+  }
+}
+
+// ---- R5 ----
+
+TEST(R5, TheHistoryGoesOnFromTheRecoveredState) {
+  HistoryBuilder b = Recovered({{kX, RmwWord(kA, 1)}});
+  HistoryBuilder lost = b;
+  b.Get(0, kX, RmwWord(kA, 1), 100, 110);
+  b.Rmw(0, kX, 2, RmwWord(kA, 1), 120, 130);
+  HistoryBuilder twice = b;
+  b.End({{kX, RmwWord(RmwWord(kA, 1), 2)}});
+  Accept(b);
+  lost.Get(0, kX, RmwWord(RmwWord(kA, 1), 2), 100, 110);  // of an operation that was lost
+  Expect(lost.history, Rule::kR5);
+  twice.End({{kX, RmwWord(RmwWord(RmwWord(kA, 1), 2), 2)}});  // replayed, and also there
+  Expect(twice.history, Rule::kR5);
+}
+
+TEST(R5, SerialsGoOnAtTheCommitPoint) {
+  HistoryBuilder b = Recovered({{kX, RmwWord(kA, 1)}});
+  b.Told(0, faster::Guid{9, 1}, 4, 95);
+  b.Get(0, kX, RmwWord(kA, 1), 100, 110);
+  Accept(b);
+  b.history.operations.back().serial = 6;
+  Expect(b.history, Rule::kR5);
+  b.history.operations.back().serial = 5;
+  b.history.reports[0].serial = 3;
+  Expect(b.history, Rule::kR1);
+}
+
+TEST(R5, DeletedKeysStayDeleted) {
+  HistoryBuilder b = Recovered({{kX, RmwWord(kA, 1)}});
+  b.Get(0, kY, kB, 100, 110);
+  Expect(b.history, Rule::kR5);
+}
+
+// ---- scan, form, judge ----
+
+TEST(Scan, AgreesWithLookup) {
+  HistoryBuilder b = Recovered({{kX, RmwWord(kA, 1)}});
+  b.history.recoveries[0].has_scan = true;
+  Expect(b.history, Rule::kScan);
+  b.history.recoveries[0].scanned = b.history.recoveries[0].state;
+  Accept(b);
+  b.history.recoveries[0].scanned.emplace_back(kY, kB);
+  Expect(b.history, Rule::kScan);
+}
+
+TEST(Form, MalformedHistoriesAreNamed) {
+  HistoryBuilder b(1);
+  b.Put(0, kX, kA, 10, 20);
+  b.Put(0, kX, kB, 30, 40);
+  const History good = b.history;
+  Accept(b);
+  auto broken = [&](auto change) {
+    History history = good;
+    change(&history);
+    Expect(history, Rule::kHistory);
+  };
+  broken([](History* h) { h->operations[1].serial = 4; });
+  broken([](History* h) { h->operations[1].serial = 1; });
+  broken([](History* h) { h->operations[1].session = 3; });
+  broken([](History* h) { h->operations[1].incarnation = 1; });
+  broken([](History* h) { h->operations[1].responded = 25; });
+  broken([](History* h) { h->operations[1].responded = kNever; });
+  broken([](History* h) { h->operations[1].operand = 0; });
+  broken([](History* h) { h->sessions.push_back(h->sessions[0]), h->session_opened.push_back(1); });
+  broken([](History* h) { h->session_opened.clear(); });
+  History reversed = good;  // the order of the list means nothing
+  std::swap(reversed.operations[0], reversed.operations[1]);
+  Expect(reversed, Rule::kNone);
+}
+
+// Words that do not name their writer: the linear checker says so and leaves the verdict to the search.
+TEST(Judge, UntraceableWordsAreSearched) {
+  HistoryBuilder b(1);
+  b.Put(0, kX, kA, 10, 20);
+  b.Delete(0, kX, 30, 40);
+  b.Put(0, kX, kA, 50, 60);
+  b.Get(0, kX, kA, 70, 80);
+  LinearChecker linear;
+  EXPECT_TRUE(linear.Check(b.history).undecided);
+  Judge judge;
+  EXPECT_TRUE(judge.Check(b.history).ok);
+  b.Get(0, kX, kB, 90, 95);
+  EXPECT_EQ(judge.Check(b.history).rule, Rule::kR2);
+  b.history.operations.pop_back();
+  judge.search_limit = 0;
+  EXPECT_TRUE(judge.Check(b.history).undecided);
+  EXPECT_EQ(judge.undecided(), 1u);
+}
+
+TEST(Judge, WitnessIsSmallAndExplained) {
+  HistoryBuilder b(3);
+  uint64_t word = 0;
+  uint64_t time = 10;
+  for (int i = 0; i < 9; ++i, time += 10) {  // other operations on the same key
+    b.Rmw(i % 3, kX, 100 + i, word, time, time + 5);
+    word = RmwWord(word, 100 + i);
+    b.Put(i % 3, kY, 1000 + i, time + 6, time + 7);
+  }
+  const uint32_t one = b.Rmw(0, kX, 1, word, time, time + 5);
+  const uint32_t two = b.Rmw(1, kX, 2, word, time + 1, time + 6);
+  Judge judge;
+  const Verdict verdict = judge.Check(b.history);
+  EXPECT_EQ(verdict.rule, Rule::kR2);
+  EXPECT_LE(verdict.witness.size(), 4u);
+  for (uint32_t op : {one, two})
+    EXPECT_NE(std::find(verdict.witness.begin(), verdict.witness.end(), op), verdict.witness.end());
+  const std::string text = Explain(b.history, verdict);
+  EXPECT_NE(text.find("R2: key 10"), std::string::npos) << text;
+  EXPECT_NE(text.find("> #" + std::to_string(one)), std::string::npos) << text;
+  EXPECT_NE(text.find("absent s0.1 s1.1 s2.1\n"), std::string::npos)
+      << text;  // words as sequences of updates
+}
+
+TEST(Words, UndoIsTheInverse) {
+  uint64_t word = 12345;
+  for (uint64_t operand = 0; operand < 10'000; ++operand) {
+    const uint64_t next = RmwWord(word, operand * 77);
+    ASSERT_EQ(UndoRmwWord(next, operand * 77), word);
+    word = next;
+  }
+}
+
+}  // namespace
