@@ -176,7 +176,7 @@ void Execution::FollowLineage(const faster::Token& recovered, bool named) {
     abandoned_ = false;
     return;
   }
-  if (named && found + 1 != lineage_.end()) abandoned_ = true;
+  abandoned_ = abandoned_ || named;  // a newer one may be complete that was never reported
   lineage_.erase(found + 1, lineage_.end());
 }
 

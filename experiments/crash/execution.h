@@ -67,6 +67,7 @@ struct ExecutionResult {
 class Execution {
  public:
   Execution(const SubjectLibrary* library, faults::Scheduler* scheduler);
+  ~Execution() { static_cast<void>(subject_.release()); }
   // Valid until the next call.
   const ExecutionResult& Run(const Scenario& scenario, const How& how);
 
@@ -115,7 +116,8 @@ class Execution {
   const Scenario* scenario_ = nullptr;
   How how_;
   faults::RunResult numbers_ = {};
-  std::unique_ptr<Subject> subject_;  // in the execution's arena: released, not deleted, after a crash
+  // In the execution's arena. Deleted on a fiber or, after a crash or verdict, released: its threads are gone.
+  std::unique_ptr<Subject> subject_;
   uint32_t lives_ = 0;
 
   // Of the recovery at hand.

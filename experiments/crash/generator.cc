@@ -181,7 +181,7 @@ void DrawGeometry(Build& build) {
   SubjectConfig& g = build.scenario.geometry;
   g.value_bytes = dice.Chance(35) ? 256 : 8;
   g.page_bits = dice.Chance(70) ? 9 : dice.Between(9, 11);
-  g.buffer_pages = dice.Chance(70) ? 4 : dice.Between(4, 8);
+  g.buffer_pages = dice.Chance(75) ? 4 : 8;
   g.mutable_pages = dice.Between(1, g.buffer_pages - 2);
   const uint32_t blocks[] = {64, 128, 256, 512};
   g.block_bytes = g.value_bytes == 256 ? 512 : dice.Pick(blocks);

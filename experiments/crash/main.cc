@@ -108,11 +108,11 @@ std::string ReadPlan(const Arguments& a, const CommandLine& line, CampaignOption
   if (line.positional().size() > 1) return "one SEED at most, not also " + ShellQuote(line.positional()[1]);
   if (!line.positional().empty() && !a.seeds.empty()) return "give a SEED or --seeds, not both";
   uint64_t seed = (static_cast<uint64_t>(std::time(nullptr)) * 1000003) % 1000000;
-  if (!line.positional().empty() && (!ParseNumber(line.positional()[0], &seed) || seed >= 1u << 31)) {
-    return "SEED " + ShellQuote(line.positional()[0]) + ": must be a number below 2147483648";
+  if (!line.positional().empty() && (!ParseNumber(line.positional()[0], &seed) || seed >= 1'000'000'000)) {
+    return "SEED " + ShellQuote(line.positional()[0]) + ": must be a number below 1000000000";
   }
   options->seed_text = std::to_string(seed);
-  plan.first_seed = seed << 32;
+  plan.first_seed = seed * 1'000'000'000;
   if (!a.seeds.empty()) {
     if (!ReadSeeds(a.seeds, &plan.first_seed, &plan.executions)) {
       return "--seeds " + ShellQuote(a.seeds) + ": must be two numbers A..B with A <= B";

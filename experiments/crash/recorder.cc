@@ -16,6 +16,7 @@ using faults::OpOutcome;
 using faults::OpType;
 using Anchor = CrashPoint::Anchor;
 
+constexpr int kPrepare = 3;  // in kPhaseName. No function-local statics here: their guards are steps of a fiber.
 const char g_phase_object = 0;  // what a phase change is a change of, for the trace hash
 
 const char* OpName(OpType type) {
@@ -256,13 +257,18 @@ void Recorder::ResolveRequests(const faster::Token* recovered, const std::vector
   assign(unheard, true);
 }
 
+// The machine left Rest: for which of the requests whose token is not known yet? The first phase rules some out.
 void Recorder::KindFromPhase(int phase) {
-  for (auto request = requests_.rbegin(); request != requests_.rend(); ++request) {
-    if (!request->open) continue;
-    const bool log_only = request->event.kind == faster::CheckpointKind::kLogOnly;
-    if (log_only != (PhaseIndex("Prepare") == phase)) continue;
-    kind_ = KindIndex({request->event.kind, request->event.backend});
-    return;
+  for (const bool exact : {true, false}) {
+    for (const Request& request : requests_) {
+      const faster::CheckpointKind kind = request.event.kind;
+      const bool fits = phase != kPrepare ? kind != faster::CheckpointKind::kLogOnly
+                        : exact           ? kind == faster::CheckpointKind::kLogOnly
+                                          : kind != faster::CheckpointKind::kIndexOnly;
+      if (!request.open || !fits) continue;
+      kind_ = KindIndex({kind, request.event.backend});
+      return;
+    }
   }
 }
 

@@ -36,6 +36,7 @@ int InChild(Body body) {
   if (pid == 0) {
     const rlimit none = {0, 0};
     setrlimit(RLIMIT_CORE, &none);
+    alarm(120);  // an execution takes milliseconds
     const int status = body();
     std::fflush(nullptr);
     _exit(status);
