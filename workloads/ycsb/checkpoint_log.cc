@@ -18,10 +18,13 @@ void CheckpointLog::Requested(const CheckpointChoice& choice) {
   CheckpointJournal& entry = journal_->checkpoint[at];
   entry.kind.store(static_cast<uint32_t>(choice.kind));
   entry.backend.store(static_cast<uint32_t>(choice.backend));
+  uint64_t pending = 0;
   for (uint32_t i = 0; i < journal_->sessions.load(); ++i) {
     const uint64_t issued = journal_->session[i].issued.load();
     entry.issued_before[i].store(issued > 2 ? issued - 2 : 0);  // the last element may still be under way
+    pending += journal_->session[i].pending.load();
   }
+  entry.pending_before.store(pending);
   entry.state.store(CheckpointJournal::kRequested);
   journal_->checkpoints.store(at + 1);
 }

@@ -75,6 +75,25 @@ bool Driver::OpenSessions(std::string* error) {
   return true;
 }
 
+bool Driver::ContinueSessions(std::string* error) {
+  clients_.clear();
+  states_.clear();
+  for (const faster::SessionCommit& session : options_.resume) {
+    clients_.push_back(engine_->Continue(session.session));
+    states_.push_back(std::make_unique<ThreadState>());
+    if (clients_.back() == nullptr) {
+      *error = "session " + session.session.Text() + " cannot be continued";
+      return false;
+    }
+    if (clients_.back()->serial() == session.serial) continue;
+    *error = "session " + session.session.Text() + " continues after serial " +
+             std::to_string(clients_.back()->serial()) + ", its commit point was " +
+             std::to_string(session.serial);
+    return false;
+  }
+  return true;
+}
+
 bool Driver::Load(PhaseResult* result, std::string* error) {
   if (!OpenSessions(error)) return false;
   Perform(&Driver::LoadThread, spec_.insert_count, static_cast<double>(spec_.max_seconds), false, result);
@@ -83,12 +102,15 @@ bool Driver::Load(PhaseResult* result, std::string* error) {
 }
 
 bool Driver::Run(PhaseResult* result, std::string* error) {
-  if (!OpenSessions(error)) return false;
+  if (!(options_.resume.empty() ? OpenSessions(error) : ContinueSessions(error))) return false;
   if (options_.journal != nullptr) {
     RunJournal& journal = *options_.journal;
-    for (size_t i = 0; i < clients_.size() && i < kJournalSessions; ++i)
+    const size_t sessions = std::min<size_t>(clients_.size(), kJournalSessions);
+    for (size_t i = 0; i < sessions; ++i) {
       journal.session[i].SetId(clients_[i]->id());
-    journal.sessions.store(static_cast<uint32_t>(std::min<size_t>(clients_.size(), kJournalSessions)));
+      journal.session[i].issued.store(clients_[i]->serial());
+    }
+    journal.sessions.store(static_cast<uint32_t>(sessions));
   }
   Perform(&Driver::RunThread, spec_.operation_count, static_cast<double>(spec_.max_seconds),
           options_.checkpoint_every > 0, result);
@@ -116,6 +138,7 @@ void Driver::LoadThread(size_t thread) {
 
 void Driver::RunThread(size_t thread) {
   RunPlan plan;
+  plan.first = clients_[thread]->serial();  // a session that is continued goes on in its stream
   plan.count = Share(spec_.operation_count, thread);
   plan.session = static_cast<uint32_t>(thread);
   plan.incarnation = options_.incarnation;

@@ -25,6 +25,8 @@ struct DriverOptions {
   const std::atomic<bool>* interrupted = nullptr;
   RunJournal* journal = nullptr;
   uint32_t incarnation = 0;  // named in the words written
+  // Sessions to continue, one per thread, each after the operation with its serial; empty: new ones.
+  std::vector<faster::SessionCommit> resume;
 };
 
 struct Sample {
@@ -59,6 +61,7 @@ class Driver {
   using Body = void (Driver::*)(size_t thread);
 
   bool OpenSessions(std::string* error);
+  bool ContinueSessions(std::string* error);
   void Perform(Body body, uint64_t total, double max_seconds, bool checkpoints, PhaseResult* result);
   void LoadThread(size_t thread);
   void RunThread(size_t thread);

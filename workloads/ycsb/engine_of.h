@@ -170,7 +170,9 @@ class ClientOf final : public Client {
   }
   void Ended(Metric metric, Status status, uint64_t start) {
     if (status == Status::kPending) [[unlikely]] {
-      if (++pending_ >= kMostPending) Complete(false);
+      ++pending_;
+      if (journal_ != nullptr) journal_->pending.store(pending_, std::memory_order_relaxed);
+      if (pending_ >= kMostPending) Complete(false);
       return;
     }
     state_->measurements.Count(metric, status);
@@ -189,6 +191,7 @@ class ClientOf final : public Client {
         if (user >> 3 != 0) Time(metric, user >> 3);
       });
     } while (pending_ >= kMostPending);
+    if (journal_ != nullptr) journal_->pending.store(pending_, std::memory_order_relaxed);
   }
 
   // Now and then: pending work, progress, the end. False: stop.

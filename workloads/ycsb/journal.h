@@ -18,7 +18,8 @@ constexpr uint32_t kJournalCheckpoints = 1024;
 constexpr uint32_t kJournalPended = 1 << 16;
 
 struct alignas(64) SessionJournal {
-  std::atomic<uint64_t> issued{0};  // serial of the last operation that may have begun
+  std::atomic<uint64_t> issued{0};   // serial of the last operation that may have begun
+  std::atomic<uint64_t> pending{0};  // operations that wait for I/O or for a version shift
   std::atomic<uint64_t> id_high{0}, id_low{0};
   // Upserts that went pending: a later operation of their session may overtake them.
   std::atomic<uint64_t> pended_count{0};  // may exceed kJournalPended: then not all are listed
@@ -43,6 +44,7 @@ struct CheckpointJournal {
   std::atomic<uint64_t> token_high{0}, token_low{0};
   std::atomic<uint64_t> issued_before[kJournalSessions] = {};  // when it was requested
   std::atomic<uint64_t> reported[kJournalSessions] = {};       // commit points of the durable callback
+  std::atomic<uint64_t> pending_before{0};  // operations, of all sessions, when it was requested
   faster::Token token() const { return {token_high.load(), token_low.load()}; }
 };
 

@@ -1,0 +1,180 @@
+#include "experiments/process/plans.h"
+
+#include <algorithm>
+
+namespace experiments::process {
+
+using faster::CheckpointKind;
+using faster::LogBackend;
+using faster::Phase;
+using workloads::Distribution;
+using workloads::Operation;
+using workloads::ycsb::CheckpointChoice;
+using workloads::ycsb::WorkloadSpec;
+
+namespace {
+
+constexpr double kHoldSeconds = 0.004;  // long enough for a parent to see it and draw a moment within
+
+double Fraction(Dice& dice) { return static_cast<double>(dice.Below(1 << 20)) / (1 << 20); }
+
+void DrawMix(Dice& dice, WorkloadSpec* spec) {
+  const double reads = dice.Chance(50) ? 0 : 0.3;
+  spec->mix.Add(Operation::kRead, reads);
+  spec->mix.Add(dice.Chance(65) ? Operation::kRmw : Operation::kUpdate, 1 - reads);
+}
+
+faults::CrashMode DrawFate(Dice& dice) {
+  if (dice.Chance(60)) return faults::CrashMode::kRandom;
+  return dice.Chance(50) ? faults::CrashMode::kNone : faults::CrashMode::kAll;
+}
+
+KillPlan Drawn(const std::vector<int>& kinds, Dice& dice) {
+  KillPlan plan;
+  for (int i = 0; i < 4; ++i)
+    plan.checkpoints.push_back(ChoiceOf(kinds[dice.Below(static_cast<uint32_t>(kinds.size()))]));
+  plan.survive = DrawFate(dice);
+  return plan;
+}
+
+}  // namespace
+
+CheckpointChoice ChoiceOf(int kind) {
+  if (kind == 4) return {CheckpointKind::kIndexOnly, LogBackend::kFoldOver};
+  return {kind < 2 ? CheckpointKind::kFull : CheckpointKind::kLogOnly,
+          kind % 2 == 0 ? LogBackend::kFoldOver : LogBackend::kSnapshot};
+}
+
+int KindOf(const CheckpointChoice& choice) {
+  if (choice.kind == CheckpointKind::kIndexOnly) return 4;
+  return (choice.kind == CheckpointKind::kFull ? 0 : 2) + (choice.backend == LogBackend::kFoldOver ? 0 : 1);
+}
+
+std::string KindText(int kind) {
+  const CheckpointChoice choice = ChoiceOf(kind);
+  std::string text(CheckpointKindName(choice.kind));
+  if (kind != 4) text += "/" + std::string(LogBackendName(choice.backend));
+  return text;
+}
+
+std::string RowText(int row) {
+  if (row == kRestBefore) return "Rest-before";
+  if (row == kRestAfter) return "Rest-after";
+  return std::string(PhaseName(static_cast<Phase>(row)));
+}
+
+bool Reachable(int kind, int row) {
+  if (row == kRestBefore || row == kRestAfter) return true;
+  const auto& next = faster::kNextPhase[static_cast<int>(ChoiceOf(kind).kind)];
+  for (Phase phase = next[0]; phase != Phase::kRest; phase = next[static_cast<int>(phase)]) {
+    if (static_cast<int>(phase) == row) return true;
+  }
+  return false;
+}
+
+StoreOptions SmallStore(const std::string& root, Dice& dice) {
+  StoreOptions options;
+  options.root = root;
+  options.seed = dice.Next();
+  WorkloadSpec& spec = options.spec;
+  spec.record_count = spec.insert_count = 4 + dice.Skewed(1500);
+  spec.operation_count = uint64_t{1} << 40;
+  spec.value_bytes = spec.stored_bytes = dice.Chance(70) ? 8 : 256;
+  DrawMix(dice, &spec);
+  spec.keys.distribution = dice.Chance(50) ? Distribution::kUniform : Distribution::kZipfRaw;
+  spec.keys.insert_count = spec.insert_count;
+  spec.threads = 2 + dice.Below(2);
+  spec.keys_per_thread = 4096;
+  spec.seed = dice.Next() >> 20;
+  faster::StoreConfig& config = options.config;
+  const bool wide = spec.stored_bytes == 256;
+  config.page_bits = wide ? dice.Between(10, 13) : dice.Between(9, 12);
+  config.buffer_pages = 4u << dice.Below(4);
+  config.mutable_pages = dice.Between(1, config.buffer_pages - 2);
+  config.block_bytes = wide ? 512 : 128u << dice.Below(3);
+  config.segment_pages = 1u << dice.Below(5);
+  config.index_buckets = uint64_t{1} << dice.Below(11);
+  config.version_bits = dice.Between(3, 13);
+  config.max_sessions = 16;
+  constexpr uint32_t kIntervals[] = {1, 1, 4, 64};
+  config.refresh_interval = dice.Pick(kIntervals);
+  options.verify_config = config;
+  if (dice.Chance(50)) {  // recovered into more memory than it ran with: other pages come from disk
+    options.verify_config.buffer_pages = config.buffer_pages << dice.Below(5);
+    options.verify_config.mutable_pages = dice.Between(1, options.verify_config.buffer_pages - 2);
+  }
+  return options;
+}
+
+StoreOptions BigStore(const std::string& root, Dice& dice) {
+  StoreOptions options;
+  options.root = root;
+  options.seed = dice.Next();
+  options.load = true;
+  options.journal_bytes = uint64_t{2} << 30;
+  WorkloadSpec& spec = options.spec;
+  spec.record_count = spec.insert_count = 1'000'000;
+  spec.operation_count = uint64_t{1} << 40;
+  spec.value_bytes = spec.stored_bytes = 8;
+  DrawMix(dice, &spec);
+  spec.keys.distribution = dice.Chance(50) ? Distribution::kUniform : Distribution::kZipfian;
+  spec.keys.insert_count = spec.insert_count;
+  spec.threads = 2;
+  spec.keys_per_thread = 1 << 20;
+  spec.seed = dice.Next() >> 20;
+  spec.memory = 8 << 20;  // the records take 24 MB
+  spec.page_bits = 16;
+  spec.segment_bytes = 64 << 20;
+  spec.index_buckets = 1 << 19;
+  options.config = spec.Store();
+  options.verify_config = options.config;
+  options.verify_config.buffer_pages = 1 << 13;  // 512 MB: a million lookups need not wait for the disk
+  options.verify_config.mutable_pages = 7 << 10;
+  return options;
+}
+
+KillPlan PlanInCell(int kind, int row, const std::vector<int>& kinds, Dice& dice) {
+  KillPlan plan = Drawn(kinds, dice);
+  plan.checkpoint_every = 0.001 + 0.004 * Fraction(dice);
+  if (row == kRestBefore) {
+    plan.checkpoints.front() = ChoiceOf(kind);
+    plan.checkpoint_every = 0.05;
+    plan.kill_after = 0.03 * Fraction(dice);
+    return plan;
+  }
+  const uint32_t number = dice.Below(3);
+  plan.checkpoints[number] = ChoiceOf(kind);
+  plan.hold = {number, row == kRestAfter ? Phase::kRest : static_cast<Phase>(row), kHoldSeconds};
+  plan.kill_after = 0.75 * kHoldSeconds * Fraction(dice);
+  return plan;
+}
+
+KillPlan PlanAnywhere(const std::vector<int>& kinds, Dice& dice) {
+  KillPlan plan = Drawn(kinds, dice);
+  plan.checkpoint_every = 0.001 + 0.01 * Fraction(dice);
+  plan.kill_after = 0.03 * Fraction(dice);
+  return plan;
+}
+
+KillPlan PlanAtFullSpeed(const std::vector<int>& kinds, Dice& dice) {
+  KillPlan plan = Drawn(kinds, dice);
+  plan.checkpoint_every = 0.05 + 0.2 * Fraction(dice);
+  plan.kill_after = 0.1 + 0.7 * Fraction(dice);
+  return plan;
+}
+
+std::string StoreText(const StoreOptions& options) {
+  const WorkloadSpec& spec = options.spec;
+  const faster::StoreConfig& config = options.config;
+  return std::to_string(spec.record_count) + " keys of " + std::to_string(spec.stored_bytes) + " bytes, " +
+         (spec.mix.Contains(Operation::kRmw) ? "RMWs" : "updates") +
+         (spec.mix.Contains(Operation::kRead) ? " and reads" : "") + ", " + std::to_string(spec.threads) +
+         " sessions, pages of 2^" + std::to_string(config.page_bits) + " bytes, " +
+         std::to_string(config.buffer_pages) + " in memory (" + std::to_string(config.mutable_pages) +
+         " mutable), blocks of " + std::to_string(config.block_bytes) + ", segments of " +
+         std::to_string(config.segment_pages) + " pages, " + std::to_string(config.index_buckets) +
+         " buckets, version of " + std::to_string(config.version_bits) + " bits, refresh every " +
+         std::to_string(config.refresh_interval);
+}
+
+}  // namespace experiments::process

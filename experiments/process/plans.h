@@ -1,0 +1,40 @@
+// Plans: which stores a campaign of kills works on and where it kills them, drawn from a seed.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "experiments/common/dice.h"
+#include "experiments/process/killed_store.h"
+
+namespace experiments::process {
+
+// Rows and columns of the table, as cpr-crash names them.
+constexpr int kKinds = 5;
+constexpr int kRows = 9;  // Rest-before, the seven phases, Rest-after
+constexpr int kRestBefore = 0;
+constexpr int kRestAfter = 8;
+
+workloads::ycsb::CheckpointChoice ChoiceOf(int kind);
+int KindOf(const workloads::ycsb::CheckpointChoice& choice);
+std::string KindText(int kind);
+std::string RowText(int row);
+// The machine's own table (kNextPhase) says which phases a kind passes.
+bool Reachable(int kind, int row);
+
+// A store of a few keys and tiny pages, 2 or 3 sessions, RMWs or updates with reads.
+StoreOptions SmallStore(const std::string& root, Dice& dice);
+// 1,000,000 keys, three times the memory of the log, 2 sessions at full speed.
+StoreOptions BigStore(const std::string& root, Dice& dice);
+
+// Kills in the cell (kind, row) of a small store.
+KillPlan PlanInCell(int kind, int row, const std::vector<int>& kinds, Dice& dice);
+// At any moment, between checkpoints of any kind.
+KillPlan PlanAnywhere(const std::vector<int>& kinds, Dice& dice);
+KillPlan PlanAtFullSpeed(const std::vector<int>& kinds, Dice& dice);
+
+// What the store is, in one line.
+std::string StoreText(const StoreOptions& options);
+
+}  // namespace experiments::process
