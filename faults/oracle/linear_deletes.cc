@@ -189,22 +189,28 @@ bool LinearKey::PlaceInitial() {
   return true;
 }
 
-// The next item after the frame's cursor that may be placed in its state, or kNone. Items are tried by last
-// invocation, so the first one that something unplaced must precede ends the list.
+// The next item to try in the frame's state, or kNone: the one whose response is due first, after those tried
+// before. Operations that were in flight for long are so put off until they are needed or due; placing them
+// early would be found wrong only much later.
 uint32_t LinearKey::NextItem(Frame* frame) const {
-  while (frame->cursor != kNone) {
-    const uint32_t item = frame->cursor;
+  if (frame->dead) return kNone;
+  uint32_t best = kNone;
+  auto due = [&](uint32_t item) { return std::pair(items_[item].first_response, item); };
+  for (uint32_t item = by_invoked_; item != kNone; item = items_[item].by_invoked_next) {
     const Item& it = items_[item];
-    frame->cursor = it.by_invoked_next;
     if (!Enabled(item)) {  // the item with the first response alone may still be enabled further on
       const uint32_t second = items_[by_response_].by_response_next;
-      if (second == kNone || it.last_invoked > items_[second].first_response) frame->cursor = kNone;
+      if (second == kNone || it.last_invoked > items_[second].first_response) break;
       continue;
     }
     if (!it.update || (it.needs_absent && state_ != 0)) continue;
-    if (LevelAllows(it) && CutsHold(level_, it.head, state_)) return item;
+    if (frame->tried != kNone && due(item) <= due(frame->tried)) continue;
+    if (best != kNone && due(best) <= due(item)) continue;
+    if (LevelAllows(it) && CutsHold(level_, it.head, state_)) best = item;
   }
-  return kNone;
+  frame->tried = best;
+  frame->dead = best == kNone;
+  return best;
 }
 
 // For a failure: the operations at the furthest place the search came to.
@@ -232,8 +238,7 @@ KeyResult LinearKey::SearchOrder() {
     if (Finished()) return KeyResult::kLegal;
     if (steps-- == 0) return KeyResult::kUndecided;
     const bool dead = dead_.Insert(hash_ ^ Scramble(~state_), 0) != WordTable::kNone;
-    frames_.push_back(
-        Frame{static_cast<uint32_t>(trail_.size()), dead ? kNone : by_invoked_, state_, hash_, level_});
+    frames_.push_back(Frame{static_cast<uint32_t>(trail_.size()), kNone, dead, state_, hash_, level_});
     NoteDeepest(&deepest);
     uint32_t item = NextItem(&frames_.back());
     while (item == kNone) {  // back to a node with something left to try

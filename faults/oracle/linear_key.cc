@@ -8,7 +8,7 @@
 namespace faults {
 
 namespace {
-constexpr uint32_t kDecodeBudget = 20'000;  // words taken apart per key; 7 unknown RMWs need at most 13,699
+constexpr uint32_t kDecodeBudget = 300'000;  // words taken apart per key (5 ms); 8 unknown RMWs need at most 110,000
 constexpr uint64_t kUnseenWord = 0xd6e8feb86659fd93ull;  // stands for a word that nobody saw
 }  // namespace
 
@@ -107,14 +107,17 @@ void LinearKey::AddUpdate(const Operation& op, uint32_t index, uint32_t level) {
 // The update that wrote `word`; decodes it through RMWs without a result if need be. kNone: nobody.
 uint32_t LinearKey::Producer(uint64_t word) {
   uint32_t entry = producers_.Find(word);
-  if (entry == WordTable::kNone) entry = untold_.empty() ? kNone : Decode(word, 0);
+  // Chains of few are tried first: they are the likely ones, and n operands have n! chains of n.
+  for (uint32_t depth = 1; entry == kNone && depth <= untold_.size() && !undecided_; ++depth)
+    entry = Decode(word, depth);
   if (entry != kNone && entries_[entry].optional) {
     entries_[entry].optional = false;  // somebody saw it: it took effect
   }
   return entry;
 }
 
-// `word` as the result of an RMW whose result nobody told, started from a word that somebody wrote.
+// `word` as the result of at most `depth` RMWs whose results nobody told, started from a word that somebody
+// wrote.
 uint32_t LinearKey::Decode(uint64_t word, uint32_t depth) {
   for (uint32_t u : untold_) {
     if (entries_[u].kind != Kind::kUntold) continue;  // decoded already
@@ -126,7 +129,7 @@ uint32_t LinearKey::Decode(uint64_t word, uint32_t depth) {
     const uint64_t old_word = UndoRmwWord(word, in_->operations[entries_[u].op].operand);
     entries_[u].kind = Kind::kRmw;  // taken while the rest is looked for
     uint32_t from = old_word == 0 && deletes_ ? 0 : producers_.Find(old_word);
-    if (from == WordTable::kNone && depth + 1 < untold_.size()) from = Decode(old_word, depth + 1);
+    if (from == WordTable::kNone && depth > 1) from = Decode(old_word, depth - 1);
     if (from == kNone) {
       entries_[u].kind = Kind::kUntold;
       continue;

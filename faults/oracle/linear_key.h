@@ -105,7 +105,8 @@ class LinearKey {
   };
   struct Frame {
     uint32_t trail = 0;
-    uint32_t cursor = 0;
+    uint32_t tried = kNone;  // last
+    bool dead = false;       // nothing left to try
     uint64_t state = 0;
     uint64_t hash = 0;
     uint32_t level = 0;

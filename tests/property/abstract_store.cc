@@ -13,6 +13,8 @@ using faster::SessionCommit;
 using faster::Status;
 using State = std::map<uint64_t, uint64_t>;
 
+constexpr size_t kMostFlights = 8;  // operations without a response at a time
+
 enum class Phase { kRest, kPrepare, kInProgress, kCaptured };
 
 struct Flight {  // an operation without a response
@@ -122,7 +124,8 @@ class Store {
 
   void Invoke(uint32_t s) {
     Session& session = sessions_[s];
-    if (!session.known || Current(s) != nullptr || history_.operations.size() >= limits_.operations) return;
+    if (!session.known || Current(s) != nullptr || flights_.size() >= kMostFlights) return;
+    if (history_.operations.size() >= limits_.operations) return;
     if (limits_.refresh_every_operation) Refresh(s);
     Operation op;
     op.session = s;

@@ -161,7 +161,7 @@ TEST(OracleVolume, LongHistoriesAreAccepted) {
 TEST(OracleVolume, MutationsAreJudgedAlike) {
   std::mt19937_64 random(Seed(2));
   std::map<std::string, std::map<std::string, int>> table;
-  for (int i = 0; i < 60'000; ++i) {
+  for (int i = 0; i < 30'000; ++i) {
     const StoreLimits limits = RandomLimits(&random);
     Tape tape(RandomTape(&random, 300));
     History history = RunAbstractStore(limits, &tape);
@@ -290,7 +290,7 @@ TEST(OracleVolume, ArbitraryHistoriesAreJudgedAlike) {
   std::mt19937_64 random(Seed(3));
   std::map<std::string, int> table;
   int undecided = 0;
-  for (int i = 0; i < 150'000; ++i) {
+  for (int i = 0; i < 60'000; ++i) {
     const History history = ArbitraryHistory(&random);
     const Opinions opinions = Ask(history);
     ASSERT_TRUE(opinions.agree) << i << "\nlinear " << Dump(history, opinions.linear) << "\nsearch "
