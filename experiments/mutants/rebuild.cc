@@ -66,14 +66,14 @@ bool NamesFile(const std::string& command, const fs::path& root, const std::stri
 
 // What may be a file of the build folder: relative words, and absolute paths also within options
 // (-Wl,--version-script=PATH). Relative to the build folder.
-std::vector<std::string> FilesBelow(const fs::path& build, const std::string& command) {
+std::set<std::string> FilesBelow(const fs::path& build, const std::string& command) {
   const std::string prefix = build.string() + "/";
-  std::vector<std::string> files;
+  std::set<std::string> files;
   for (const std::string& word : Words(command)) {
-    if (word[0] != '-' && word[0] != '/') files.push_back(word);
+    if (word[0] != '-' && word[0] != '/') files.insert(word);
     for (size_t at = word.find(prefix); at != std::string::npos; at = word.find(prefix, at + 1)) {
       const size_t begin = at + prefix.size();
-      files.push_back(word.substr(begin, word.find_first_of("'\",;", begin) - begin));
+      files.insert(word.substr(begin, word.find_first_of("'\",;", begin) - begin));
     }
   }
   return files;
@@ -134,7 +134,20 @@ std::string Rebuild::Plan(const BuildRecord& record, const fs::path& root, const
     steps_.push_back({command, output});
     if (!output.empty()) made.insert(output);
   }
+  KeepWhatLeadsTo(artifact);
   return "";
+}
+
+// Ninja also lists what must merely be built before (a program and the library that it loads at run time).
+void Rebuild::KeepWhatLeadsTo(const std::string& artifact) {
+  std::set<std::string> wanted = {artifact};
+  std::vector<RebuildStep> kept;
+  for (auto step = steps_.rbegin(); step != steps_.rend(); ++step) {
+    if (wanted.count(step->output) == 0) continue;
+    wanted.merge(FilesBelow(build_, step->command));
+    kept.insert(kept.begin(), *step);
+  }
+  steps_ = std::move(kept);
 }
 
 std::string Rebuild::Moved(std::string text, const fs::path& source, const fs::path& shadow) const {

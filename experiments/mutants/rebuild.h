@@ -60,6 +60,7 @@ class Rebuild {
                   const std::filesystem::path& log_file, double* cpu_seconds) const;
 
  private:
+  void KeepWhatLeadsTo(const std::string& artifact);
   std::string Moved(std::string text, const std::filesystem::path& source,
                     const std::filesystem::path& shadow) const;
   void Link(const std::filesystem::path& shadow) const;
