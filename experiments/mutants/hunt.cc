@@ -141,23 +141,36 @@ std::string Matching(const Patch& patch, const Campaign& campaign, const std::st
   return "";
 }
 
-// A bug in the harness itself needs the harness that has it; ./cpr would build the clean one.
+// ./cpr replay would build the clean harness, and knows nothing of kills on real threads: there the campaign
+// itself is what can be repeated.
 std::string ReplayCommand(const HuntSettings& settings, const Patch& patch, const Programs& programs,
                           const Campaign& campaign) {
+  if (patch.mode == Mode::kProcess) {
+    std::string command = ShellQuote(programs.program.string()) + " " + std::to_string(settings.seed);
+    for (const std::string& flag : patch.scenario_flags) command += " " + ShellQuote(flag);
+    return command + " --stop-at-first --seconds " + std::to_string(settings.seconds);
+  }
   if (campaign.scenario.empty()) return "";
   const bool clean_host = programs.program == CleanPrograms(*settings.builds, patch.mode).program;
   std::string command = clean_host ? "./cpr replay" : ShellQuote(programs.program.string()) + " replay";
-  command += " " + ShellQuote(campaign.scenario);
-  if (!programs.subject.empty()) command += " --subject " + ShellQuote(programs.subject.string());
-  return command;
+  return command + " " + ShellQuote(campaign.scenario) + " --subject " +
+         ShellQuote(programs.subject.string());
 }
 
-// Lets the clean engine run the scenario that was found, under many schedules. "" or why it does not pass.
-std::string CleanPasses(const HuntSettings& settings, const Patch& patch, const std::string& scenario) {
-  std::vector<std::string> extra = {"--executions", std::to_string(kCleanExecutions)};
-  if (!scenario.empty()) extra.insert(extra.end(), {"--scenario", scenario + "/scenario.json"});
+// Lets the clean engine run the scenario that was found, under many schedules; in process mode, where an
+// execution cannot be singled out, the same kills. "" or why it does not pass.
+std::string CleanPasses(const HuntSettings& settings, const Patch& patch, const Campaign& found) {
+  std::vector<std::string> extra = {"--executions"};
+  uint64_t seconds = kCleanSeconds;
+  if (patch.mode == Mode::kProcess) {
+    extra.push_back(std::to_string(std::max<uint64_t>(found.executions, 1)));
+    seconds = settings.seconds;
+  } else {
+    extra.push_back(std::to_string(kCleanExecutions));
+    if (!found.scenario.empty()) extra.insert(extra.end(), {"--scenario", found.scenario + "/scenario.json"});
+  }
   const Campaign clean = RunCampaign(settings, patch, CleanPrograms(*settings.builds, patch.mode),
-                                     settings.out / patch.name / "clean", kCleanSeconds, extra);
+                                     settings.out / patch.name / "clean", seconds, extra);
   if (!clean.rules.empty()) return "the clean engine violates " + clean.rules.front() + " too: " + clean.text;
   if (!clean.error.empty()) return "the clean engine's campaign " + clean.error;
   return "";
@@ -170,7 +183,7 @@ void Judge(const HuntSettings& settings, const Patch& patch, const Programs& pro
   if (!result->rule.empty()) {
     result->replay = ReplayCommand(settings, patch, programs, campaign);
     result->note = campaign.text;
-    const std::string wrong = CleanPasses(settings, patch, campaign.scenario);
+    const std::string wrong = CleanPasses(settings, patch, campaign);
     result->found = wrong.empty();
     if (!wrong.empty()) result->note = wrong;
   } else if (!campaign.rules.empty()) {
