@@ -33,14 +33,15 @@ class Judge {
   uint64_t undecided() const { return undecided_; }
 
  private:
-  void Confirm(const History& history, Verdict* verdict);
-
   LinearChecker linear_;
   SearchChecker search_;
   uint64_t judged_ = 0;
   uint64_t searched_ = 0;
   uint64_t undecided_ = 0;
 };
+
+// One verdict of two opinions, as said above.
+Verdict Reconcile(Verdict linear, Verdict search);
 
 // The story of a verdict for people: the line, then the key's operations in order of invocation with session,
 // serial, phase, committed or lost, words taken apart into the updates they are made of; the witness marked

@@ -267,6 +267,18 @@ TEST(R1, UnclaimedSessionsStay) {
   Expect(forgets.history, Rule::kR1);
 }
 
+// Serial 2 is in flight all the time: either checkpoint may hold it, but not only the earlier one.
+TEST(R1, CommitPointsOnlyGrow) {
+  for (const int64_t later : {1, 2}) {
+    HistoryBuilder b(1);
+    b.Put(0, kX, kA, 10, 20);
+    b.Put(0, kX, kB, 25, kNever);
+    b.Checkpoint(30, 40, {2});
+    b.Checkpoint(50, 60, {later});
+    Expect(b.history, later == 2 ? Rule::kNone : Rule::kR1);
+  }
+}
+
 TEST(R1, WhatASessionWasToldHolds) {
   for (const uint64_t told : {1, 2}) {
     HistoryBuilder b(1);
@@ -525,6 +537,24 @@ TEST(Judge, UntraceableWordsAreSearched) {
   EXPECT_EQ(judge.undecided(), 1u);
 }
 
+TEST(Judge, DisagreementIsAViolation) {
+  Verdict legal, illegal, undecided, unbuffered;
+  illegal.ok = false;
+  illegal.rule = Rule::kR4;
+  undecided.undecided = true;
+  unbuffered.buffered = false;
+  EXPECT_TRUE(Reconcile(legal, legal).ok);
+  EXPECT_EQ(Reconcile(illegal, illegal).rule, Rule::kR4);
+  EXPECT_EQ(Reconcile(legal, illegal).rule, Rule::kDisagree);
+  EXPECT_EQ(Reconcile(illegal, legal).rule, Rule::kDisagree);
+  EXPECT_EQ(Reconcile(legal, unbuffered).rule, Rule::kDisagree);
+  EXPECT_EQ(Reconcile(undecided, illegal).rule, Rule::kR4);
+  EXPECT_EQ(Reconcile(illegal, undecided).rule, Rule::kR4);
+  EXPECT_TRUE(Reconcile(undecided, legal).ok);
+  EXPECT_FALSE(Reconcile(undecided, legal).undecided);
+  EXPECT_TRUE(Reconcile(undecided, undecided).undecided);
+}
+
 TEST(Judge, WitnessIsSmallAndExplained) {
   HistoryBuilder b(3);
   uint64_t word = 0;
@@ -540,6 +570,7 @@ TEST(Judge, WitnessIsSmallAndExplained) {
   const Verdict verdict = judge.Check(b.history);
   EXPECT_EQ(verdict.rule, Rule::kR2);
   EXPECT_LE(verdict.witness.size(), 4u);
+  EXPECT_NE(verdict.what.find("one update is lost"), std::string::npos) << verdict.what;
   for (uint32_t op : {one, two})
     EXPECT_NE(std::find(verdict.witness.begin(), verdict.witness.end(), op), verdict.witness.end());
   const std::string text = Explain(b.history, verdict);
