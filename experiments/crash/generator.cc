@@ -167,13 +167,13 @@ void AddIncarnations(Build& build) {
   }
 }
 
-// Records that must be on disk when the work begins: more filler than the memory of the log holds.
+// So many filler keys that the first page, which holds the preloaded records, has left memory when the work begins.
 void FillMemory(Scenario* scenario) {
   const SubjectConfig& g = scenario->geometry;
   const uint32_t record = 24 + g.value_bytes;
-  const uint32_t per_page = std::max(1u, (1u << g.page_bits) / (record + 8));
-  scenario->filler = g.buffer_pages * per_page + per_page;
-  if (scenario->filler > scenario->preload / 2) scenario->filler -= scenario->preload / 2;
+  const uint32_t per_page = (1u << g.page_bits) / g.block_bytes * std::max(1u, (g.block_bytes - 8) / record);
+  const uint32_t records = g.buffer_pages * per_page + 1;
+  scenario->filler = records > scenario->preload ? records - scenario->preload : 1;
 }
 
 void DrawGeometry(Build& build) {
@@ -308,6 +308,8 @@ Scenario Generate(const Variation& variation, uint64_t seed) {
     }
   }
   build.scenario.name = form->family.name;
+  build.scenario.geometry.index_buckets = 1u << build.dice.Below(3);
+  build.scenario.geometry.block_bytes = build.dice.Chance(60) ? 64 : 128;
   form->draw(build);
   build.scenario.keys = build.scenario.preload = build.knobs.keys;
   if (std::strcmp(form->family.name, "everything") == 0) {

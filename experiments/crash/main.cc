@@ -25,8 +25,8 @@ int Wrong(const std::string& line) {
 
 struct Arguments {
   std::string scenario, checkpoint, log, policy, out, subject, mode, seeds;
-  uint64_t seconds = 0, executions = 0, jobs = 0;
-  bool has_seconds = false, stop_at_first = false, json = false, help_scenarios = false;
+  uint64_t seconds = 0, executions = 0, jobs = 0, record = 0;
+  bool stop_at_first = false, json = false;
 };
 
 std::string FamilyList() {
@@ -51,6 +51,8 @@ CommandLine CrashFlags(Arguments* a) {
   line.AddText("policy", "NAME[:D]", "one scheduling policy (random:P, pct:D, rr:Q) instead of the portfolio", &a->policy);
   line.AddText("out", "DIR", "results there instead of store/crash/<UTC time>", &a->out);
   line.AddText("subject", "FILE", "the engine under test, a subject library", &a->subject);
+  line.AddNumber("record", "N", "store the first N executions as folders that replay, whatever their verdict",
+                 &a->record, 1, 1'000'000);
   line.AddSwitch("stop-at-first", "end at the first violation", &a->stop_at_first);
   line.AddNumber("jobs", "N", "worker processes (default: one a core)", &a->jobs, 1, kMaxWorkers);
   line.AddSwitch("json", "print results.json instead of the table", &a->json);
@@ -124,6 +126,7 @@ std::string ReadPlan(const Arguments& a, const CommandLine& line, CampaignOption
   if (a.seconds == 0 && plan.executions == ~uint64_t{0}) options->seconds = 60;
   options->jobs = a.jobs;
   plan.stop_at_first = a.stop_at_first;
+  plan.record = a.record;
   std::string error;
   if (!a.policy.empty() && faults::MakePolicy(a.policy, &error) == nullptr) return "--policy " + ShellQuote(a.policy) + ": " + error;
   plan.policy = a.policy;
@@ -164,7 +167,9 @@ int Crash(const std::vector<std::string>& arguments) {
   if (!folder.Create(ProjectRoot(), "crash", a.out, &error)) return Wrong(error);
   options.plan.folder = folder.path();
   std::error_code code;
-  std::filesystem::remove_all(folder.File("findings"), code);  // of an earlier campaign into the same --out
+  for (const char* old : {"findings", "recorded"}) {  // of an earlier campaign into the same --out
+    std::filesystem::remove_all(folder.File(old), code);
+  }
   CampaignResult result;
   if (!RunCampaign(options, library, &result, &error)) return Wrong(error);
   for (const FindingNote& finding : result.findings) {

@@ -150,6 +150,7 @@ void Recorder::Respond(uint32_t index, const SubjectResult& result) {
     default: operation.outcome = OpOutcome::kUnknown; break;
   }
   if (operation.outcome != OpOutcome::kOk) operation.result = 0;
+  if (operation.outcome == OpOutcome::kUnknown) operation.responded = kNever;  // an answer that says nothing
   if (result.status == Status::kCorruption) {
     Unexpected("R2", std::string(OpName(operation.type)) + " of key " + std::to_string(operation.key) +
                " met a value that does not hold together");

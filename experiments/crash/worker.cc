@@ -28,7 +28,7 @@ class WorkerRun {
       if (plan_.deadline != 0 && MonotonicSeconds() >= plan_.deadline) break;
       const uint64_t index = shared_->next.fetch_add(1);
       if (index >= plan_.executions) break;
-      if (!RunOne(plan_.first_seed + index)) return 3;
+      if (!RunOne(plan_.first_seed + index, index < plan_.record)) return 3;
     }
     return 0;
   }
@@ -42,7 +42,7 @@ class WorkerRun {
     return 3;
   }
 
-  bool RunOne(uint64_t seed) {
+  bool RunOne(uint64_t seed, bool record) {
     How how;
     recipe_.Prepare(seed, &scenario_, &how, &policy_name_);
     me_->seed = seed;
@@ -61,6 +61,7 @@ class WorkerRun {
       return false;
     }
     if (result.violation) Keep(how, result);
+    if (record) Store(plan_.folder + "/recorded/" + std::to_string(seed), how, result);
     const bool fits = result.tape_entries <= tape_.capacity();
     return seed % plan_.double_run_every != 0 || !fits || SameAgain(seed, how, result.hash);
   }
@@ -104,7 +105,10 @@ class WorkerRun {
   void Keep(const How& how, const ExecutionResult& result) {
     if (plan_.stop_at_first) shared_->stop = true;
     const std::string folder = ClaimFinding(plan_, shared_, result.rule, result.cell);
-    if (folder.empty()) return;
+    if (!folder.empty()) Store(folder, how, result);
+  }
+
+  void Store(const std::string& folder, const How& how, const ExecutionResult& result) {
     StoredExecution stored;
     stored.scenario = scenario_;
     stored.run = {how.seed,    policy_name_, how.plain_points, how.spurious_cas,

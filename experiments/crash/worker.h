@@ -26,6 +26,7 @@ struct CampaignPlan {
   bool stop_at_first = false;
   uint32_t double_run_every = 50;
   uint32_t findings_per_class = 4;
+  uint64_t record = 0;           // so many executions are stored whatever their verdict
   std::string folder;            // of the results
 };
 
