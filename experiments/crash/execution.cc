@@ -148,6 +148,10 @@ bool Execution::Work(uint32_t number) {
     Stopped(numbers_.outcome, "work");
     return false;
   }
+  if (numbers_.outcome == Outcome::kFinished) {  // at rest: the store's background fibers still have to die
+    Outcome outcome;
+    if (!Round([](Execution* self) { self->scheduler_->Crash(); }, "crash", &outcome)) return false;
+  }
   Crash();
   return true;
 }

@@ -15,6 +15,17 @@
 #include "faults/sched/policy.h"
 
 namespace experiments {
+
+// How RapidCheck prints what it drew; the whole scenario follows in its log.
+std::ostream& operator<<(std::ostream& out, const Action& action) { return out << ActionText(action); }
+std::ostream& operator<<(std::ostream& out, const CrashPoint& crash) {
+  return out << "crash " << crash.delay << (crash.events ? " events" : " steps") << " after anchor "
+             << static_cast<int>(crash.anchor);
+}
+std::ostream& operator<<(std::ostream& out, const SubjectConfig& config) {
+  return out << "values of " << config.value_bytes << " bytes, blocks of " << config.block_bytes;
+}
+
 namespace {
 
 using Anchor = CrashPoint::Anchor;
