@@ -77,7 +77,7 @@ void AddSessions(Build& build, Incarnation* incarnation, uint32_t operations, bo
 }
 
 // The actor that takes the checkpoints. An index-only checkpoint commits nothing by itself, so that one under test
-// follows a checkpoint of the log; Recovery then has something to return. Returns the ordinal of the last request.
+// mostly follows a checkpoint of the log; recovery then has something to return. Returns the ordinal of the last request.
 uint32_t AddDriver(Build& build, Incarnation* incarnation, uint32_t count, uint32_t operations) {
   Dice& dice = build.dice;
   Actor driver;
@@ -86,7 +86,7 @@ uint32_t AddDriver(Build& build, Incarnation* incarnation, uint32_t count, uint3
   if (build.knobs.index_first) requests.push_back(KindOf(4));
   for (uint32_t i = 0; i < count; ++i) {
     const CheckpointRequest request = DrawKind(build);
-    if (i + 1 == count && requests.empty() && request.kind == faster::CheckpointKind::kIndexOnly) {
+    if (i + 1 == count && requests.empty() && request.kind == faster::CheckpointKind::kIndexOnly && dice.Chance(70)) {
       requests.push_back(KindOf(static_cast<int>(dice.Below(4))));
     }
     requests.push_back(request);
@@ -128,7 +128,7 @@ CrashPoint DrawCrash(Build& build, const Incarnation& incarnation, uint32_t last
     crash.anchor = phases.empty() ? Anchor::kRequest : Anchor::kPhase;
     if (!phases.empty()) crash.phase = static_cast<uint32_t>(phases[dice.Below(static_cast<uint32_t>(phases.size()))]);
     crash.delay = crash.events ? dice.Skewed(8) : dice.Skewed(steps / 4);
-  } else if (draw < 76) {
+  } else if (draw < 78) {
     crash.anchor = Anchor::kStart;
     crash.events = false;
     crash.delay = dice.Skewed(steps / 2);
