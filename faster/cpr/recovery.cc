@@ -140,7 +140,8 @@ class RecoveryRun {
       const Status status = OpenSnapshot();
       if (status != Status::kOk) return status;
     }
-    const uint64_t tail_page = meta_.final_address >> config_.page_bits;
+    // A log that ends with a full page has its tail in that page; the next one is opened by the next record.
+    const uint64_t tail_page = (std::max<LogAddress>(meta_.final_address, 1) - 1) >> config_.page_bits;
     const uint64_t first = tail_page + 1 > config_.buffer_pages ? tail_page + 1 - config_.buffer_pages : 0;
     const LogAddress first_address = first << config_.page_bits;
     head_ = std::max<LogAddress>(first_address, 8);

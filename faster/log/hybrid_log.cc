@@ -58,9 +58,11 @@ void HybridLog::StartRecovered(const LogMetadata& log, LogAddress head, LogAddre
   generations_.back().until = log.final_address;
   // From `flushed` on, blocks that a snapshot recovery holds only in memory included, this incarnation writes.
   generations_.push_back({flushed, generation, 0});
-  const uint64_t page = log.final_address >> page_bits_;
+  // The tail stays in a page that is just full: its successor may not find a free frame yet.
   const uint64_t offset = log.final_address & (page_bytes_ - 1);
-  tail_.store(page << kOffsetBits | (offset + 8), std::memory_order_release);
+  const bool full = offset == 0 && log.final_address != 0;
+  const uint64_t page = (log.final_address >> page_bits_) - full;
+  tail_.store(page << kOffsetBits | (full ? page_bytes_ : offset + 8), std::memory_order_release);
   read_only_.store(flushed, std::memory_order_release);
   safe_read_only_.store(flushed, std::memory_order_release);
   head_.store(head, std::memory_order_release);
@@ -147,6 +149,7 @@ void HybridLog::OnWritten(void* context, Status status, uint64_t bytes) {
   const std::unique_ptr<FlushIo> io(static_cast<FlushIo*>(context));
   if (status == Status::kOk && bytes != io->length) status = Status::kShortIo;
   HybridLog* log = io->log;
+  log->file_.MarkWritten(io->from);
   log->flushes_.End(io->from, status);
   log->writes_in_flight_.fetch_sub(1, std::memory_order_acq_rel);
 }

@@ -23,7 +23,6 @@ File* SegmentedFile::Open(LogAddress at, bool for_write, Status* status) {
     if (*status != Status::kOk) return nullptr;
     names_dirty_ |= for_write;
   }
-  segment.dirty |= for_write;
   return segment.file.get();
 }
 
@@ -32,6 +31,12 @@ void SegmentedFile::WriteAsync(LogAddress at, const void* from, uint64_t length,
   File* file = Open(at, true, &status);
   if (file == nullptr) return done(context, status, 0);
   file->WriteAsync(OffsetOf(at), from, length, done, context);
+}
+
+void SegmentedFile::MarkWritten(LogAddress at) {
+  std::lock_guard lock(mutex_);
+  Segment& segment = segments_[at / segment_bytes_];
+  segment.dirty = segment.file != nullptr;
 }
 
 void SegmentedFile::ReadAsync(LogAddress at, void* to, uint64_t length, IoCallback done, void* context) {
@@ -50,7 +55,11 @@ Status SegmentedFile::Read(LogAddress at, void* to, uint64_t length) {
 Status SegmentedFile::Write(LogAddress at, const void* from, uint64_t length) {
   Status status;
   File* file = Open(at, true, &status);
-  return file == nullptr ? status : WriteFully(*file, OffsetOf(at), from, length);
+  if (file != nullptr) {
+    status = WriteFully(*file, OffsetOf(at), from, length);
+    MarkWritten(at);
+  }
+  return status;
 }
 
 Status SegmentedFile::Sync() {
@@ -60,7 +69,7 @@ Status SegmentedFile::Sync() {
       std::lock_guard lock(mutex_);
       if (i >= segments_.size()) break;
       if (!segments_[i].dirty) continue;
-      segments_[i].dirty = false;  // a write that starts during the sync marks it again
+      segments_[i].dirty = false;  // a write that completes during the sync marks it again
       file = segments_[i].file.get();
     }
     const Status status = file->Sync();

@@ -18,7 +18,10 @@ class SegmentedFile {
  public:
   SegmentedFile(Storage* storage, std::string directory, uint64_t segment_bytes);
 
+  // Its callback calls MarkWritten: only a write that has completed is covered by a sync, so only its completion
+  // may call for one. (Marked at submission, a sync in between would clear the mark and miss the write.)
   void WriteAsync(LogAddress at, const void* from, uint64_t length, IoCallback done, void* context);
+  void MarkWritten(LogAddress at);
   void ReadAsync(LogAddress at, void* to, uint64_t length, IoCallback done, void* context);
   Status Read(LogAddress at, void* to, uint64_t length);          // blocking, whole
   Status Write(LogAddress at, const void* from, uint64_t length); // blocking, whole
