@@ -15,7 +15,7 @@ using faults::OpOutcome;
 using faults::Outcome;
 using Anchor = CrashPoint::Anchor;
 
-constexpr uint64_t kStepLimit = 400'000;
+constexpr uint64_t kStepLimit = 150'000;  // for each incarnation and the fill; 5,000 to 30,000 are usual
 
 int FirstKind(const Incarnation& incarnation) {
   for (const Actor& actor : incarnation.actors) {

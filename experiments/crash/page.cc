@@ -43,7 +43,7 @@ svg{display:block;min-width:760px;width:100%;height:auto}svg text{font:11px syst
 .rule{stroke:var(--rule)}.op{fill:var(--op);opacity:.75}.op.lost{fill:var(--lost)}.io{fill:var(--io)}.io.sync{fill:var(--sync)}
 .io.bad{fill:var(--bad)}.tick{fill:var(--ink)}rect.tick{opacity:.5}.mark{stroke:var(--soft);stroke-dasharray:3 3}
 .crash{stroke:var(--bad);stroke-width:2}svg .crashname{fill:var(--bad)}svg .barname{font-size:10px;pointer-events:none}
-.phase{fill:rgb(var(--heat));opacity:.2}.phase.p3{opacity:.35}.phase.p4{opacity:.5}.phase.p5{opacity:.4}.phase.p6{opacity:.3}
+.phase{fill:rgb(var(--heat));stroke:var(--paper);opacity:.2}.phase.p3{opacity:.35}.phase.p4{opacity:.5}.phase.p5{opacity:.4}.phase.p6{opacity:.3}
 )css";
 
 std::string Figure(const std::string& number, const std::string& what) {
@@ -91,12 +91,15 @@ std::string Figures(const CampaignResult& result) {
 
 std::string HeatCell(const CellTally& cell, bool reachable, uint64_t most) {
   if (!reachable && cell.crashes == 0) return "<td class='none'>&ndash;</td>";
-  const double share = most == 0 ? 0 : std::log1p(static_cast<double>(cell.crashes)) / std::log1p(static_cast<double>(most));
+  const double share = most == 0 ? 0 : std::sqrt(static_cast<double>(cell.crashes) / static_cast<double>(most));
   const std::string css = cell.violations > 0 ? " class='violated'" : cell.crashes == 0 ? " class='missed'" : "";
-  return "<td" + css + " style='background:rgba(var(--heat)," + Number(0.04 + 0.32 * share) + ")' title='" +
-         Grouped(cell.executions) + " executions were here'>" + Grouped(cell.crashes) + "<small>" +
-         Grouped(cell.recoveries) + " recovered" + (cell.violations > 0 ? ", " + Grouped(cell.violations) + " violated" : "") +
-         "</small></td>";
+  std::string small = "all recovered";
+  if (cell.violations > 0) small = Grouped(cell.violations) + " violated";
+  else if (cell.recoveries < cell.crashes) small = Grouped(cell.crashes - cell.recoveries) + " not recovered";
+  else if (cell.crashes == 0) small = "never hit";
+  return "<td" + css + " style='background:rgba(var(--heat)," + Number(0.03 + 0.42 * share) + ")' title='" +
+         Grouped(cell.executions) + " executions were here, " + Grouped(cell.recoveries) +
+         " recoveries'>" + Grouped(cell.crashes) + "<small>" + small + "</small></td>";
 }
 
 std::string HeatTable(const CampaignResult& result) {

@@ -96,7 +96,7 @@ class Picture {
     const size_t device = Lane("device");
     for (const faults::IoEvent& event : execution_.storage().Events()) {
       if (event.step < first_) continue;
-      const bool bad = event.status != faster::Status::kOk;
+      const bool bad = event.fault != faults::FaultKind::kNone;
       bars_.push_back({event.step, event.step, device, "",
                        std::string(IoEventKindName(event.kind)) + " " +
                            std::string(execution_.storage().path_name(event.path)),

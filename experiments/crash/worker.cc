@@ -11,7 +11,7 @@
 namespace experiments {
 namespace {
 
-constexpr size_t kTapeCapacity = 1 << 18;
+constexpr size_t kTapeCapacity = 1 << 21;  // more than the step limit allows choices; a sparse file
 
 class WorkerRun {
  public:
