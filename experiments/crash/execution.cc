@@ -62,7 +62,7 @@ void Execution::Stopped(Outcome outcome, const char* during) {
       break;
     }
     case Outcome::kFailed:
-      Violation(first.find(" at address ") != std::string::npos ? "crash" : "device", first + where);
+      Violation(first.find("in flight") != std::string::npos ? "device" : "crash", first + where);
       break;
     default:
       result_.harness_error = true;

@@ -128,8 +128,8 @@ std::string FindingsPart(const CampaignResult& result) {
                      "that can be run again, choice by choice.</p>";
   for (const FindingNote& finding : result.findings) {
     const std::string leaf = std::filesystem::path(finding.folder).filename();
-    text += "<article><h3>" + EscapeHtml(finding.rule) + ": " + EscapeHtml(finding.what) + "</h3><p>" + EscapeHtml(finding.kind) +
-            (finding.phase.empty() ? "" : ", crash in " + EscapeHtml(finding.phase)) + ", scenario " +
+    text += "<article><h3>" + EscapeHtml(finding.rule) + ": " + EscapeHtml(finding.what) + "</h3><p>" + (finding.kind.empty() ? "" : EscapeHtml(finding.kind) + ", crash in " + EscapeHtml(finding.phase) + ", ") +
+            "scenario " +
             EscapeHtml(finding.scenario) + ", " + EscapeHtml(finding.policy) + ", seed " + std::to_string(finding.seed) + "</p><pre>" +
             EscapeHtml(ReplayCommand(finding.folder)) + "</pre>";
     std::string verdict, ignored;

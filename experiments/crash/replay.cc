@@ -171,8 +171,9 @@ int RunReplay(const ReplayOptions& options) {
     return 2;
   }
   const int status = InChild([&] { return ReplayInThisProcess(options, stored, library); });
-  if (status < 128) return status;
-  std::printf("crash violated: the process died of %s\n", strsignal(status - 128));
+  if (status <= 3) return status;
+  if (status < 128) std::printf("crash violated: the process exited with status %d\n", status);
+  else std::printf("crash violated: the process died of %s\n", strsignal(status - 128));
   return 1;
 }
 

@@ -81,8 +81,8 @@ std::string SummaryText(const CampaignOptions& options, const CampaignResult& re
   if (result.interrupted) text += "interrupted: the figures are of what was done until then\n";
   text += "results: " + options.plan.folder + "\n\n";
   for (const FindingNote& finding : result.findings) {
-    text += finding.rule + " violated (" + finding.kind + (finding.phase.empty() ? "" : ", crash in " + finding.phase) +
-            ", scenario " + finding.scenario + ", seed " + std::to_string(finding.seed) + "): " + finding.what + "\n    " +
+    text += finding.rule + " violated (" + (finding.kind.empty() ? "" : finding.kind + ", crash in " + finding.phase + ", ") +
+            "scenario " + finding.scenario + ", seed " + std::to_string(finding.seed) + "): " + finding.what + "\n    " +
             ReplayCommand(finding.folder) + "\n";
   }
   for (const std::string& doubt : result.doubts) text += "not to be trusted: " + doubt + "\n";
