@@ -156,6 +156,9 @@ class Runner {
                                             {"seed", options_.seed},
                                             {"keys_verified", report.keys_verified},
                                             {"mismatches", report.mismatches},
+                                            {"workload_seed", store.spec.seed},
+                                            {"distribution", DistributionName(store.spec.keys.distribution)},
+                                            {"sessions", report.sessions},
                                             {"witnesses", finding.witnesses}};
     good =
         good && !code &&

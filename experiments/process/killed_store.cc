@@ -318,6 +318,13 @@ void KilledStore::Judge(const Recovered& recovered, KillReport* report) {
   report->witnesses = recovered.witnesses;
   std::string missing;
   const std::vector<uint64_t> commits = CommitsOf(recovered, &missing);
+  for (uint32_t i = 0; i < commits.size(); ++i) {
+    const uint64_t before = i < sessions_.size() ? sessions_[i].serial : 0;
+    report->sessions.push_back("session " + std::to_string(i) + ": began after " + std::to_string(before) +
+                               ", committed to " + std::to_string(commits[i]) + ", issued to " +
+                               std::to_string(run_->session[i].issued.load()) + ", incarnation " +
+                               std::to_string(incarnation_));
+  }
   report->own = !exists_ || recovered.result.log_token != token_;
   std::string wrong = JudgeToken(recovered, report);
   if (wrong.empty() && !missing.empty() && report->own) {

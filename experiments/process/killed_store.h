@@ -69,6 +69,7 @@ struct KillReport {
   uint64_t keys_verified = 0;
   uint64_t mismatches = 0;
   std::vector<std::string> witnesses;  // some of the mismatches
+  std::vector<std::string> sessions;  // what became of each, for a person
   double run_seconds = 0, recover_seconds = 0;
   bool violation() const { return !rule.empty(); }
 };

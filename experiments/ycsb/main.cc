@@ -10,6 +10,7 @@
 #include <random>
 
 #include "experiments/common/cli.h"
+#include "experiments/ycsb/crash.h"
 #include "experiments/ycsb/options.h"
 #include "experiments/ycsb/output.h"
 #include "faster/device/posix_storage.h"
@@ -102,6 +103,10 @@ int RunWorkload(const Options& options) {
   std::string error;
   if (!folder.Create(ProjectRoot(), "ycsb", options.out, &error)) return Complain(error);
   const std::string data = options.dir.empty() ? folder.File("data") : options.dir;
+  std::error_code code;
+  if (!options.load && !std::filesystem::is_directory(data, code)) {
+    return Complain("there is no folder " + data + " with a store that was loaded before");
+  }
   if (!MakeFolder(data, &error)) return Complain(error);
   RunOutcome outcome;
   int status = 0;
@@ -128,7 +133,7 @@ int RunWorkload(const Options& options) {
       _exit(status);
     }
   }
-  std::error_code code;
+  code.clear();
   if (options.dir.empty() && !options.keep) std::filesystem::remove_all(data, code);
   return code ? Complain("cannot remove " + data + ": " + code.message()) : status;
 }
@@ -150,5 +155,5 @@ int main(int argc, char** argv) {
   }
   std::signal(SIGINT, OnSignal);
   std::signal(SIGTERM, OnSignal);
-  return RunWorkload(options);
+  return options.crash_after > 0 ? RunAndKill(options, &g_interrupted) : RunWorkload(options);
 }

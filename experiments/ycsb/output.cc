@@ -242,7 +242,7 @@ bool WriteResults(const ResultFolder& folder, const Options& options, const orde
   if (!outcome.ran) return true;
   return folder.Write("throughput.csv", ThroughputCsv(outcome.run), error) &&
          folder.Write("checkpoints.csv", CheckpointsCsv(outcome.checkpoints), error) &&
-         (outcome.run.samples.size() < 2 || plots::DrawThroughput(folder.path(), TitleOf(options), error));
+         plots::DrawThroughput(folder.path(), TitleOf(options), error);
 }
 
 }  // namespace experiments::ycsb

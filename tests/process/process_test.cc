@@ -1,0 +1,131 @@
+// Kills of real processes: the plans reach their cells, the campaign counts what it does and refuses
+// nonsense.
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "experiments/common/results.h"
+#include "experiments/process/campaign.h"
+
+namespace experiments::process {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string Folder(const char* name) {
+  const std::string folder =
+      (fs::temp_directory_path() / ("cpr-process-" + std::to_string(getpid()) + "-" + name)).string();
+  fs::remove_all(folder);
+  fs::create_directories(folder);
+  return folder;
+}
+
+TEST(Plans, ReachableCellsAreThoseOfTheMachine) {
+  int cells = 0;
+  for (int kind = 0; kind < kKinds; ++kind) {
+    for (int row = 0; row < kRows; ++row) cells += Reachable(kind, row);
+    EXPECT_EQ(KindOf(ChoiceOf(kind)), kind);
+  }
+  EXPECT_EQ(cells, 2 * 9 + 2 * 7 + 4);
+  EXPECT_FALSE(Reachable(2, static_cast<int>(faster::Phase::kIndex)));
+  EXPECT_FALSE(Reachable(4, static_cast<int>(faster::Phase::kPrepare)));
+}
+
+TEST(Plans, DrawnStoresAreValid) {
+  Dice dice(5);
+  for (int i = 0; i < 500; ++i) {
+    const StoreOptions store = SmallStore("x", dice);
+    faster::Diagnosis why;
+    EXPECT_EQ(store.config.Validate(store.spec.record_bytes(), &why), faster::Status::kOk) << why.Text();
+    EXPECT_EQ(store.verify_config.Validate(store.spec.record_bytes(), &why), faster::Status::kOk)
+        << why.Text();
+    EXPECT_GE(store.verify_config.buffer_pages, store.config.buffer_pages);  // a snapshot must fit
+  }
+}
+
+TEST(Kills, StrikeInTheChosenPhase) {
+  const std::string folder = Folder("phase");
+  Dice dice(11);
+  std::string error;
+  int in_phase = 0;
+  constexpr int kTries = 6;
+  for (int i = 0; i < kTries; ++i) {
+    const auto store = KilledStore::Make(SmallStore(folder + "/store", dice), &error);
+    ASSERT_NE(store, nullptr) << error;
+    KillPlan plan = PlanInCell(0, static_cast<int>(faster::Phase::kWaitPending), {0, 2}, dice);
+    plan.kill_after = 0;
+    const KillReport report = store->Kill(plan);
+    EXPECT_EQ(report.trouble, "");
+    EXPECT_FALSE(report.violation()) << report.rule << ": " << report.what;
+    in_phase += report.phase == faster::Phase::kWaitPending && KindOf(report.choice) == 0;
+    store->RemoveFiles();
+  }
+  EXPECT_GE(in_phase, kTries / 2);  // the hold is 4 ms: a loaded machine may miss some
+  fs::remove_all(folder);
+}
+
+TEST(Kills, SessionsGoOnWhereTheyCameBack) {
+  const std::string folder = Folder("lives");
+  Dice dice(12);
+  std::string error;
+  StoreOptions options = SmallStore(folder + "/store", dice);
+  const auto store = KilledStore::Make(options, &error);
+  ASSERT_NE(store, nullptr) << error;
+  uint64_t committed = 0;
+  for (int life = 0; life < 5; ++life) {
+    KillPlan plan = PlanInCell(2, kRestAfter, {0, 1, 2, 3}, dice);
+    const KillReport report = store->Kill(plan);
+    EXPECT_EQ(report.trouble, "");
+    EXPECT_FALSE(report.violation()) << report.rule << ": " << report.what;
+    EXPECT_TRUE(report.recovered);
+    EXPECT_EQ(report.keys_verified, options.spec.record_count);
+    committed += report.committed;
+  }
+  EXPECT_GT(committed, 0u);
+  fs::remove_all(folder);
+}
+
+TEST(Campaign, CountsWhatItDoes) {
+  const std::string folder = Folder("campaign");
+  const std::string program = CPR_CRASH_PROCESS;
+  EXPECT_EQ(std::system(
+                (program + " --small --executions 12 --seed 4 --out " + folder + " >/dev/null 2>&1").c_str()),
+            0);
+  std::string text, error;
+  ASSERT_TRUE(ReadWholeFile(folder + "/results.json", &text, &error)) << error;
+  const nlohmann::json results = nlohmann::json::parse(text, nullptr, false);
+  EXPECT_EQ(results["valid"], true);
+  EXPECT_EQ(results["mode"], "process");
+  EXPECT_EQ(results["executions"], 12);
+  EXPECT_EQ(results["violations"], 0);
+  uint64_t crashes = 0, cells = 0;
+  for (const auto& [kind, rows] : results["coverage"].items()) {
+    for (const auto& [row, cell] : rows.items()) {
+      crashes += cell["crashes"].get<uint64_t>();
+      cells += cell["crashes"].get<uint64_t>() != 0;
+    }
+  }
+  EXPECT_EQ(crashes, 12u);
+  EXPECT_GE(cells, 6u);  // the cell hit least is next
+  EXPECT_EQ(
+      results["recoveries"].get<uint64_t>() + results["recoveries_before_any_checkpoint"].get<uint64_t>(),
+      12u);
+  EXPECT_FALSE(fs::exists(folder + "/store"));
+  fs::remove_all(folder);
+}
+
+TEST(Campaign, RefusesNonsense) {
+  const std::string program = CPR_CRASH_PROCESS;
+  for (const char* arguments :
+       {"--seconds 0", "--mode sim", "--checkpoint index --log snapshot", "1 2", "x", "--frob"}) {
+    const int status = std::system((program + " " + arguments + " >/dev/null 2>&1").c_str());
+    EXPECT_EQ(WEXITSTATUS(status), 2) << arguments;
+  }
+}
+
+}  // namespace
+}  // namespace experiments::process

@@ -1,0 +1,221 @@
+// cpr-ycsb from outside: what it does, what it prints and leaves behind, and what it refuses.
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <csignal>
+#include <cstdio>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <thread>
+
+#include "experiments/common/results.h"
+#include "plots/csv.h"
+
+namespace {
+
+namespace fs = std::filesystem;
+
+struct Outcome {
+  int status = -1;
+  std::string text;  // stdout and stderr
+  // The value of YCSB's line "[METRIC], MEASUREMENT, VALUE"; the last one, which is the run phase's.
+  double Value(const std::string& metric, const std::string& measurement) const {
+    const std::string start = "[" + metric + "], " + measurement + ", ";
+    const size_t at = text.rfind(start);
+    return at == std::string::npos ? -1 : std::strtod(text.c_str() + at + start.size(), nullptr);
+  }
+};
+
+class Ycsb : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    folder_ = (fs::temp_directory_path() / ("cpr-ycsb-" + std::to_string(getpid()) + "-" +
+                                            ::testing::UnitTest::GetInstance()->current_test_info()->name()))
+                  .string();
+    fs::remove_all(folder_);
+  }
+  void TearDown() override { fs::remove_all(folder_); }
+
+  Outcome Run(const std::string& workload, const std::string& arguments) {
+    const std::string command = std::string(CPR_YCSB_PROGRAM) + " -P " + CPR_WORKLOADS + workload +
+                                " --out " + folder_ + " " + arguments + " 2>&1";
+    Outcome outcome;
+    std::FILE* pipe = popen(command.c_str(), "r");
+    char buffer[4096];
+    for (size_t n; (n = std::fread(buffer, 1, sizeof buffer, pipe)) > 0;) outcome.text.append(buffer, n);
+    const int status = pclose(pipe);
+    outcome.status = WIFEXITED(status) ? WEXITSTATUS(status) : 256 + WTERMSIG(status);
+    return outcome;
+  }
+  nlohmann::json Results() {
+    std::string text, error;
+    EXPECT_TRUE(experiments::ReadWholeFile(folder_ + "/results.json", &text, &error)) << error;
+    return nlohmann::json::parse(text, nullptr, false);
+  }
+  std::string folder_;
+};
+
+TEST_F(Ycsb, DoesEveryOperationOnce) {
+  const Outcome a = Run("workloada", "-p recordcount=2000 -p operationcount=50001 -threads 3");
+  EXPECT_EQ(a.status, 0) << a.text;
+  EXPECT_EQ(a.Value("READ", "Operations") + a.Value("UPDATE", "Operations"), 50001);
+  EXPECT_EQ(a.Value("READ", "Return=OK"), a.Value("READ", "Operations"));  // every record was loaded
+  EXPECT_EQ(a.Value("INSERT", "Operations"), 2000);
+  EXPECT_NEAR(a.Value("READ", "Operations"), 25000, 1000);
+  EXPECT_GT(a.Value("OVERALL", "Throughput(ops/sec)"), 0);
+  EXPECT_GE(a.Value("READ", "99thPercentileLatency(us)"), a.Value("READ", "50thPercentileLatency(us)"));
+  const nlohmann::json results = Results();
+  EXPECT_EQ(results["valid"], true);
+  EXPECT_EQ(results["run"]["operations"], 50001);
+  EXPECT_EQ(results["parameters"]["requestdistribution"], "zipfian");
+  EXPECT_FALSE(fs::exists(folder_ + "/data"));  // a store of its own does not stay
+  EXPECT_TRUE(fs::exists(folder_ + "/throughput.png"));
+}
+
+TEST_F(Ycsb, KnowsBothReadModifyWrites) {
+  const Outcome f = Run("workloadf", "-p recordcount=500 -p operationcount=20000 -p fieldlength=100");
+  EXPECT_EQ(f.status, 0) << f.text;
+  EXPECT_EQ(f.Value("READ", "Operations"), 20000);  // the read of a read-modify-write counts as one
+  EXPECT_EQ(f.Value("UPDATE", "Operations"), f.Value("READ-MODIFY-WRITE", "Operations"));
+  EXPECT_NEAR(f.Value("UPDATE", "Operations"), 10000, 500);
+  const Outcome rmw = Run("workloadrmw", "-p recordcount=500 -p operationcount=20000 -p fieldlength=256");
+  EXPECT_EQ(rmw.status, 0) << rmw.text;
+  EXPECT_EQ(rmw.Value("RMW", "Return=OK"), 20000);
+}
+
+TEST_F(Ycsb, InsertsAndReadsTheLatest) {
+  const Outcome d = Run("workloadd", "-p recordcount=1000 -p operationcount=20000 -threads 2");
+  EXPECT_EQ(d.status, 0) << d.text;
+  EXPECT_NEAR(d.Value("INSERT", "Operations"), 1000, 300);
+  EXPECT_EQ(d.Value("READ", "Operations") + d.Value("INSERT", "Operations"), 20000);
+  EXPECT_EQ(d.Value("READ", "Return=NOT_FOUND"), -1);  // nobody reads what is not acknowledged
+}
+
+TEST_F(Ycsb, ReadsBackWhatIsOnDisk) {
+  const Outcome c = Run("workloadc",
+                        "-p recordcount=20000 -p operationcount=30000 -threads 2 -p faster.memory=65536 "
+                        "-p faster.page_bits=12 -p requestdistribution=uniform --json");
+  EXPECT_EQ(c.status, 0) << c.text;
+  const nlohmann::json results = Results();
+  EXPECT_GT(results["log"]["head"].get<uint64_t>(), 200000u);
+  EXPECT_EQ(results["run"]["report"].size(), 2 + 8u);  // no line but of reads that were OK
+  EXPECT_EQ(results["run"]["operations"], 30000);
+}
+
+TEST_F(Ycsb, MarksItsCheckpoints) {
+  for (const std::string flags : {"--checkpoint full --log foldover", "--checkpoint log --log snapshot"}) {
+    const Outcome a = Run("workloada",
+                          "-p recordcount=5000 -p operationcount=1000000000 -p maxexecutiontime=1 -threads 2 "
+                          "--checkpoint-every 0.1 " +
+                              flags);
+    EXPECT_EQ(a.status, 0) << a.text;
+    plots::Csv csv;
+    std::string error;
+    ASSERT_TRUE(csv.Read(folder_ + "/checkpoints.csv", &error)) << error;
+    ASSERT_GE(csv.rows(), 2u);
+    double before = 0;
+    for (size_t row = 0; row < csv.rows(); ++row) {
+      double requested, durable;
+      ASSERT_TRUE(csv.Number(row, csv.Column("requested"), &requested));
+      ASSERT_TRUE(csv.Number(row, csv.Column("durable"), &durable));
+      EXPECT_GE(requested, before);  // one at a time
+      EXPECT_GT(durable, requested);
+      EXPECT_EQ(csv.Cell(row, csv.Column("status")), "ok");
+      EXPECT_NE(flags.find(csv.Cell(row, csv.Column("backend"))), std::string::npos);
+      EXPECT_EQ(csv.Cell(row, csv.Column("token")).size(), 36u);
+      before = durable;
+    }
+    EXPECT_EQ(Results()["checkpoints_durable"], csv.rows());
+    ASSERT_TRUE(csv.Read(folder_ + "/throughput.csv", &error)) << error;
+    double operations = 0;
+    ASSERT_TRUE(csv.Number(csv.rows() - 1, csv.Column("operations"), &operations));
+    EXPECT_EQ(operations, Results()["run"]["operations"].get<double>());
+  }
+}
+
+TEST_F(Ycsb, LoadsNowAndRunsLater) {
+  const std::string store = " --dir " + folder_ + "-store -p recordcount=3000 ";
+  EXPECT_EQ(Run("workloada", store + "-load").status, 0);
+  const Outcome run = Run("workloada", store + "-t -p operationcount=10000");
+  EXPECT_EQ(run.status, 0) << run.text;
+  EXPECT_EQ(run.Value("READ", "Return=OK"), run.Value("READ", "Operations"));
+  const Outcome again = Run("workloada", store + "-load");
+  EXPECT_EQ(again.status, 2) << again.text;  // a store that holds a checkpoint is not overwritten
+  fs::remove_all(folder_ + "-store");
+}
+
+TEST_F(Ycsb, KilledAndVerified) {
+  for (const char* workload : {"workloadrmw", "workloada", "workloadf"}) {
+    const Outcome killed = Run(workload,
+                               "-p recordcount=20000 -p operationcount=1 -threads 2 -p faster.memory=131072 "
+                               "--checkpoint-every 0.05 --crash-after 0.2 --verify");
+    EXPECT_EQ(killed.status, 0) << killed.text;
+    EXPECT_NE(killed.text.find("verified 20,000 keys: 0 mismatches"), std::string::npos) << killed.text;
+    const nlohmann::json kill = Results()["kill"];
+    EXPECT_GT(kill["operations_committed"].get<uint64_t>(), 0u);
+    EXPECT_EQ(kill["keys_verified"], 20000);
+  }
+}
+
+TEST_F(Ycsb, StopsWhenInterrupted) {
+  const pid_t child = fork();
+  if (child == 0) {
+    const std::string workload = std::string(CPR_WORKLOADS) + "workloada";
+    std::freopen("/dev/null", "w", stdout);
+    execl(CPR_YCSB_PROGRAM, "cpr-ycsb", "-P", workload.c_str(), "-p", "operationcount=100000000000", "--out",
+          folder_.c_str(), "--checkpoint-every", "0.2", nullptr);
+    _exit(99);
+  }
+  std::this_thread::sleep_for(std::chrono::milliseconds(1200));
+  kill(child, SIGINT);
+  const auto start = std::chrono::steady_clock::now();
+  int status = 0;
+  waitpid(child, &status, 0);
+  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(5));  // 1 s on a quiet machine
+  EXPECT_TRUE(WIFEXITED(status));
+  EXPECT_EQ(WEXITSTATUS(status), 130);
+  const nlohmann::json results = Results();
+  EXPECT_EQ(results["interrupted"], true);
+  EXPECT_GT(results["run"]["operations"].get<uint64_t>(), 0u);
+  EXPECT_FALSE(fs::exists(folder_ + "/data"));
+}
+
+TEST_F(Ycsb, RefusesInOneLine) {
+  const std::pair<std::string, std::string> cases[] = {
+      {"workloade", "scan"},
+      {"workloada -p recordcount=many", "recordcount"},
+      {"workloada -p recordcount=0", "recordcount"},
+      {"workloada -p operationcount=0", "operationcount"},
+      {"workloada -p fieldlength=17", "8, 100, 104 and 256"},
+      {"workloada -p requestdistribution=gauss", "requestdistribution"},
+      {"workloada -p readproportion=0 -p updateproportion=0", "proportions"},
+      {"workloada -p insertstart=5000", "insertstart"},
+      {"workloada -p faster.memory=4096 -p faster.page_bits=12", "page"},
+      {"workloada -p novalue", "KEY=VALUE"},
+      {"workloada -threads 0", "threadcount"},
+      {"workloada -db rocksdb", "rocksdb"},
+      {"workloada --frobnicate", "frobnicate"},
+      {"workloada --checkpoint-every soon", "seconds"},
+      {"workloada --checkpoint incremental", "checkpoint"},
+      {"workloada --verify", "--crash-after"},
+      {"workloada --crash-after 1", "--checkpoint-every"},
+      {"workloadd --crash-after 1 --checkpoint-every 1", "insert"},
+      {"workloada -t", "--dir"},
+      {"workloada -t --dir /nonexistent/store", "/nonexistent"},
+      {"none", "none"},
+  };
+  for (const auto& [arguments, word] : cases) {
+    const size_t blank = arguments.find(' ');
+    const Outcome refused =
+        Run(arguments.substr(0, blank), blank == std::string::npos ? "" : arguments.substr(blank + 1));
+    EXPECT_EQ(refused.status, 2) << arguments << ": " << refused.text;
+    EXPECT_NE(refused.text.find(word), std::string::npos) << arguments << ": " << refused.text;
+    EXPECT_EQ(std::count(refused.text.begin(), refused.text.end(), '\n'), 1)
+        << arguments << ": " << refused.text;
+  }
+}
+
+}  // namespace
