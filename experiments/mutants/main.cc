@@ -235,11 +235,14 @@ int Main(int argc, char** argv) {
   settings.workers = std::max<uint64_t>(1, cores / std::clamp<uint64_t>(patches.size(), 1, arguments.jobs));
   settings.work = ClaimWorkFolder(builds.root);
   if (settings.work.empty()) return Usage("cannot write below " + (builds.root / "build").string());
+  // Every patch that has gone stale, not only the first: whoever changed the engine has to mend them all.
+  int stale = 0;
   for (const Patch& patch : patches) {
     wrong = Prepare(settings, patch);
     if (g_stop.load()) return 130;
-    if (!wrong.empty()) return Usage(wrong);
+    if (!wrong.empty()) stale = Usage(wrong);
   }
+  if (stale != 0) return stale;
   if (wrong = ReadBuilds(patches, settings.work, &builds); !wrong.empty()) return Usage(wrong);
   ResultFolder results;
   if (!results.Create(builds.root.string(), "mutants", arguments.out, &wrong)) return Usage(wrong);
