@@ -49,8 +49,10 @@ std::string ShellQuote(std::string_view word) {
   if (!word.empty() && std::all_of(word.begin(), word.end(), plain)) return std::string(word);
   std::string quoted = "'";
   for (const char c : word) {
-    if (c == '\'') quoted += "'\\''";
-    else quoted += c;
+    if (c == '\'')
+      quoted += "'\\''";
+    else
+      quoted += c;
   }
   return quoted + "'";
 }
@@ -63,24 +65,28 @@ void CommandLine::Add(std::string name, std::string value_name, std::string help
 }
 
 void CommandLine::AddSwitch(std::string name, std::string help, bool* value) {
-  Add(std::move(name), "", std::move(help), [value](const std::string&, std::string*) { return *value = true; });
+  Add(std::move(name), "", std::move(help),
+      [value](const std::string&, std::string*) { return *value = true; });
 }
 
 void CommandLine::AddText(std::string name, std::string value_name, std::string help, std::string* value) {
-  Add(std::move(name), std::move(value_name), std::move(help), [value](const std::string& text, std::string* reason) {
-    *value = text;
-    *reason = "must not be empty";
-    return !text.empty();
-  });
+  Add(std::move(name), std::move(value_name), std::move(help),
+      [value](const std::string& text, std::string* reason) {
+        *value = text;
+        *reason = "must not be empty";
+        return !text.empty();
+      });
 }
 
 void CommandLine::AddNumber(std::string name, std::string value_name, std::string help, uint64_t* value,
                             uint64_t low, uint64_t high) {
-  Add(std::move(name), std::move(value_name), std::move(help), [=](const std::string& text, std::string* reason) {
-    *reason = high == ~uint64_t{0} ? "must be a number" : "must be a number from " + std::to_string(low) + " to " +
-                                                              std::to_string(high);
-    return ParseNumber(text, value) && *value >= low && *value <= high;
-  });
+  Add(std::move(name), std::move(value_name), std::move(help),
+      [=](const std::string& text, std::string* reason) {
+        *reason = high == ~uint64_t{0}
+                      ? "must be a number"
+                      : "must be a number from " + std::to_string(low) + " to " + std::to_string(high);
+        return ParseNumber(text, value) && *value >= low && *value <= high;
+      });
 }
 
 void CommandLine::AddChoice(std::string name, std::vector<std::string> choices, std::string help,
@@ -88,7 +94,8 @@ void CommandLine::AddChoice(std::string name, std::vector<std::string> choices, 
   std::string value_name = Joined(choices, "|");
   std::string reason = "must be one of " + Joined(choices, ", ");
   Add(std::move(name), std::move(value_name), std::move(help),
-      [value, choices = std::move(choices), reason = std::move(reason)](const std::string& text, std::string* why) {
+      [value, choices = std::move(choices), reason = std::move(reason)](const std::string& text,
+                                                                        std::string* why) {
         *value = text;
         *why = reason;
         return std::find(choices.begin(), choices.end(), text) != choices.end();
@@ -169,8 +176,10 @@ std::string CommandLine::Help() const {
   std::string text = "usage: " + usage_ + "\n\n" + description_ + "\n\n";
   for (const Flag& flag : flags_) {
     std::string left = "  --" + flag.name + (flag.value_name.empty() ? "" : " " + flag.value_name);
-    if (left.size() < 32) left.resize(32, ' ');
-    else left += "\n" + std::string(32, ' ');
+    if (left.size() < 32)
+      left.resize(32, ' ');
+    else
+      left += "\n" + std::string(32, ' ');
     text += left + flag.help + "\n";
   }
   return text;

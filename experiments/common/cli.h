@@ -1,7 +1,7 @@
 // CommandLine: the flags of one program, their help, and one clear line when the user errs.
 //
-// Flags are `--name VALUE`, `--name=VALUE` or `--name`; what remains are positional arguments. Nothing is printed
-// and nothing exits here, so that programs and tests decide. Used once at start-up by one thread.
+// Flags are `--name VALUE`, `--name=VALUE` or `--name`; what remains are positional arguments. Nothing is
+// printed and nothing exits here, so that programs and tests decide. Used once at start-up by one thread.
 #pragma once
 
 #include <cstdint>
@@ -27,7 +27,8 @@ class CommandLine {
                  uint64_t high);
   void AddChoice(std::string name, std::vector<std::string> choices, std::string help, std::string* value);
 
-  // False: *error is one line that says what is wrong with which argument. `--help` or `-h` sets help_wanted().
+  // False: *error is one line that says what is wrong with which argument. `--help` or `-h` sets
+  // help_wanted().
   bool Parse(const std::vector<std::string>& arguments, std::string* error);
   bool help_wanted() const { return help_wanted_; }
   const std::vector<std::string>& positional() const { return positional_; }

@@ -1,4 +1,5 @@
-// Dice: small reproducible random numbers for generators (splitmix64). Same seed, same numbers, on any machine.
+// Dice: small reproducible random numbers for generators (splitmix64). Same seed, same numbers, on any
+// machine.
 #pragma once
 
 #include <cstdint>

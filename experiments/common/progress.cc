@@ -17,9 +17,12 @@ double MonotonicSeconds() {
 std::string DurationText(double seconds) {
   const long whole = seconds < 0 ? 0 : static_cast<long>(seconds + 0.5);
   char text[48];
-  if (whole >= 3600) std::snprintf(text, sizeof text, "%ld:%02ld:%02ld", whole / 3600, whole / 60 % 60, whole % 60);
-  else if (whole >= 60) std::snprintf(text, sizeof text, "%ld:%02ld", whole / 60, whole % 60);
-  else std::snprintf(text, sizeof text, "%ld s", whole);
+  if (whole >= 3600)
+    std::snprintf(text, sizeof text, "%ld:%02ld:%02ld", whole / 3600, whole / 60 % 60, whole % 60);
+  else if (whole >= 60)
+    std::snprintf(text, sizeof text, "%ld:%02ld", whole / 60, whole % 60);
+  else
+    std::snprintf(text, sizeof text, "%ld s", whole);
   return text;
 }
 

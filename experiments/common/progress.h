@@ -1,5 +1,5 @@
-// Progress: one line that tells a waiting person how far a long command is. On a terminal the line is rewritten
-// a few times a second; elsewhere (a log) a new line appears every ten seconds. Used by one thread.
+// Progress: one line that tells a waiting person how far a long command is. On a terminal the line is
+// rewritten a few times a second; elsewhere (a log) a new line appears every ten seconds. Used by one thread.
 #pragma once
 
 #include <string>
@@ -12,9 +12,9 @@ class Progress {
   ~Progress() { Clear(); }
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
-  bool Due() const;                     // is it time for the next Show()?
-  void Show(const std::string& line);   // cut to the width of the terminal
-  void Clear();                         // before anything else is printed
+  bool Due() const;                    // is it time for the next Show()?
+  void Show(const std::string& line);  // cut to the width of the terminal
+  void Clear();                        // before anything else is printed
 
  private:
   bool quiet_;

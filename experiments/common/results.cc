@@ -56,7 +56,8 @@ bool ReadWholeFile(const std::string& path, std::string* contents, std::string* 
   std::error_code code;
   std::FILE* file = fs::is_directory(path, code) ? nullptr : std::fopen(path.c_str(), "rb");
   if (file == nullptr) {
-    *error = "cannot read " + path + ": " + (fs::is_directory(path, code) ? "is a folder" : std::strerror(errno));
+    *error =
+        "cannot read " + path + ": " + (fs::is_directory(path, code) ? "is a folder" : std::strerror(errno));
     return false;
   }
   char buffer[65536];

@@ -1,5 +1,5 @@
-// ResultFolder: where a program leaves its results. `store/<name>/<UTC time>/` with a link `latest` beside it, or
-// exactly the folder the user named. Files appear whole or not at all (written aside, then renamed).
+// ResultFolder: where a program leaves its results. `store/<name>/<UTC time>/` with a link `latest` beside
+// it, or exactly the folder the user named. Files appear whole or not at all (written aside, then renamed).
 // Errors come back as one line. Used by one thread.
 #pragma once
 

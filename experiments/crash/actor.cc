@@ -76,10 +76,18 @@ void SessionUser::Operate(OpType type, uint64_t key) {
   }
   SubjectResult result;
   switch (type) {
-    case OpType::kRead: result = at_.session->Read(key); break;
-    case OpType::kUpsert: result = at_.session->Upsert(key, operand); break;
-    case OpType::kRmw: result = at_.session->Rmw(key, operand); break;
-    case OpType::kDelete: result = at_.session->Delete(key); break;
+    case OpType::kRead:
+      result = at_.session->Read(key);
+      break;
+    case OpType::kUpsert:
+      result = at_.session->Upsert(key, operand);
+      break;
+    case OpType::kRmw:
+      result = at_.session->Rmw(key, operand);
+      break;
+    case OpType::kDelete:
+      result = at_.session->Delete(key);
+      break;
   }
   at_.serial = result.serial;
   if (result.status == Status::kPending) {
@@ -143,8 +151,10 @@ void SessionUser::FinishAll() {
 
 void SessionUser::ContinueLast(const faster::Token* recovered) {
   if (open()) return;
-  if (has_id_) Resume(id_, nullptr);
-  else EnsureOpen(recovered);
+  if (has_id_)
+    Resume(id_, nullptr);
+  else
+    EnsureOpen(recovered);
 }
 
 void SessionUser::Inherit(const SessionUser& from, const std::vector<faster::SessionCommit>& commits) {
@@ -166,8 +176,9 @@ void SessionUser::ReplayLost(const faster::Token* recovered) {
   lost_.clear();
 }
 
-void Stage::Begin(faults::Scheduler* scheduler, Recorder* recorder, Subject* subject, const Incarnation& incarnation,
-                  uint32_t number, const faster::Token* recovered, const std::vector<faster::SessionCommit>& commits) {
+void Stage::Begin(faults::Scheduler* scheduler, Recorder* recorder, Subject* subject,
+                  const Incarnation& incarnation, uint32_t number, const faster::Token* recovered,
+                  const std::vector<faster::SessionCommit>& commits) {
   scheduler_ = scheduler;
   recorder_ = recorder;
   subject_ = subject;
@@ -238,27 +249,41 @@ void Stage::Act(ActorFiber* actor, const Action& action) {
   if (uses_session) user.EnsureOpen(recovered_);
   if (uses_session && !user.open()) return;
   switch (action.verb) {
-    case Verb::kRead: return user.Operate(OpType::kRead, action.number);
-    case Verb::kUpsert: return user.Operate(OpType::kUpsert, action.number);
-    case Verb::kRmw: return user.Operate(OpType::kRmw, action.number);
-    case Verb::kDelete: return user.Operate(OpType::kDelete, action.number);
-    case Verb::kRefresh: return user.Refresh();
-    case Verb::kComplete: return user.Complete(false);
-    case Verb::kCompleteWait: return user.Complete(true);
+    case Verb::kRead:
+      return user.Operate(OpType::kRead, action.number);
+    case Verb::kUpsert:
+      return user.Operate(OpType::kUpsert, action.number);
+    case Verb::kRmw:
+      return user.Operate(OpType::kRmw, action.number);
+    case Verb::kDelete:
+      return user.Operate(OpType::kDelete, action.number);
+    case Verb::kRefresh:
+      return user.Refresh();
+    case Verb::kComplete:
+      return user.Complete(false);
+    case Verb::kCompleteWait:
+      return user.Complete(true);
     case Verb::kPause: {
       const uint32_t until = recorder_->operations_begun() + action.number;
       return Await(actor, [&] { return recorder_->operations_begun() >= until; });
     }
-    case Verb::kAwaitOperations: return Await(actor, [&] { return recorder_->operations_begun() >= action.number; });
-    case Verb::kAwaitPhase: return Await(actor, [&] { return recorder_->phase() == static_cast<int>(action.number); });
-    case Verb::kOpen: return user.Start();
-    case Verb::kContinue: return user.ContinueLast(recovered_);
-    case Verb::kReplay: return user.ReplayLost(recovered_);
+    case Verb::kAwaitOperations:
+      return Await(actor, [&] { return recorder_->operations_begun() >= action.number; });
+    case Verb::kAwaitPhase:
+      return Await(actor, [&] { return recorder_->phase() == static_cast<int>(action.number); });
+    case Verb::kOpen:
+      return user.Start();
+    case Verb::kContinue:
+      return user.ContinueLast(recovered_);
+    case Verb::kReplay:
+      return user.ReplayLost(recovered_);
     case Verb::kClose:
       if (user.open()) user.Close();
       return;
-    case Verb::kCheckpoint: return RequestCheckpoint(action.checkpoint);
-    case Verb::kAwaitCheckpoint: return AwaitCheckpoint();
+    case Verb::kCheckpoint:
+      return RequestCheckpoint(action.checkpoint);
+    case Verb::kAwaitCheckpoint:
+      return AwaitCheckpoint();
   }
 }
 

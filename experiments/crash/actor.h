@@ -1,8 +1,9 @@
 // Actors: the fibers that act a scenario's script on a store, and what they share in one incarnation.
 //
-// Host code, not instrumented: between two calls of the engine nothing else runs, so plain variables suffice. Waiting
-// goes through one channel; when every living actor waits, all waits end, since nothing they wait for can happen
-// any more. A crash abandons the fibers: Forget() then drops what they held without calling the engine.
+// Host code, not instrumented: between two calls of the engine nothing else runs, so plain variables suffice.
+// Waiting goes through one channel; when every living actor waits, all waits end, since nothing they wait for
+// can happen any more. A crash abandons the fibers: Forget() then drops what they held without calling the
+// engine.
 #pragma once
 
 #include <string>
@@ -19,18 +20,18 @@ namespace experiments {
 class SessionUser {
  public:
   void Begin(Recorder* recorder, Subject* subject, uint64_t operand_base);
-  void Forget();                 // the crash took the engine's object
+  void Forget();  // the crash took the engine's object
   bool open() const { return at_.session != nullptr; }
-  void Start();                  // a new session
+  void Start();                                                         // a new session
   void Resume(const faster::Guid& id, const faster::Token* recovered);  // falls back to Start()
   void EnsureOpen(const faster::Token* recovered);
   void Operate(faults::OpType type, uint64_t key);
   void Refresh();
   void Complete(bool wait);
-  void Close();                  // whatever is pending then ends without a result
-  void FinishAll();              // completes and closes what is open, idle ones too
+  void Close();                                       // whatever is pending then ends without a result
+  void FinishAll();                                   // completes and closes what is open, idle ones too
   void ContinueLast(const faster::Token* recovered);  // the one used last, closed since
-  void Leave();                  // the open session stays as it is, idle
+  void Leave();                                       // the open session stays as it is, idle
   // Of the incarnation before: the session to continue and the operations of it that recovery lost.
   void Inherit(const SessionUser& from, const std::vector<faster::SessionCommit>& commits);
   void ReplayLost(const faster::Token* recovered);
@@ -38,9 +39,9 @@ class SessionUser {
  private:
   struct Slot {  // one open session
     SubjectSession* session = nullptr;
-    uint32_t index = 0;                                   // in History::sessions
-    uint64_t serial = 0;                                  // of the last operation
-    std::vector<std::pair<uint64_t, uint32_t>> pending;   // serial, index of the operation
+    uint32_t index = 0;                                  // in History::sessions
+    uint64_t serial = 0;                                 // of the last operation
+    std::vector<std::pair<uint64_t, uint32_t>> pending;  // serial, index of the operation
     void Forget() {
       session = nullptr;
       pending.clear();
@@ -56,13 +57,13 @@ class SessionUser {
 
   Recorder* recorder_ = nullptr;
   Subject* subject_ = nullptr;
-  Slot at_;                       // the session at hand
-  std::vector<Slot> left_;        // idle ones
+  Slot at_;                 // the session at hand
+  std::vector<Slot> left_;  // idle ones
   uint64_t operand_ = 0;
-  faster::Guid id_;               // of the session used last
+  faster::Guid id_;  // of the session used last
   bool has_id_ = false;
   uint32_t durable_seen_ = 0;
-  std::vector<Issued> issued_;    // by the session used last, in this incarnation
+  std::vector<Issued> issued_;  // by the session used last, in this incarnation
   std::vector<Issued> lost_;
   faster::Guid inherited_;
   bool has_inherited_ = false;
@@ -81,10 +82,11 @@ struct ActorFiber {
 // The actors of one incarnation.
 class Stage {
  public:
-  void Begin(faults::Scheduler* scheduler, Recorder* recorder, Subject* subject, const Incarnation& incarnation,
-             uint32_t number, const faster::Token* recovered, const std::vector<faster::SessionCommit>& commits);
-  void Spawn();                  // every actor becomes a fiber
-  void CompleteAll();            // inside a fiber, when the actors are done: no session stays open
+  void Begin(faults::Scheduler* scheduler, Recorder* recorder, Subject* subject,
+             const Incarnation& incarnation, uint32_t number, const faster::Token* recovered,
+             const std::vector<faster::SessionCommit>& commits);
+  void Spawn();        // every actor becomes a fiber
+  void CompleteAll();  // inside a fiber, when the actors are done: no session stays open
   void Forget();
 
  private:

@@ -20,7 +20,7 @@
 namespace experiments {
 namespace {
 
-constexpr double kHangSeconds = 30;   // of wall time in one execution: milliseconds are usual
+constexpr double kHangSeconds = 30;  // of wall time in one execution: milliseconds are usual
 constexpr int kMaxDeaths = 40;
 
 volatile sig_atomic_t g_interrupted = 0;
@@ -34,19 +34,23 @@ std::string DeathText(int status) {
 class Parent {
  public:
   Parent(const CampaignOptions& options, const SubjectLibrary& library, CampaignResult* result)
-      : options_(options), plan_(options.plan), library_(library), result_(result), progress_(options.quiet) {}
+      : options_(options),
+        plan_(options.plan),
+        library_(library),
+        result_(result),
+        progress_(options.quiet) {}
 
   bool Run(std::string* error);
 
  private:
   struct Child {
     pid_t pid = 0;
-    uint64_t begun = 0;        // last seen
-    double moved = 0;          // when `begun` last grew
+    uint64_t begun = 0;  // last seen
+    double moved = 0;    // when `begun` last grew
     bool hung = false;
   };
   bool Fork(int number, std::string* error);
-  bool Reap();                 // children that ended; false when none is left
+  bool Reap();  // children that ended; false when none is left
   void OnDeath(int number, int status);
   void WatchForHangs();
   void ShowProgress();
@@ -84,7 +88,8 @@ bool Parent::Fork(int number, std::string* error) {
   return true;
 }
 
-// The worker died in the middle of an execution: store what it was doing, with the tape it wrote into the mapped file.
+// The worker died in the middle of an execution: store what it was doing, with the tape it wrote into the
+// mapped file.
 void Parent::OnDeath(int number, int status) {
   Worker& worker = shared_->workers[number];
   const bool hung = children_[static_cast<size_t>(number)].hung;
@@ -98,13 +103,22 @@ void Parent::OnDeath(int number, int status) {
   std::string ignored;
   recipe.Prepare(worker.seed, &stored.scenario, &how, &ignored);
   const std::string rule = hung ? "stuck" : "crash";
-  const std::string what =
-      hung ? "an execution did not end in " + std::to_string(static_cast<int>(kHangSeconds)) + " s of real time"
-           : DeathText(status);
+  const std::string what = hung ? "an execution did not end in " +
+                                      std::to_string(static_cast<int>(kHangSeconds)) + " s of real time"
+                                : DeathText(status);
   const std::string folder = ClaimFinding(plan_, shared_, rule, {});
   if (folder.empty()) return;
-  stored.run = {worker.seed, worker.policy, worker.plain_points, worker.spurious_cas, 0, library_.identity(),
-                library_.path(), rule, what, "", ""};
+  stored.run = {worker.seed,
+                worker.policy,
+                worker.plain_points,
+                worker.spurious_cas,
+                0,
+                library_.identity(),
+                library_.path(),
+                rule,
+                what,
+                "",
+                ""};
   std::string error;
   stored.has_tape = faults::LoadTape(WorkerTapePath(plan_, number), &stored.tape, &error);
   if (!StoreExecution(folder, stored, &error)) result_->doubts.push_back(error);
@@ -128,9 +142,12 @@ bool Parent::Reap() {
     children_[i].pid = 0;
     if (!died || shared_->stop) continue;
     std::string error;
-    if (deaths_ >= kMaxDeaths) shared_->stop = true;
-    else if (Fork(static_cast<int>(i), &error)) left = true;
-    else result_->doubts.push_back(error);
+    if (deaths_ >= kMaxDeaths)
+      shared_->stop = true;
+    else if (Fork(static_cast<int>(i), &error))
+      left = true;
+    else
+      result_->doubts.push_back(error);
   }
   return left;
 }
@@ -162,9 +179,10 @@ void Parent::ShowProgress() {
   Sum();
   const double passed = MonotonicSeconds() - started_;
   const Tally& total = result_->total;
-  std::string line = Grouped(total.executions) + " executions, " +
-                     Grouped(static_cast<unsigned long long>(static_cast<double>(total.executions) / passed)) +
-                     "/s, " + Grouped(total.recoveries) + " recoveries, " + Grouped(total.violations) + " violations";
+  std::string line =
+      Grouped(total.executions) + " executions, " +
+      Grouped(static_cast<unsigned long long>(static_cast<double>(total.executions) / passed)) + "/s, " +
+      Grouped(total.recoveries) + " recoveries, " + Grouped(total.violations) + " violations";
   if (plan_.deadline != 0) line += ", " + DurationText(plan_.deadline - MonotonicSeconds()) + " left";
   progress_.Show(line);
 }
@@ -176,7 +194,8 @@ void Parent::CollectFindings() {
     folders.push_back(entry.path());
   }
   const auto number = [](const std::filesystem::path& path) { return std::atoi(path.filename().c_str()); };
-  std::sort(folders.begin(), folders.end(), [&](const auto& a, const auto& b) { return number(a) < number(b); });
+  std::sort(folders.begin(), folders.end(),
+            [&](const auto& a, const auto& b) { return number(a) < number(b); });
   for (const std::filesystem::path& folder : folders) {
     StoredExecution stored;
     std::string error;
@@ -185,8 +204,8 @@ void Parent::CollectFindings() {
       continue;
     }
     const RunForm& run = stored.run;
-    result_->findings.push_back(
-        {folder.string(), run.rule, run.what, run.kind, run.phase, stored.scenario.name, run.policy, run.seed});
+    result_->findings.push_back({folder.string(), run.rule, run.what, run.kind, run.phase,
+                                 stored.scenario.name, run.policy, run.seed});
     WriteWholeFile(folder.string() + "/replay.txt", ReplayCommand(folder.string()) + "\n", &error);
   }
 }
@@ -203,10 +222,12 @@ void Parent::CheckTrust() {
       const bool hit = total.cells[kind][row].crashes > 0;
       const std::string cell = KindText(KindOf(kind)) + " " + CellRowName(row);
       const bool reachable = result_->reachable[static_cast<size_t>(kind)][static_cast<size_t>(row)];
-      if (reachable && !hit && options_.coverage_required && total.violations == 0) missing += (missing.empty() ? "" : ", ") + cell;
+      if (reachable && !hit && options_.coverage_required && total.violations == 0)
+        missing += (missing.empty() ? "" : ", ") + cell;
       const bool of_ours = plan_.variation.kinds.empty() ||
                            std::count(plan_.variation.kinds.begin(), plan_.variation.kinds.end(), kind) > 0;
-      if (hit && !reachable && of_ours) result_->doubts.push_back("crashed in a cell that cannot be reached: " + cell);
+      if (hit && !reachable && of_ours)
+        result_->doubts.push_back("crashed in a cell that cannot be reached: " + cell);
     }
   }
   if (!missing.empty()) result_->doubts.push_back("never crashed in: " + missing);

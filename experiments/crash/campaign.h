@@ -1,7 +1,8 @@
 // Campaign: many executions on all cores, and what is left of them: a table, findings, results.json.
 //
-// The parent forks one worker a core, watches them, shows one progress line and restarts a worker that died (its death
-// is a finding: the engine took the process with it). Ctrl-C or SIGTERM ends it within a second with valid results.
+// The parent forks one worker a core, watches them, shows one progress line and restarts a worker that died
+// (its death is a finding: the engine took the process with it). Ctrl-C or SIGTERM ends it within a second
+// with valid results.
 #pragma once
 
 #include <array>
@@ -14,9 +15,9 @@ namespace experiments {
 
 struct CampaignOptions {
   CampaignPlan plan;
-  uint64_t jobs = 0;        // 0: one a core
-  double seconds = 0;       // 0: no limit
-  std::string seed_text;    // as the user may repeat it
+  uint64_t jobs = 0;      // 0: one a core
+  double seconds = 0;     // 0: no limit
+  std::string seed_text;  // as the user may repeat it
   bool quiet = false;
   bool coverage_required = true;
 };
@@ -28,7 +29,7 @@ struct FindingNote {  // as stored in a folder below findings/
 };
 
 struct CampaignResult {
-  bool valid = false;        // the harness can be trusted
+  bool valid = false;               // the harness can be trusted
   std::vector<std::string> doubts;  // why not
   bool interrupted = false;
   double seconds = 0;
@@ -52,7 +53,8 @@ bool ReadPhaseTable(const SubjectLibrary& library, const std::vector<int>& kinds
 
 // The text and the JSON form of a result. `command` is what the user typed.
 std::string SummaryText(const CampaignOptions& options, const CampaignResult& result);
-std::string ResultsJson(const CampaignOptions& options, const SubjectLibrary& library, const CampaignResult& result);
+std::string ResultsJson(const CampaignOptions& options, const SubjectLibrary& library,
+                        const CampaignResult& result);
 std::string ReplayCommand(const std::string& folder);
 
 }  // namespace experiments

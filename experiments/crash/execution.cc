@@ -58,7 +58,8 @@ void Execution::Stopped(Outcome outcome, const char* during) {
     case Outcome::kStepLimit: {
       const std::string state = subject_ == nullptr ? "" : subject_->Describe();
       result_.detail += "\n" + state;
-      Violation("stuck", std::string(OutcomeName(outcome)) + where + ": " + state.substr(0, state.find('\n')));
+      Violation("stuck",
+                std::string(OutcomeName(outcome)) + where + ": " + state.substr(0, state.find('\n')));
       break;
     }
     case Outcome::kFailed:
@@ -71,7 +72,8 @@ void Execution::Stopped(Outcome outcome, const char* during) {
   }
 }
 
-// Runs one body on a fiber of its own. False: it did not end, and Stopped() said so; true with *outcome otherwise.
+// Runs one body on a fiber of its own. False: it did not end, and Stopped() said so; true with *outcome
+// otherwise.
 bool Execution::Round(void (*body)(Execution*), const char* name, Outcome* outcome) {
   Body argument{this, body};
   scheduler_->Spawn(
@@ -112,14 +114,16 @@ void Execution::FillBody() {
   harness_user_.Start();
   if (!harness_user_.open()) return;
   for (uint32_t key = 0; key < scenario_->preload; ++key) harness_user_.Operate(faults::OpType::kUpsert, key);
-  for (uint32_t i = 0; i < scenario_->filler; ++i) harness_user_.Operate(faults::OpType::kUpsert, kFillerKey + i);
+  for (uint32_t i = 0; i < scenario_->filler; ++i)
+    harness_user_.Operate(faults::OpType::kUpsert, kFillerKey + i);
   harness_user_.Complete(true);
   harness_user_.Close();
 }
 
 bool Execution::Fill() {
   Outcome outcome;
-  return Round([](Execution* self) { self->FillBody(); }, "loader", &outcome) && recorder_.unexpected().empty();
+  return Round([](Execution* self) { self->FillBody(); }, "loader", &outcome) &&
+         recorder_.unexpected().empty();
 }
 
 void Execution::Crash() {
@@ -156,8 +160,8 @@ bool Execution::Work(uint32_t number) {
   return true;
 }
 
-// A latest recovery would be ambiguous after a named one left newer checkpoints behind and nothing became durable
-// since: then the name is said again.
+// A latest recovery would be ambiguous after a named one left newer checkpoints behind and nothing became
+// durable since: then the name is said again.
 const faster::Token* Execution::NameToRecover(const Incarnation& incarnation) {
   for (const faults::CheckpointEvent& event : recorder_.history().checkpoints) {
     const bool good = event.callback != kNever && event.status == Status::kOk &&
@@ -195,7 +199,8 @@ void Execution::RecoverBody() {
     attempt_.create_status = subject_->Create(&why);
   }
   const bool refused = attempt_.create_status != Status::kOk ||
-                       (attempt_.status != Status::kOk && !(attempt_.status == Status::kNotFound && attempt_.token == nullptr));
+                       (attempt_.status != Status::kOk &&
+                        !(attempt_.status == Status::kNotFound && attempt_.token == nullptr));
   if (refused) subject_.reset();
   const HostHeap host;
   const std::string text = why.Text();
@@ -213,8 +218,10 @@ bool Execution::TryRecovery(uint32_t number, size_t attempt, bool* again) {
   attempt_.token = token;
   if (attempt < incarnation.recovery_crashes.size()) {
     const CrashPoint& crash = incarnation.recovery_crashes[attempt];
-    if (crash.events) scheduler_->SetCrash(kNever, numbers_.events + crash.delay);
-    else scheduler_->SetCrash(numbers_.steps + 1 + crash.delay, kNever);
+    if (crash.events)
+      scheduler_->SetCrash(kNever, numbers_.events + crash.delay);
+    else
+      scheduler_->SetCrash(numbers_.steps + 1 + crash.delay, kNever);
   }
   const uint64_t faults_before = storage_.statistics().faults;
   Outcome outcome;
@@ -269,8 +276,10 @@ bool Execution::Recover(uint32_t number) {
   Account(recovery);
   recovered_any_ = recovery.status == Status::kOk;
   recovered_token_ = recovery.log_token;
-  if (recovered_any_) FollowLineage(recovery.log_token, recovery.named);
-  else lineage_.clear();
+  if (recovered_any_)
+    FollowLineage(recovery.log_token, recovery.named);
+  else
+    lineage_.clear();
   recorder_.BeginIncarnation(number, FirstKind(incarnation));
   return Verify(number);
 }
@@ -289,7 +298,9 @@ void Execution::Account(const faults::Recovery& recovery) {
   for (const faster::SessionCommit& commit : recovery.commits) {
     bool committed = false, lost = false;
     for (const faults::Operation& operation : history.operations) {
-      if (operation.incarnation != recovery.incarnation || history.sessions[operation.session] != commit.session) continue;
+      if (operation.incarnation != recovery.incarnation ||
+          history.sessions[operation.session] != commit.session)
+        continue;
       const bool inside = operation.serial <= commit.serial;
       (inside ? committed : lost) = true;
       pending = pending || (inside && operation.went_pending && operation.responded > requested);
@@ -315,8 +326,8 @@ bool Execution::Scan(std::vector<std::pair<uint64_t, uint64_t>>* live) {
   return true;
 }
 
-// Looks up every key. With much filler, most executions take its words from the scan, which found them without the
-// index; one in four looks them up as well.
+// Looks up every key. With much filler, most executions take its words from the scan, which found them
+// without the index; one in four looks them up as well.
 void Execution::ReadBack(std::vector<std::pair<uint64_t, uint64_t>>* state,
                          const std::vector<std::pair<uint64_t, uint64_t>>* scanned) {
   const faults::History& history = recorder_.history();
@@ -365,9 +376,10 @@ void Execution::FinishBody() {
                                      ", or with other words");
   }
   // An operation whose result nobody heard (its session was closed over it) leaves the end open.
-  history.quiesced = std::none_of(history.operations.begin(), history.operations.end(), [&](const auto& operation) {
-    return operation.incarnation == history.recoveries.size() && operation.outcome == OpOutcome::kUnknown;
-  });
+  history.quiesced =
+      std::none_of(history.operations.begin(), history.operations.end(), [&](const auto& operation) {
+        return operation.incarnation == history.recoveries.size() && operation.outcome == OpOutcome::kUnknown;
+      });
   subject_.reset();
 }
 
@@ -381,8 +393,10 @@ void Execution::Judge() {
   result_.verdict = judge_.Check(recorder_.history());
   result_.undecided = result_.verdict.undecided;
   result_.buffered = result_.verdict.buffered;
-  if (!result_.verdict.ok) Violation(RuleName(result_.verdict.rule), result_.verdict.what);
-  else if (!recorder_.unexpected().empty()) Violation(recorder_.unexpected_rule(), recorder_.unexpected());
+  if (!result_.verdict.ok)
+    Violation(RuleName(result_.verdict.rule), result_.verdict.what);
+  else if (!recorder_.unexpected().empty())
+    Violation(recorder_.unexpected_rule(), recorder_.unexpected());
 }
 
 const ExecutionResult& Execution::Run(const Scenario& scenario, const How& how) {

@@ -1,11 +1,12 @@
 // Execution: runs one scenario under the scheduler, from the empty disk to the verdict.
 //
-//   fill | work, crash | recover (and crash, and recover ...) | verify | work, crash | ... | come to rest | judge
+//   fill | work, crash | recover (and crash, and recover ...) | verify | work, crash | ... | come to rest |
+//   judge
 //
-// Each part is a round of the scheduler on one simulated disk. What clients saw is judged by both checkers; beyond
-// that, an execution fails when it gets stuck, when the engine faults, when lookup and log scan disagree, or when an
-// operation ends in a way no correct engine ends it. Everything is a function of the scenario and of the choices of
-// the policy: the same two give the same hash.
+// Each part is a round of the scheduler on one simulated disk. What clients saw is judged by both checkers;
+// beyond that, an execution fails when it gets stuck, when the engine faults, when lookup and log scan
+// disagree, or when an operation ends in a way no correct engine ends it. Everything is a function of the
+// scenario and of the choices of the policy: the same two give the same hash.
 //
 // One Execution per process at a time, reused: it keeps its buffers. Cost: the engine's steps plus ~100 us.
 #pragma once
@@ -25,7 +26,7 @@
 namespace experiments {
 
 struct How {
-  uint64_t seed = 1;                 // of the scheduler, and of the engine's identities
+  uint64_t seed = 1;  // of the scheduler, and of the engine's identities
   faults::Policy* policy = nullptr;
   bool plain_points = true;
   bool spurious_cas = false;
@@ -43,25 +44,25 @@ struct ExecutionResult {
   bool violation = false;
   bool harness_error = false;  // the harness itself cannot be trusted: `what` says why
   bool undecided = false;      // the checkers gave up; no verdict
-  std::string rule;            // "R0".."R6", "scan", "stuck", "crash", "device", "invariants", "history", "disagree"
-  std::string what;            // one line
-  std::string detail;          // stacks, states: many lines
+  std::string rule;    // "R0".."R6", "scan", "stuck", "crash", "device", "invariants", "history", "disagree"
+  std::string what;    // one line
+  std::string detail;  // stacks, states: many lines
   faults::Verdict verdict;
-  Cell cell;                   // of the last crash
+  Cell cell;  // of the last crash
   uint64_t hash = 0;
   uint64_t steps = 0;
   uint64_t switches = 0;
   uint64_t tape_entries = 0;
   std::vector<CrashNote> crashes;
-  uint64_t cells_seen = 0;     // as in Recorder
+  uint64_t cells_seen = 0;  // as in Recorder
   uint64_t recovery_crashes = 0;
-  uint64_t checkpoints = 0;    // completed
-  uint64_t recoveries = 0;     // that returned
-  uint64_t recovered_own = 0;  // ... a checkpoint of this execution
+  uint64_t checkpoints = 0;        // completed
+  uint64_t recoveries = 0;         // that returned
+  uint64_t recovered_own = 0;      // ... a checkpoint of this execution
   uint64_t recovered_split = 0;    // ... with a committed and a lost operation in one session
   uint64_t recovered_pending = 0;  // ... with operations pending at the cut
   uint64_t recovered_undone = 0;   // ... with records undone
-  bool buffered = true;        // R6 held
+  bool buffered = true;            // R6 held
 };
 
 class Execution {
@@ -111,12 +112,13 @@ class Execution {
   faults::Judge judge_;
   Recorder recorder_;
   Stage stage_;
-  SessionUser harness_user_;   // fills and reads back
+  SessionUser harness_user_;  // fills and reads back
   ExecutionResult result_;
   const Scenario* scenario_ = nullptr;
   How how_;
   faults::RunResult numbers_ = {};
-  // In the execution's arena. Deleted on a fiber or, after a crash or verdict, released: its threads are gone.
+  // In the execution's arena. Deleted on a fiber or, after a crash or verdict, released: its threads are
+  // gone.
   std::unique_ptr<Subject> subject_;
   uint32_t lives_ = 0;
 

@@ -49,7 +49,8 @@ bool TakeHex(const Json& run, const char* name, uint64_t* word) {
 }  // namespace
 
 std::string CellText(const Cell& cell) {
-  return (cell.kind < 0 ? std::string("no checkpoint") : KindText(KindOf(cell.kind))) + ", " + CellRowName(cell.row);
+  return (cell.kind < 0 ? std::string("no checkpoint") : KindText(KindOf(cell.kind))) + ", " +
+         CellRowName(cell.row);
 }
 
 bool StoreExecution(const std::string& folder, const StoredExecution& stored, std::string* error) {
@@ -89,11 +90,12 @@ bool LoadExecution(const std::string& path, StoredExecution* stored, std::string
   if (wrong.empty() && wrapped) {
     const Json run = json.value("run", Json::object());
     RunForm& form = stored->run;
-    const bool good = run.is_object() && Take(run, "seed", &form.seed) && Take(run, "policy", &form.policy) &&
-                      Take(run, "plain_points", &form.plain_points) && Take(run, "spurious_cas", &form.spurious_cas) &&
-                      TakeHex(run, "hash", &form.hash) && TakeHex(run, "subject", &form.subject) &&
-                      Take(run, "subject_path", &form.subject_path) && Take(run, "rule", &form.rule) &&
-                      Take(run, "what", &form.what) && Take(run, "kind", &form.kind) && Take(run, "phase", &form.phase);
+    const bool good =
+        run.is_object() && Take(run, "seed", &form.seed) && Take(run, "policy", &form.policy) &&
+        Take(run, "plain_points", &form.plain_points) && Take(run, "spurious_cas", &form.spurious_cas) &&
+        TakeHex(run, "hash", &form.hash) && TakeHex(run, "subject", &form.subject) &&
+        Take(run, "subject_path", &form.subject_path) && Take(run, "rule", &form.rule) &&
+        Take(run, "what", &form.what) && Take(run, "kind", &form.kind) && Take(run, "phase", &form.phase);
     if (!good) wrong = "run: has a member of the wrong type";
   }
   if (!wrong.empty()) {

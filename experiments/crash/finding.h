@@ -19,15 +19,15 @@ namespace experiments {
 
 struct RunForm {  // the "run" member of a stored scenario
   uint64_t seed = 0;
-  std::string policy;         // "random:0.01", ...
+  std::string policy;  // "random:0.01", ...
   bool plain_points = true;
   bool spurious_cas = false;
-  uint64_t hash = 0;          // 0: the process died before there was one
-  uint64_t subject = 0;       // SubjectLibrary::identity()
+  uint64_t hash = 0;     // 0: the process died before there was one
+  uint64_t subject = 0;  // SubjectLibrary::identity()
   std::string subject_path;
-  std::string rule;           // "" if the execution passed
+  std::string rule;  // "" if the execution passed
   std::string what;
-  std::string kind;           // of the checkpoint that was running at the crash
+  std::string kind;  // of the checkpoint that was running at the crash
   std::string phase;
 };
 

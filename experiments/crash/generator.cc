@@ -13,21 +13,21 @@ using Anchor = CrashPoint::Anchor;
 // What a family draws; the rest follows from these.
 struct Knobs {
   uint32_t sessions = 3;
-  uint32_t operations = 8;    // per session
+  uint32_t operations = 8;  // per session
   uint32_t keys = 8;
-  uint32_t checkpoints = 1;   // in incarnation 0
-  uint32_t incarnations = 2;  // the last one comes to rest
-  uint32_t weights[4] = {25, 25, 40, 10};  // read, upsert, rmw, delete
-  uint32_t refresh = 3, complete = 5, pause = 6;          // percent per operation
-  uint32_t close = 0, open = 0, await_phase = 0;          // percent per operation
-  uint32_t leaves_open = 10;                              // percent per session
-  uint32_t more_operations = 2;                           // per session after a recovery
-  uint32_t checkpoint_again = 0;                          // percent per later incarnation
-  uint32_t crash_in_recovery = 0;                         // percent per recovery, again and again
-  uint32_t named = 0;                                     // percent per recovery
-  bool index_first = false;                               // an index checkpoint before the one under test
-  bool same_time = false;                                 // requests while another one runs
-  uint32_t steps = 2600;                                  // about as many as incarnation 0 takes
+  uint32_t checkpoints = 1;                       // in incarnation 0
+  uint32_t incarnations = 2;                      // the last one comes to rest
+  uint32_t weights[4] = {25, 25, 40, 10};         // read, upsert, rmw, delete
+  uint32_t refresh = 3, complete = 5, pause = 6;  // percent per operation
+  uint32_t close = 0, open = 0, await_phase = 0;  // percent per operation
+  uint32_t leaves_open = 10;                      // percent per session
+  uint32_t more_operations = 2;                   // per session after a recovery
+  uint32_t checkpoint_again = 0;                  // percent per later incarnation
+  uint32_t crash_in_recovery = 0;                 // percent per recovery, again and again
+  uint32_t named = 0;                             // percent per recovery
+  bool index_first = false;                       // an index checkpoint before the one under test
+  bool same_time = false;                         // requests while another one runs
+  uint32_t steps = 2600;                          // about as many as incarnation 0 takes
 };
 
 struct Build {
@@ -47,7 +47,8 @@ Action Do(Verb verb, uint32_t number = 0) { return {verb, number, {}}; }
 void AddOperation(Build& build, Actor* actor) {
   Dice& dice = build.dice;
   const Knobs& knobs = build.knobs;
-  if (dice.Chance(knobs.await_phase)) actor->actions.push_back(Do(Verb::kAwaitPhase, dice.Below(kPhaseNames)));
+  if (dice.Chance(knobs.await_phase))
+    actor->actions.push_back(Do(Verb::kAwaitPhase, dice.Below(kPhaseNames)));
   if (dice.Chance(knobs.close)) actor->actions.push_back(Do(Verb::kClose));
   if (dice.Chance(knobs.open)) actor->actions.push_back(Do(dice.Chance(50) ? Verb::kOpen : Verb::kContinue));
   if (dice.Chance(knobs.refresh)) actor->actions.push_back(Do(Verb::kRefresh));
@@ -76,8 +77,9 @@ void AddSessions(Build& build, Incarnation* incarnation, uint32_t operations, bo
   }
 }
 
-// The actor that takes the checkpoints. An index-only checkpoint commits nothing by itself, so that one under test
-// mostly follows a checkpoint of the log; recovery then has something to return. Returns the ordinal of the last request.
+// The actor that takes the checkpoints. An index-only checkpoint commits nothing by itself, so that one under
+// test mostly follows a checkpoint of the log; recovery then has something to return. Returns the ordinal of
+// the last request.
 uint32_t AddDriver(Build& build, Incarnation* incarnation, uint32_t count, uint32_t operations) {
   Dice& dice = build.dice;
   Actor driver;
@@ -86,7 +88,8 @@ uint32_t AddDriver(Build& build, Incarnation* incarnation, uint32_t count, uint3
   if (build.knobs.index_first) requests.push_back(KindOf(4));
   for (uint32_t i = 0; i < count; ++i) {
     const CheckpointRequest request = DrawKind(build);
-    if (i + 1 == count && requests.empty() && request.kind == faster::CheckpointKind::kIndexOnly && dice.Chance(70)) {
+    if (i + 1 == count && requests.empty() && request.kind == faster::CheckpointKind::kIndexOnly &&
+        dice.Chance(70)) {
       requests.push_back(KindOf(static_cast<int>(dice.Below(4))));
     }
     requests.push_back(request);
@@ -126,7 +129,8 @@ CrashPoint DrawCrash(Build& build, const Incarnation& incarnation, uint32_t last
     const std::vector<int>& phases =
         build.variation.phases[static_cast<size_t>(KindOfRequest(incarnation, crash.checkpoint))];
     crash.anchor = phases.empty() ? Anchor::kRequest : Anchor::kPhase;
-    if (!phases.empty()) crash.phase = static_cast<uint32_t>(phases[dice.Below(static_cast<uint32_t>(phases.size()))]);
+    if (!phases.empty())
+      crash.phase = static_cast<uint32_t>(phases[dice.Below(static_cast<uint32_t>(phases.size()))]);
     crash.delay = crash.events ? dice.Skewed(8) : dice.Skewed(steps / 4);
   } else if (draw < 78) {
     crash.anchor = Anchor::kStart;
@@ -167,7 +171,8 @@ void AddIncarnations(Build& build) {
   }
 }
 
-// So many filler keys that the first page, which holds the preloaded records, has left memory when the work begins.
+// So many filler keys that the first page, which holds the preloaded records, has left memory when the work
+// begins.
 void FillMemory(Scenario* scenario) {
   const SubjectConfig& g = scenario->geometry;
   const uint32_t record = 24 + g.value_bytes;
@@ -196,11 +201,12 @@ void DrawGeometry(Build& build) {
   build.scenario.device_fibers = dice.Between(1, 3);
 }
 
-// Faults that the guarantee must survive (the atlas in fault_plan.h): errors, short transfers, a full disk. A device
-// that refuses every write for good leaves a store that is larger than memory no way on, so only syncs fail for ever.
+// Faults that the guarantee must survive (the atlas in fault_plan.h): errors, short transfers, a full disk. A
+// device that refuses every write for good leaves a store that is larger than memory no way on, so only syncs
+// fail for ever.
 void DrawFaults(Build& build) {
   Dice& dice = build.dice;
-  static constexpr const char* kRules[] = {"eio:write:*",   "eio:sync:*",  "eio:dirsync:*", "eio:meta:*",
+  static constexpr const char* kRules[] = {"eio:write:*",   "eio:sync:*",     "eio:dirsync:*", "eio:meta:*",
                                            "short:write:*", "enospc:write:*", "slow:any:*"};
   std::string& plan = build.scenario.faults;
   for (uint32_t rules = dice.Between(1, 2); rules > 0; --rules) {
@@ -208,11 +214,14 @@ void DrawFaults(Build& build) {
     plan += dice.Pick(kRules);
     static constexpr const char* kFirst[] = {":1st", ":2nd", ":3rd"};
     const uint32_t when = dice.Below(3);
-    if (when == 0) plan += ":p=1/" + std::to_string(dice.Between(8, 60));
-    else plan += (dice.Chance(40) ? dice.Pick(kFirst) : ":" + std::to_string(dice.Between(4, 20)) + "th") +
-                 (when == 1 && plan.ends_with("sync:*") && dice.Chance(30) ? "+" : "");
+    if (when == 0)
+      plan += ":p=1/" + std::to_string(dice.Between(8, 60));
+    else
+      plan += (dice.Chance(40) ? dice.Pick(kFirst) : ":" + std::to_string(dice.Between(4, 20)) + "th") +
+              (when == 1 && plan.ends_with("sync:*") && dice.Chance(30) ? "+" : "");
   }
-  if (dice.Chance(25)) build.scenario.recovery_faults = "eio:read:*:p=1/" + std::to_string(dice.Between(5, 40));
+  if (dice.Chance(25))
+    build.scenario.recovery_faults = "eio:read:*:p=1/" + std::to_string(dice.Between(5, 40));
 }
 
 void DrawEverything(Build& build) {
@@ -226,7 +235,8 @@ void DrawEverything(Build& build) {
   knobs.incarnations = dice.Between(2, 4);
   for (uint32_t& weight : knobs.weights) weight = dice.Chance(25) ? 0 : dice.Between(1, 50);
   knobs.weights[2] += 1;
-  for (uint32_t* chance : {&knobs.refresh, &knobs.complete, &knobs.pause, &knobs.close, &knobs.open, &knobs.await_phase}) {
+  for (uint32_t* chance :
+       {&knobs.refresh, &knobs.complete, &knobs.pause, &knobs.close, &knobs.open, &knobs.await_phase}) {
     *chance = dice.Chance(45) ? 0 : dice.Between(1, 30);
   }
   knobs.leaves_open = dice.Chance(50) ? 0 : dice.Below(60);
@@ -272,15 +282,23 @@ struct FamilyForm {
 };
 
 const FamilyForm kFamilies[] = {
-    {{"default", "3 sessions, 24 operations on 8 keys, records on disk, one checkpoint, crash, recovery, continuation"},
-     50, [](Build&) {}},
+    {{"default",
+      "3 sessions, 24 operations on 8 keys, records on disk, one checkpoint, crash, recovery, continuation"},
+     50,
+     [](Build&) {}},
     {{"everything", "every knob drawn anew"}, 18, DrawEverything},
-    {{"collide", "all keys in one bucket, in one chain or two"}, 6,
-     [](Build& b) { b.scenario.geometry.hash = b.dice.Chance(50) ? HashMode::kCollide : HashMode::kTwoChains; }},
-    {{"wide", "values of 256 bytes: a page holds one record"}, 6,
+    {{"collide", "all keys in one bucket, in one chain or two"},
+     6,
+     [](Build& b) {
+       b.scenario.geometry.hash = b.dice.Chance(50) ? HashMode::kCollide : HashMode::kTwoChains;
+     }},
+    {{"wide", "values of 256 bytes: a page holds one record"},
+     6,
      [](Build& b) { b.scenario.geometry.value_bytes = 256, b.scenario.geometry.block_bytes = 512; }},
     {{"sessions", "sessions are opened, closed, continued and left idle in every phase"}, 6, DrawSessions},
-    {{"pairs", "an index checkpoint and a later one of the log"}, 4, [](Build& b) { b.knobs.index_first = true; }},
+    {{"pairs", "an index checkpoint and a later one of the log"},
+     4,
+     [](Build& b) { b.knobs.index_first = true; }},
     {{"nested", "recovery crashes, and what was recovered crashes again"}, 5, DrawNested},
     {{"versions", "6 to 12 checkpoints with record versions of 3 bits"}, 2, DrawVersions},
     {{"faults", "failing and short I/O, a full disk, failing syncs"}, 3, DrawFaults},

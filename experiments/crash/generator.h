@@ -1,9 +1,10 @@
 // Generator: scenarios from a seed. Same family, variation and seed give the same scenario, always.
 //
-// A family says what is varied around which centre; "everything" draws all knobs, zero probability of each included
-// (swarm testing: Groce et al., ISSTA'12). Crash points are aimed: at phases and I/O of the checkpoint and just after
-// it became durable, in some executions at any step, because uniform steps seldom test a recovered state
-// (reference: of 6,000 uniform crashes 633 did). Cost: some microseconds. Thread-safe: no state.
+// A family says what is varied around which centre; "everything" draws all knobs, zero probability of each
+// included (swarm testing: Groce et al., ISSTA'12). Crash points are aimed: at phases and I/O of the
+// checkpoint and just after it became durable, in some executions at any step, because uniform steps seldom
+// test a recovered state (reference: of 6,000 uniform crashes 633 did). Cost: some microseconds. Thread-safe:
+// no state.
 #pragma once
 
 #include <array>
@@ -15,8 +16,8 @@
 namespace experiments {
 
 struct Variation {
-  std::string family;             // one of FamilyNames(), or "" for a mixture of all
-  std::vector<int> kinds;         // KindIndex() values to draw from; empty: all
+  std::string family;      // one of FamilyNames(), or "" for a mixture of all
+  std::vector<int> kinds;  // KindIndex() values to draw from; empty: all
   // Phases that the subject's machine passes, per kind; Rest is left out. From Subject::PhaseTable().
   std::array<std::vector<int>, kCheckpointKinds> phases;
 };

@@ -36,19 +36,25 @@ std::string FamilyList() {
 }
 
 CommandLine CrashFlags(Arguments* a) {
-  CommandLine line("./cpr crash [SEED] [FLAGS]",
-                   "Crashes the engine at every phase of every kind of checkpoint, at every step and I/O, recovers it, and\n"
-                   "checks that every session came back as a prefix. Without flags it varies everything for 60 seconds.\n"
-                   "Exit status: 0 pass, 1 a property fails, 2 wrong usage, 3 the harness itself cannot be trusted.\n\n"
-                   "Scenarios (--scenario NAME):\n" + FamilyList());
+  CommandLine line(
+      "./cpr crash [SEED] [FLAGS]",
+      "Crashes the engine at every phase of every kind of checkpoint, at every step and I/O, recovers it, "
+      "and\n"
+      "checks that every session came back as a prefix. Without flags it varies everything for 60 seconds.\n"
+      "Exit status: 0 pass, 1 a property fails, 2 wrong usage, 3 the harness itself cannot be trusted.\n\n"
+      "Scenarios (--scenario NAME):\n" +
+          FamilyList());
   line.AddNumber("seconds", "N", "stop after N seconds", &a->seconds, 1, 10'000'000);
   line.AddNumber("executions", "N", "stop after N executions", &a->executions, 1, ~uint64_t{0});
   line.AddText("seeds", "A..B", "exactly the executions with seeds A to B", &a->seeds);
-  line.AddChoice("mode", {"sim", "process"}, "simulated crashes (default), or kills of a real process", &a->mode);
-  line.AddText("scenario", "NAME|FILE", "one family of scenarios, or one stored scenario with many schedules", &a->scenario);
+  line.AddChoice("mode", {"sim", "process"}, "simulated crashes (default), or kills of a real process",
+                 &a->mode);
+  line.AddText("scenario", "NAME|FILE", "one family of scenarios, or one stored scenario with many schedules",
+               &a->scenario);
   line.AddChoice("checkpoint", {"full", "log", "index"}, "only checkpoints of this kind", &a->checkpoint);
   line.AddChoice("log", {"foldover", "snapshot"}, "only checkpoints with this way to save the log", &a->log);
-  line.AddText("policy", "NAME[:D]", "one scheduling policy (random:P, pct:D, rr:Q) instead of the portfolio", &a->policy);
+  line.AddText("policy", "NAME[:D]", "one scheduling policy (random:P, pct:D, rr:Q) instead of the portfolio",
+               &a->policy);
   line.AddText("out", "DIR", "results there instead of store/crash/<UTC time>", &a->out);
   line.AddText("subject", "FILE", "the engine under test, a subject library", &a->subject);
   line.AddNumber("record", "N", "store the first N executions as folders that replay, whatever their verdict",
@@ -76,8 +82,9 @@ std::vector<int> Kinds(const Arguments& a) {
   for (int kind = 0; kind < kCheckpointKinds; ++kind) {
     const std::string text = KindText(KindOf(kind));
     const bool kind_fits = a.checkpoint.empty() || text.compare(0, a.checkpoint.size(), a.checkpoint) == 0;
-    const bool log_fits = a.log.empty() || (text.size() > a.log.size() &&
-                                            text.compare(text.size() - a.log.size(), a.log.size(), a.log) == 0);
+    const bool log_fits =
+        a.log.empty() ||
+        (text.size() > a.log.size() && text.compare(text.size() - a.log.size(), a.log.size(), a.log) == 0);
     if (kind_fits && log_fits) kinds.push_back(kind);
   }
   return kinds;
@@ -128,10 +135,12 @@ std::string ReadPlan(const Arguments& a, const CommandLine& line, CampaignOption
   plan.stop_at_first = a.stop_at_first;
   plan.record = a.record;
   std::string error;
-  if (!a.policy.empty() && faults::MakePolicy(a.policy, &error) == nullptr) return "--policy " + ShellQuote(a.policy) + ": " + error;
+  if (!a.policy.empty() && faults::MakePolicy(a.policy, &error) == nullptr)
+    return "--policy " + ShellQuote(a.policy) + ": " + error;
   plan.policy = a.policy;
   plan.variation.kinds = Kinds(a);
-  if (plan.variation.kinds.empty()) return "--checkpoint " + a.checkpoint + " --log " + a.log + ": no such checkpoint";
+  if (plan.variation.kinds.empty())
+    return "--checkpoint " + a.checkpoint + " --log " + a.log + ": no such checkpoint";
   return ReadScenario(a, options);
 }
 
@@ -162,7 +171,8 @@ int Crash(const std::vector<std::string>& arguments) {
   if (!error.empty()) return Wrong(error);
   SubjectLibrary library;
   if (!library.Load(a.subject.empty() ? DefaultSubjectPath() : a.subject, &error)) return Wrong(error);
-  if (!ReadPhaseTable(library, options.plan.variation.kinds, &options.plan.variation.phases, &error)) return Wrong(error);
+  if (!ReadPhaseTable(library, options.plan.variation.kinds, &options.plan.variation.phases, &error))
+    return Wrong(error);
   ResultFolder folder;
   if (!folder.Create(ProjectRoot(), "crash", a.out, &error)) return Wrong(error);
   options.plan.folder = folder.path();
@@ -184,15 +194,17 @@ int Crash(const std::vector<std::string>& arguments) {
     return Wrong(error);
   }
   std::fputs(a.json ? json.c_str() : SummaryText(options, result).c_str(), stdout);
-  if (std::fflush(stdout) != 0) return Wrong(std::string("cannot write the summary: ") + std::strerror(errno));
+  if (std::fflush(stdout) != 0)
+    return Wrong(std::string("cannot write the summary: ") + std::strerror(errno));
   return result.exit_status();
 }
 
 int Replay(const std::vector<std::string>& arguments) {
   ReplayOptions options;
-  CommandLine line("./cpr replay DIR|FILE [FLAGS]",
-                   "Runs a stored execution again, choice by choice, and shows what happened and the verdict.\n"
-                   "Exit status: 0 no violation, 1 the violation again, 2 wrong usage, 3 not the same execution.");
+  CommandLine line(
+      "./cpr replay DIR|FILE [FLAGS]",
+      "Runs a stored execution again, choice by choice, and shows what happened and the verdict.\n"
+      "Exit status: 0 no violation, 1 the violation again, 2 wrong usage, 3 not the same execution.");
   line.AddText("html", "FILE", "also write the execution as a page", &options.html);
   line.AddText("subject", "FILE", "the engine under test, instead of the recorded one", &options.subject);
   line.AddSwitch("quiet", "print hash and verdict only", &options.quiet);
@@ -203,7 +215,8 @@ int Replay(const std::vector<std::string>& arguments) {
     std::fputs(line.Help().c_str(), stdout);
     return 0;
   }
-  if (line.positional().size() != 1) return Wrong("replay needs one folder or file (see ./cpr replay --help)");
+  if (line.positional().size() != 1)
+    return Wrong("replay needs one folder or file (see ./cpr replay --help)");
   options.path = line.positional()[0];
   options.subject_given = !options.subject.empty();
   if (!options.subject_given) options.subject = DefaultSubjectPath();

@@ -51,7 +51,10 @@ std::string Figure(const std::string& number, const std::string& what) {
 }
 
 std::string Percent(uint64_t part, uint64_t whole) {
-  return whole == 0 ? "0 %" : Number(std::round(1000.0 * static_cast<double>(part) / static_cast<double>(whole)) / 10) + " %";
+  return whole == 0
+             ? "0 %"
+             : Number(std::round(1000.0 * static_cast<double>(part) / static_cast<double>(whole)) / 10) +
+                   " %";
 }
 
 std::string Header(const CampaignOptions& options, const CampaignResult& result) {
@@ -66,7 +69,8 @@ std::string Header(const CampaignOptions& options, const CampaignResult& result)
          DurationText(result.seconds) + (result.interrupted ? ", interrupted" : "");
   std::string text = std::string("<header class='") + css + "'><p class='kicker'>crash campaign, seed " +
                      EscapeHtml(options.seed_text) + "</p><h1>" + title + "</h1><p>" + line + "</p>";
-  for (const std::string& doubt : result.doubts) text += "<p>Not to be trusted: " + EscapeHtml(doubt) + "</p>";
+  for (const std::string& doubt : result.doubts)
+    text += "<p>Not to be trusted: " + EscapeHtml(doubt) + "</p>";
   return text + "</header>";
 }
 
@@ -74,14 +78,19 @@ std::string Figures(const CampaignResult& result) {
   const Tally& total = result.total;
   const double rate = static_cast<double>(total.executions) / std::max(result.seconds, 1e-3);
   std::string text = "<section><h2>What was done</h2><div class='figures'>";
-  text += Figure(Grouped(static_cast<unsigned long long>(rate)), "executions a second on " + std::to_string(result.jobs) + " cores");
+  text += Figure(Grouped(static_cast<unsigned long long>(rate)),
+                 "executions a second on " + std::to_string(result.jobs) + " cores");
   text += Figure(Grouped(total.checkpoints), "checkpoints completed");
   text += Figure(Grouped(total.recovery_crashes), "more crashes inside recoveries");
-  text += Figure(Percent(total.recovered_own, total.recoveries), "of recoveries returned a checkpoint of their execution");
-  text += Figure(Percent(total.recovered_split, total.recovered_own), "of these: a committed and a lost operation in one session");
-  text += Figure(Percent(total.recovered_pending, total.recovered_own), "of these: operations pending at the cut");
+  text += Figure(Percent(total.recovered_own, total.recoveries),
+                 "of recoveries returned a checkpoint of their execution");
+  text += Figure(Percent(total.recovered_split, total.recovered_own),
+                 "of these: a committed and a lost operation in one session");
+  text += Figure(Percent(total.recovered_pending, total.recovered_own),
+                 "of these: operations pending at the cut");
   text += Figure(Percent(total.recovered_undone, total.recovered_own), "of these: records undone");
-  text += Figure(Grouped(total.steps / std::max<uint64_t>(total.executions, 1)), "scheduling steps an execution");
+  text +=
+      Figure(Grouped(total.steps / std::max<uint64_t>(total.executions, 1)), "scheduling steps an execution");
   text += Figure(Grouped(total.torn_writes), "writes torn by crashes");
   text += Figure(Grouped(total.double_runs) + " / " + Grouped(total.differing_runs), "run twice / differed");
   text += Figure(Percent(total.unbuffered, total.executions), "not buffered durably linearizable (R6)");
@@ -91,15 +100,21 @@ std::string Figures(const CampaignResult& result) {
 
 std::string HeatCell(const CellTally& cell, bool reachable, uint64_t most) {
   if (!reachable && cell.crashes == 0) return "<td class='none'>&ndash;</td>";
-  const double share = most == 0 ? 0 : std::sqrt(static_cast<double>(cell.crashes) / static_cast<double>(most));
-  const std::string css = cell.violations > 0 ? " class='violated'" : cell.crashes == 0 ? " class='missed'" : "";
+  const double share =
+      most == 0 ? 0 : std::sqrt(static_cast<double>(cell.crashes) / static_cast<double>(most));
+  const std::string css = cell.violations > 0 ? " class='violated'"
+                          : cell.crashes == 0 ? " class='missed'"
+                                              : "";
   std::string small = "all recovered";
-  if (cell.violations > 0) small = Grouped(cell.violations) + " violated";
-  else if (cell.recoveries < cell.crashes) small = Grouped(cell.crashes - cell.recoveries) + " not recovered";
-  else if (cell.crashes == 0) small = "never hit";
+  if (cell.violations > 0)
+    small = Grouped(cell.violations) + " violated";
+  else if (cell.recoveries < cell.crashes)
+    small = Grouped(cell.crashes - cell.recoveries) + " not recovered";
+  else if (cell.crashes == 0)
+    small = "never hit";
   return "<td" + css + " style='background:rgba(var(--heat)," + Number(0.03 + 0.42 * share) + ")' title='" +
-         Grouped(cell.executions) + " executions were here, " + Grouped(cell.recoveries) +
-         " recoveries'>" + Grouped(cell.crashes) + "<small>" + small + "</small></td>";
+         Grouped(cell.executions) + " executions were here, " + Grouped(cell.recoveries) + " recoveries'>" +
+         Grouped(cell.crashes) + "<small>" + small + "</small></td>";
 }
 
 std::string HeatTable(const CampaignResult& result) {
@@ -107,9 +122,11 @@ std::string HeatTable(const CampaignResult& result) {
   for (const auto& kind : result.total.cells) {
     for (const CellTally& cell : kind) most = std::max(most, cell.crashes);
   }
-  std::string text = "<section><h2>Where it was crashed</h2><p class='note'>Crashes by kind of checkpoint and phase of the "
-                     "protocol at the moment of the crash. A dash is a phase that this kind never enters. Darker is more often.</p>"
-                     "<div class='scroll'><table><tr><th></th>";
+  std::string text =
+      "<section><h2>Where it was crashed</h2><p class='note'>Crashes by kind of checkpoint and phase of the "
+      "protocol at the moment of the crash. A dash is a phase that this kind never enters. Darker is more "
+      "often.</p>"
+      "<div class='scroll'><table><tr><th></th>";
   for (int kind = 0; kind < kCheckpointKinds; ++kind) text += "<th>" + KindText(KindOf(kind)) + "</th>";
   text += "</tr>";
   for (size_t row = 0; row < kCellRows; ++row) {
@@ -124,14 +141,18 @@ std::string HeatTable(const CampaignResult& result) {
 
 std::string FindingsPart(const CampaignResult& result) {
   if (result.findings.empty()) return "";
-  std::string text = "<section><h2>Findings</h2><p class='note'>At most a few of each class are kept. Every one is an execution "
-                     "that can be run again, choice by choice.</p>";
+  std::string text =
+      "<section><h2>Findings</h2><p class='note'>At most a few of each class are kept. Every one is an "
+      "execution "
+      "that can be run again, choice by choice.</p>";
   for (const FindingNote& finding : result.findings) {
     const std::string leaf = std::filesystem::path(finding.folder).filename();
-    text += "<article><h3>" + EscapeHtml(finding.rule) + ": " + EscapeHtml(finding.what) + "</h3><p>" + (finding.kind.empty() ? "" : EscapeHtml(finding.kind) + ", crash in " + EscapeHtml(finding.phase) + ", ") +
-            "scenario " +
-            EscapeHtml(finding.scenario) + ", " + EscapeHtml(finding.policy) + ", seed " + std::to_string(finding.seed) + "</p><pre>" +
-            EscapeHtml(ReplayCommand(finding.folder)) + "</pre>";
+    text +=
+        "<article><h3>" + EscapeHtml(finding.rule) + ": " + EscapeHtml(finding.what) + "</h3><p>" +
+        (finding.kind.empty() ? ""
+                              : EscapeHtml(finding.kind) + ", crash in " + EscapeHtml(finding.phase) + ", ") +
+        "scenario " + EscapeHtml(finding.scenario) + ", " + EscapeHtml(finding.policy) + ", seed " +
+        std::to_string(finding.seed) + "</p><pre>" + EscapeHtml(ReplayCommand(finding.folder)) + "</pre>";
     std::string verdict, ignored;
     std::error_code code;
     if (std::filesystem::exists(finding.folder + "/page.html", code)) {
@@ -140,7 +161,8 @@ std::string FindingsPart(const CampaignResult& result) {
     if (ReadWholeFile(finding.folder + "/story.txt", &verdict, &ignored)) {
       const size_t end = verdict.rfind("\n\n", verdict.size() - 3);
       if (end != std::string::npos && verdict.size() - end < 6000) {
-        text += "<details><summary>witness</summary><pre>" + EscapeHtml(verdict.substr(end + 2)) + "</pre></details>";
+        text += "<details><summary>witness</summary><pre>" + EscapeHtml(verdict.substr(end + 2)) +
+                "</pre></details>";
       }
     }
     text += "</article>";
@@ -149,15 +171,22 @@ std::string FindingsPart(const CampaignResult& result) {
 }
 
 std::string Meaning() {
-  return "<section><h2>What a pass means</h2><p class='note'>In every execution counted here the engine ran on a simulated disk "
-         "under a scheduler that decides every switch between threads. It was stopped at one step; each sector not synced by then "
-         "was kept or lost; it was recovered and read back. Two independent checkers then agreed that what came back is, for every "
-         "session, all operations up to the commit point it was told and none after it, that no committed operation had seen a lost "
-         "one, that every result ever returned was right, and that work goes on correctly from there. A pass is evidence about what "
-         "was explored: these scenarios, schedules and faults, under sequentially consistent memory. It is not a proof.</p></section>";
+  return "<section><h2>What a pass means</h2><p class='note'>In every execution counted here the engine ran "
+         "on a simulated disk "
+         "under a scheduler that decides every switch between threads. It was stopped at one step; each "
+         "sector not synced by then "
+         "was kept or lost; it was recovered and read back. Two independent checkers then agreed that what "
+         "came back is, for every "
+         "session, all operations up to the commit point it was told and none after it, that no committed "
+         "operation had seen a lost "
+         "one, that every result ever returned was right, and that work goes on correctly from there. A pass "
+         "is evidence about what "
+         "was explored: these scenarios, schedules and faults, under sequentially consistent memory. It is "
+         "not a proof.</p></section>";
 }
 
-std::string Configuration(const CampaignOptions& options, const SubjectLibrary& library, const CampaignResult& result) {
+std::string Configuration(const CampaignOptions& options, const SubjectLibrary& library,
+                          const CampaignResult& result) {
   const auto row = [](const std::string& name, const std::string& value) {
     return "<tr><td>" + EscapeHtml(name) + "</td><td>" + EscapeHtml(value) + "</td></tr>";
   };
@@ -166,10 +195,13 @@ std::string Configuration(const CampaignOptions& options, const SubjectLibrary& 
   text += row("seed", options.seed_text);
   text += row("policy", options.plan.policy.empty() ? "the portfolio" : options.plan.policy);
   const std::string& family = options.plan.variation.family;
-  text += row("scenario", options.plan.has_file ? options.plan.from_file.name : family.empty() ? "all" : family);
+  text += row("scenario", options.plan.has_file ? options.plan.from_file.name
+                          : family.empty()      ? "all"
+                                                : family);
   for (size_t i = 0; i < Families().size(); ++i) {
     if (result.total.by_family[i] == 0) continue;
-    text += row(Families()[i].name, Grouped(result.total.by_family[i]) + " executions: " + Families()[i].what);
+    text +=
+        row(Families()[i].name, Grouped(result.total.by_family[i]) + " executions: " + Families()[i].what);
   }
   text += row("largest worker", Grouped(result.peak_rss_kib / 1024) + " MiB resident");
   return text + "</table></div></section>";
@@ -190,12 +222,23 @@ std::string EscapeHtml(std::string_view text) {
   std::string escaped;
   for (const char c : text) {
     switch (c) {
-      case '&': escaped += "&amp;"; break;
-      case '<': escaped += "&lt;"; break;
-      case '>': escaped += "&gt;"; break;
-      case '"': escaped += "&quot;"; break;
-      case '\'': escaped += "&#39;"; break;
-      default: escaped += c;
+      case '&':
+        escaped += "&amp;";
+        break;
+      case '<':
+        escaped += "&lt;";
+        break;
+      case '>':
+        escaped += "&gt;";
+        break;
+      case '"':
+        escaped += "&quot;";
+        break;
+      case '\'':
+        escaped += "&#39;";
+        break;
+      default:
+        escaped += c;
     }
   }
   return escaped;
@@ -204,12 +247,15 @@ std::string EscapeHtml(std::string_view text) {
 std::string WholePage(const std::string& title, const std::string& body) {
   return "<!doctype html>\n<html lang='en'><head><meta charset='utf-8'><meta name='viewport' "
          "content='width=device-width,initial-scale=1'><title>" +
-         EscapeHtml(title) + "</title><style>" + kStyle + "</style></head><body><main>\n" + body + "\n</main></body></html>\n";
+         EscapeHtml(title) + "</title><style>" + kStyle + "</style></head><body><main>\n" + body +
+         "\n</main></body></html>\n";
 }
 
-std::string CampaignPage(const CampaignOptions& options, const SubjectLibrary& library, const CampaignResult& result) {
-  return WholePage("CPR crash campaign", Header(options, result) + HeatTable(result) + FindingsPart(result) + Figures(result) +
-                                             Configuration(options, library, result) + Meaning());
+std::string CampaignPage(const CampaignOptions& options, const SubjectLibrary& library,
+                         const CampaignResult& result) {
+  return WholePage("CPR crash campaign", Header(options, result) + HeatTable(result) + FindingsPart(result) +
+                                             Figures(result) + Configuration(options, library, result) +
+                                             Meaning());
 }
 
 }  // namespace experiments

@@ -9,7 +9,8 @@
 
 namespace experiments {
 
-std::string CampaignPage(const CampaignOptions& options, const SubjectLibrary& library, const CampaignResult& result);
+std::string CampaignPage(const CampaignOptions& options, const SubjectLibrary& library,
+                         const CampaignResult& result);
 
 // One execution: lanes for sessions, device and checkpoint phases over steps, the verdict, what was expected.
 std::string ExecutionPage(const StoredExecution& stored, const ExecutionResult& result, Execution& execution);

@@ -1,5 +1,5 @@
-// The page of one execution: an inline SVG with one lane per session, the device and the checkpoint's phases over the
-// steps of the scheduler; below it the verdict and the timeline as text.
+// The page of one execution: an inline SVG with one lane per session, the device and the checkpoint's phases
+// over the steps of the scheduler; below it the verdict and the timeline as text.
 #include <algorithm>
 #include <map>
 
@@ -18,7 +18,8 @@ struct Bar {
   std::string label, title, css;
 };
 
-// Steps are mapped to x through the lines that say something, so that long quiet stretches do not hide the rest.
+// Steps are mapped to x through the lines that say something, so that long quiet stretches do not hide the
+// rest.
 class Axis {
  public:
   void See(uint64_t step) { steps_.push_back(step); }
@@ -77,7 +78,8 @@ class Picture {
       if (line.step < first_ || line.lane == "loader" || line.lane == "verification") continue;
       last = std::max(last, line.step);
       if (line.lane == "harness") {
-        marks_.push_back({line.step, line.step, 0, "", line.text, line.text.find("CRASH") == 0 ? "crash" : "mark"});
+        marks_.push_back(
+            {line.step, line.step, 0, "", line.text, line.text.find("CRASH") == 0 ? "crash" : "mark"});
         if (line.text.find("CRASH") == 0) {
           EndPhase(&phase, &phase_from, line.step, "Rest");
           for (auto& [lane, begun] : open) AddOperation(lane, begun.first, line.step, begun.second, true);
@@ -85,8 +87,10 @@ class Picture {
         }
       } else if (line.lane == "checkpoint") {
         const size_t name = line.text.find("phase ");
-        if (name == 0) EndPhase(&phase, &phase_from, line.step, line.text.substr(6, line.text.find(',') - 6));
-        else marks_.push_back({line.step, line.step, 0, "", line.text, "tick"});
+        if (name == 0)
+          EndPhase(&phase, &phase_from, line.step, line.text.substr(6, line.text.find(',') - 6));
+        else
+          marks_.push_back({line.step, line.step, 0, "", line.text, "tick"});
       } else {
         AddLine(line, &open);
       }
@@ -100,15 +104,19 @@ class Picture {
       bars_.push_back({event.step, event.step, device, "",
                        std::string(IoEventKindName(event.kind)) + " " +
                            std::string(execution_.storage().path_name(event.path)),
-                       bad ? "io bad" : event.kind == faults::IoEventKind::kSync ? "io sync" : "io"});
+                       bad                                        ? "io bad"
+                       : event.kind == faults::IoEventKind::kSync ? "io sync"
+                                                                  : "io"});
     }
   }
   void EndPhase(std::string* phase, uint64_t* from, uint64_t now, const std::string& next) {
-    if (*phase != "Rest") bars_.push_back({*from, now, 0, *phase, *phase, "phase p" + std::to_string(PhaseIndex(*phase))});
+    if (*phase != "Rest")
+      bars_.push_back({*from, now, 0, *phase, *phase, "phase p" + std::to_string(PhaseIndex(*phase))});
     *phase = next;
     *from = now;
   }
-  void AddOperation(const std::string& lane, uint64_t from, uint64_t to, const std::string& what, bool unanswered) {
+  void AddOperation(const std::string& lane, uint64_t from, uint64_t to, const std::string& what,
+                    bool unanswered) {
     bars_.push_back({from, to, Lane(lane), what, what, unanswered ? "op lost" : "op"});
   }
   void AddLine(const StoryLine& line, std::map<std::string, std::pair<uint64_t, std::string>>* open) {
@@ -130,23 +138,24 @@ class Picture {
 
   std::string Draw() const {
     const double height = kTop + kLaneHeight * static_cast<double>(lanes_.size()) + 12;
-    std::string svg = "<svg viewBox='0 0 1000 " + Number(height) + "' role='img' aria-label='timeline of the execution'>";
+    std::string svg =
+        "<svg viewBox='0 0 1000 " + Number(height) + "' role='img' aria-label='timeline of the execution'>";
     for (size_t lane = 0; lane < lanes_.size(); ++lane) {
       const double y = kTop + kLaneHeight * static_cast<double>(lane);
       svg += "<text class='lane' x='4' y='" + Number(y + 15) + "'>" + EscapeHtml(lanes_[lane]) + "</text>";
-      svg += "<line class='rule' x1='" + Number(kLeft) + "' x2='" + Number(kRight) + "' y1='" + Number(y + 22) + "' y2='" +
-             Number(y + 22) + "'/>";
+      svg += "<line class='rule' x1='" + Number(kLeft) + "' x2='" + Number(kRight) + "' y1='" +
+             Number(y + 22) + "' y2='" + Number(y + 22) + "'/>";
     }
     for (const Bar& bar : bars_) svg += BarSvg(bar);
     for (const Bar& mark : marks_) {
       const std::string x = Number(axis_.X(mark.from));
       if (mark.css == "tick") {
-        svg += "<circle class='tick' cx='" + x + "' cy='" + Number(kTop + 20) + "' r='2.5'><title>" + EscapeHtml(mark.title) +
-               "</title></circle>";
+        svg += "<circle class='tick' cx='" + x + "' cy='" + Number(kTop + 20) + "' r='2.5'><title>" +
+               EscapeHtml(mark.title) + "</title></circle>";
         continue;
       }
-      svg += "<line class='" + mark.css + "' x1='" + x + "' x2='" + x + "' y1='16' y2='" + Number(height - 6) + "'><title>" +
-             EscapeHtml(mark.title) + "</title></line>";
+      svg += "<line class='" + mark.css + "' x1='" + x + "' x2='" + x + "' y1='16' y2='" +
+             Number(height - 6) + "'><title>" + EscapeHtml(mark.title) + "</title></line>";
       if (mark.css == "crash") {
         svg += "<text class='crashname' x='" + x + "' y='12' text-anchor='middle'>crash</text>";
       }
@@ -157,11 +166,12 @@ class Picture {
     const double x = axis_.X(bar.from);
     const double width = std::max(2.5, axis_.X(bar.to) - x);
     const double y = kTop + kLaneHeight * static_cast<double>(bar.lane);
-    std::string svg = "<g><rect class='" + bar.css + "' x='" + Number(x) + "' y='" + Number(y + 2) + "' width='" +
-                      Number(width) + "' height='18' rx='2'><title>step " + std::to_string(bar.from) + ": " +
-                      EscapeHtml(bar.title) + "</title></rect>";
+    std::string svg = "<g><rect class='" + bar.css + "' x='" + Number(x) + "' y='" + Number(y + 2) +
+                      "' width='" + Number(width) + "' height='18' rx='2'><title>step " +
+                      std::to_string(bar.from) + ": " + EscapeHtml(bar.title) + "</title></rect>";
     if (!bar.label.empty() && width > 6.2 * static_cast<double>(bar.label.size())) {
-      svg += "<text class='barname' x='" + Number(x + 3) + "' y='" + Number(y + 15) + "'>" + EscapeHtml(bar.label) + "</text>";
+      svg += "<text class='barname' x='" + Number(x + 3) + "' y='" + Number(y + 15) + "'>" +
+             EscapeHtml(bar.label) + "</text>";
     }
     return svg + "</g>";
   }
@@ -176,24 +186,34 @@ class Picture {
 
 }  // namespace
 
-std::string ExecutionPage(const StoredExecution& stored, const ExecutionResult& result, Execution& execution) {
+std::string ExecutionPage(const StoredExecution& stored, const ExecutionResult& result,
+                          Execution& execution) {
   std::string body;
-  body += "<header class='" + std::string(result.violation ? "fail" : "pass") + "'><p class='kicker'>one execution</p><h1>" +
-          (result.violation ? EscapeHtml(result.rule) + " violated" : std::string("No violation")) + "</h1><p>" +
-          EscapeHtml(result.violation ? result.what : "every session came back as a prefix") + "</p></header>";
-  body += "<section><h2>Timeline</h2><p class='note'>Bars are operations from call to answer (open ends: never answered), the "
-          "ribbon is the phase of the checkpoint, dots are its requests and callbacks, red lines are crashes. Time is scheduler "
-          "steps, stretched where much happens; the fill is left out. Point at anything for its step.</p><div class='scroll'>" +
-          Picture(result, execution).Svg() + "</div></section>";
+  body += "<header class='" + std::string(result.violation ? "fail" : "pass") +
+          "'><p class='kicker'>one execution</p><h1>" +
+          (result.violation ? EscapeHtml(result.rule) + " violated" : std::string("No violation")) +
+          "</h1><p>" + EscapeHtml(result.violation ? result.what : "every session came back as a prefix") +
+          "</p></header>";
+  body +=
+      "<section><h2>Timeline</h2><p class='note'>Bars are operations from call to answer (open ends: never "
+      "answered), the "
+      "ribbon is the phase of the checkpoint, dots are its requests and callbacks, red lines are crashes. "
+      "Time is scheduler "
+      "steps, stretched where much happens; the fill is left out. Point at anything for its step.</p><div "
+      "class='scroll'>" +
+      Picture(result, execution).Svg() + "</div></section>";
   if (!result.verdict.ok) {
-    body += "<section><h2>Expected and recovered</h2><pre>" + EscapeHtml(Explain(execution.history(), result.verdict)) +
-            "</pre></section>";
+    body += "<section><h2>Expected and recovered</h2><pre>" +
+            EscapeHtml(Explain(execution.history(), result.verdict)) + "</pre></section>";
   }
-  if (!result.detail.empty()) body += "<section><h2>State</h2><pre>" + EscapeHtml(result.detail) + "</pre></section>";
-  body += "<section><h2>What was done</h2><pre>" + EscapeHtml(ScenarioJson(stored.scenario)) + "</pre></section>";
+  if (!result.detail.empty())
+    body += "<section><h2>State</h2><pre>" + EscapeHtml(result.detail) + "</pre></section>";
+  body +=
+      "<section><h2>What was done</h2><pre>" + EscapeHtml(ScenarioJson(stored.scenario)) + "</pre></section>";
   body += "<section><h2>Line by line</h2><details><summary>the text timeline</summary><pre>" +
           EscapeHtml(StoryText(stored, result, execution)) + "</pre></details></section>";
-  return WholePage("CPR: " + (result.violation ? result.rule + " violated" : std::string("an execution")), body);
+  return WholePage("CPR: " + (result.violation ? result.rule + " violated" : std::string("an execution")),
+                   body);
 }
 
 }  // namespace experiments

@@ -16,7 +16,8 @@ using faults::OpOutcome;
 using faults::OpType;
 using Anchor = CrashPoint::Anchor;
 
-constexpr int kPrepare = 3;  // in kPhaseName. No function-local statics here: their guards are steps of a fiber.
+constexpr int kPrepare =
+    3;  // in kPhaseName. No function-local statics here: their guards are steps of a fiber.
 const char g_phase_object = 0;  // what a phase change is a change of, for the trace hash
 
 const char* OpName(OpType type) {
@@ -85,8 +86,10 @@ void Recorder::EndWork() {
 void Recorder::Arm(Anchor anchor, uint32_t checkpoint) {
   if (armed_ || crash_.anchor != anchor || crash_.checkpoint != checkpoint) return;
   armed_ = true;
-  if (crash_.events) scheduler_->SetCrash(kNever, scheduler_->events() + crash_.delay);
-  else scheduler_->SetCrash(scheduler_->step() + 1 + crash_.delay, kNever);
+  if (crash_.events)
+    scheduler_->SetCrash(kNever, scheduler_->events() + crash_.delay);
+  else
+    scheduler_->SetCrash(scheduler_->step() + 1 + crash_.delay, kNever);
 }
 
 Cell Recorder::cell() const {
@@ -127,8 +130,8 @@ uint32_t Recorder::Invoke(uint32_t session, uint64_t serial, OpType type, uint64
   ++operations_begun_;
   scheduler_->Notify(&progress_);
   if (tells_story_) {
-    Tell(scheduler_->fiber_name(scheduler_->current_fiber()), std::string(OpName(type)) + " key " + std::to_string(key) +
-                                                                  " as #" + std::to_string(serial));
+    Tell(scheduler_->fiber_name(scheduler_->current_fiber()),
+         std::string(OpName(type)) + " key " + std::to_string(key) + " as #" + std::to_string(serial));
   }
   return static_cast<uint32_t>(history_.operations.size()) - 1;
 }
@@ -144,21 +147,31 @@ void Recorder::Respond(uint32_t index, const SubjectResult& result) {
   operation.result = result.word;
   const bool update = operation.type == OpType::kUpsert || operation.type == OpType::kRmw;
   switch (result.status) {
-    case Status::kOk: operation.outcome = OpOutcome::kOk; break;
-    case Status::kNotFound: operation.outcome = OpOutcome::kFail; break;
-    case Status::kAborted: operation.outcome = update ? OpOutcome::kFail : OpOutcome::kUnknown; break;
-    default: operation.outcome = OpOutcome::kUnknown; break;
+    case Status::kOk:
+      operation.outcome = OpOutcome::kOk;
+      break;
+    case Status::kNotFound:
+      operation.outcome = OpOutcome::kFail;
+      break;
+    case Status::kAborted:
+      operation.outcome = update ? OpOutcome::kFail : OpOutcome::kUnknown;
+      break;
+    default:
+      operation.outcome = OpOutcome::kUnknown;
+      break;
   }
   if (operation.outcome != OpOutcome::kOk) operation.result = 0;
   if (operation.outcome == OpOutcome::kUnknown) operation.responded = kNever;  // an answer that says nothing
-  // Under injected faults a device may have lost what was on disk: saying so is right, and no answer to the client.
+  // Under injected faults a device may have lost what was on disk: saying so is right, and no answer to the
+  // client.
   if (result.status == Status::kCorruption && !history_.faults_injected) {
     Unexpected("R2", std::string(OpName(operation.type)) + " of key " + std::to_string(operation.key) +
-               " met a value that does not hold together");
+                         " met a value that does not hold together");
   } else if (operation.outcome == OpOutcome::kUnknown && result.status != Status::kAborted &&
              !history_.faults_injected) {
-    Unexpected("R0", std::string(OpName(operation.type)) + " of key " + std::to_string(operation.key) + " ended with " +
-               std::string(StatusName(result.status)) + " though no fault was injected");
+    Unexpected("R0", std::string(OpName(operation.type)) + " of key " + std::to_string(operation.key) +
+                         " ended with " + std::string(StatusName(result.status)) +
+                         " though no fault was injected");
   }
   if (tells_story_) {
     const HostHeap host;
@@ -228,13 +241,15 @@ void Recorder::Answered(uint32_t index, Status status, const faster::Token& toke
 void Recorder::AdoptSessions(const std::vector<faster::SessionCommit>& commits) {
   for (const faster::SessionCommit& commit : commits) {
     const auto& known = history_.sessions;
-    if (sessions_opening_ == 0 || std::find(known.begin(), known.end(), commit.session) != known.end()) continue;
+    if (sessions_opening_ == 0 || std::find(known.begin(), known.end(), commit.session) != known.end())
+      continue;
     --sessions_opening_;
     static_cast<void>(SessionIndex(commit.session));
   }
 }
 
-void Recorder::ResolveRequests(const faster::Token* recovered, const std::vector<faster::SessionCommit>* commits) {
+void Recorder::ResolveRequests(const faster::Token* recovered,
+                               const std::vector<faster::SessionCommit>* commits) {
   for (const CheckpointEvent& event : history_.checkpoints) AdoptSessions(event.reported);
   for (const CheckpointEvent& event : early_) AdoptSessions(event.reported);
   if (commits != nullptr) AdoptSessions(*commits);
@@ -259,7 +274,8 @@ void Recorder::ResolveRequests(const faster::Token* recovered, const std::vector
   assign(unheard, true);
 }
 
-// The machine left Rest: for which of the requests whose token is not known yet? The first phase rules some out.
+// The machine left Rest: for which of the requests whose token is not known yet? The first phase rules some
+// out.
 void Recorder::KindFromPhase(int phase) {
   for (const bool exact : {true, false}) {
     for (const Request& request : requests_) {
@@ -277,7 +293,8 @@ void Recorder::KindFromPhase(int phase) {
 void Recorder::OnPhase(const char* name, uint64_t version) {
   if (!working_) return;
   const int phase = PhaseIndex(name);
-  if (phase < 0) return Unexpected("history", std::string("the machine entered a phase that does not exist: ") + name);
+  if (phase < 0)
+    return Unexpected("history", std::string("the machine entered a phase that does not exist: ") + name);
   if (phase_ == 0 && phase != 0) {
     ++started_;
     KindFromPhase(phase);
@@ -326,7 +343,8 @@ void Recorder::OnDurable(const faster::Token& token, Status status, uint64_t ver
     }
     if (!known) early_.push_back(event);
     if (status == Status::kOk) ++durable_count_, ++completed_;
-    Tell("checkpoint", "callback: " + std::string(StatusName(status)) + ", version " + std::to_string(version));
+    Tell("checkpoint",
+         "callback: " + std::string(StatusName(status)) + ", version " + std::to_string(version));
   }
   if (started_ > 0 && crash_.anchor == Anchor::kDurable) Arm(Anchor::kDurable, started_ - 1);
   scheduler_->Notify(&progress_);

@@ -1,9 +1,9 @@
 // Recorder: writes down what the clients of one execution saw, arms its crash, and counts where it was.
 //
-// It is the observer that the engine calls, so its callbacks run on whatever fiber the engine is on; a phase change
-// is a scheduling point. Everything happens on one OS thread. Times are a counter of its own: unique, and in the
-// order in which things happened. Memory is the host's, never the fibers' arena, and is kept from one execution to the
-// next. `Story` lines are made only when asked for.
+// It is the observer that the engine calls, so its callbacks run on whatever fiber the engine is on; a phase
+// change is a scheduling point. Everything happens on one OS thread. Times are a counter of its own: unique,
+// and in the order in which things happened. Memory is the host's, never the fibers' arena, and is kept from
+// one execution to the next. `Story` lines are made only when asked for.
 #pragma once
 
 #include <string>
@@ -41,7 +41,7 @@ class Recorder final : public SubjectObserver {
   // An incarnation begins: recovered, not at work yet. `first_kind`: of its first checkpoint, as in Cell.
   void BeginIncarnation(uint32_t incarnation, int first_kind);
   void BeginWork(const CrashPoint& crash);  // armed when its anchor is met
-  void EndWork();                           // until the next BeginIncarnation phases are not ours: a recovery runs
+  void EndWork();  // until the next BeginIncarnation phases are not ours: a recovery runs
 
   uint64_t Now() { return ++time_; }
 
@@ -56,8 +56,9 @@ class Recorder final : public SubjectObserver {
   // A request: Requested() before the call, Answered() after it. A crash may come between.
   uint32_t Requested(const CheckpointRequest& request);
   void Answered(uint32_t request, faster::Status status, const faster::Token& token);
-  // After a crash: a checkpoint may have become durable before its requester heard its token, and a session may be in
-  // it before its user heard its id. Called at the crash with null, and with what recovery returned.
+  // After a crash: a checkpoint may have become durable before its requester heard its token, and a session
+  // may be in it before its user heard its id. Called at the crash with null, and with what recovery
+  // returned.
   void ResolveRequests(const faster::Token* recovered, const std::vector<faster::SessionCommit>* commits);
 
   // SubjectObserver
@@ -74,10 +75,12 @@ class Recorder final : public SubjectObserver {
   Cell cell() const;
   uint64_t cells_seen() const { return cells_seen_; }  // bit kind * kCellRows + row
   int phase() const { return phase_; }
-  uint32_t running() const { return requests_open_; }  // calls of StartCheckpoint not back yet
+  uint32_t running() const { return requests_open_; }            // calls of StartCheckpoint not back yet
   uint32_t durable_count() const { return durable_count_; }      // good callbacks in this incarnation
   uint64_t completed_checkpoints() const { return completed_; }  // good callbacks in this execution
-  const std::string& unexpected() const { return unexpected_; }  // a status no correct engine gives, "" if none
+  const std::string& unexpected() const {
+    return unexpected_;
+  }  // a status no correct engine gives, "" if none
   const char* unexpected_rule() const { return unexpected_rule_; }
   void Unexpected(const char* rule, std::string what);
   bool tells_story() const { return tells_story_; }
@@ -103,14 +106,14 @@ class Recorder final : public SubjectObserver {
 
   faults::Scheduler* scheduler_ = nullptr;
   faults::History history_;
-  std::vector<Request> requests_;                  // of this incarnation
-  std::vector<faults::CheckpointEvent> early_;     // durable before their token was known
+  std::vector<Request> requests_;               // of this incarnation
+  std::vector<faults::CheckpointEvent> early_;  // durable before their token was known
   CrashPoint crash_;
   bool armed_ = false;
   bool working_ = false;
   uint64_t time_ = 0;
   uint32_t sessions_opening_ = 0;
-  std::vector<int8_t> session_phase_;              // by session, as the engine told
+  std::vector<int8_t> session_phase_;  // by session, as the engine told
   uint32_t incarnation_ = 0;
   int phase_ = 0;
   int kind_ = -1;

@@ -1,10 +1,11 @@
 // The reference subject: the smallest engine that the testbed accepts, and the template for testing your own.
 //
-// A map under one mutex. A checkpoint copies the map and every session's last serial while it holds the mutex (the
-// world stands still, so the copy is a prefix per session by construction), then a background job writes the copy
-// to `<number>.tmp`, syncs it, renames it to `<number>.chk` and syncs the directory; only then is it reported.
-// Recovery reads the newest complete file, or the one that holds the named token. The log and the index of a real
-// engine do not exist here, so all kinds of checkpoint are the same, except that "index" commits no session.
+// A map under one mutex. A checkpoint copies the map and every session's last serial while it holds the mutex
+// (the world stands still, so the copy is a prefix per session by construction), then a background job writes
+// the copy to `<number>.tmp`, syncs it, renames it to `<number>.chk` and syncs the directory; only then is it
+// reported. Recovery reads the newest complete file, or the one that holds the named token. The log and the
+// index of a real engine do not exist here, so all kinds of checkpoint are the same, except that "index"
+// commits no session.
 //
 // It shows that the harness raises no alarm on a correct store. Thread-safety: everything under mutex_.
 #include <algorithm>
@@ -56,7 +57,8 @@ uint64_t Digest(const std::vector<uint64_t>& words) {  // of all behind magic an
 }
 
 std::vector<uint64_t> Encode(const Image& image) {
-  std::vector<uint64_t> words = {kMagic, 0, image.number, image.index_only, image.values.size(), image.sessions.size()};
+  std::vector<uint64_t> words = {
+      kMagic, 0, image.number, image.index_only, image.values.size(), image.sessions.size()};
   Append(&words, image.token);
   for (const auto& [key, word] : image.values) words.insert(words.end(), {key, word});
   for (const auto& [session, serial] : image.sessions) {
@@ -75,7 +77,8 @@ bool Decode(const std::vector<uint64_t>& words, Image* image) {
   image->token = {words[6], words[7]};
   size_t at = 8;
   for (uint64_t i = 0; i < words[4]; ++i, at += 2) image->values[words[at]] = words[at + 1];
-  for (uint64_t i = 0; i < words[5]; ++i, at += 3) image->sessions[{words[at], words[at + 1]}] = words[at + 2];
+  for (uint64_t i = 0; i < words[5]; ++i, at += 3)
+    image->sessions[{words[at], words[at + 1]}] = words[at + 2];
   return true;
 }
 
@@ -158,8 +161,8 @@ class Store final : public experiments::Subject {
   std::mutex mutex_;
   uint64_t random_;
   std::unique_ptr<faster::DirectoryLock> lock_;
-  Image state_;              // the live store; number and token are those of the last checkpoint
-  Image saving_;             // while running_: the job's
+  Image state_;   // the live store; number and token are those of the last checkpoint
+  Image saving_;  // while running_: the job's
   bool running_ = false;
   std::vector<Image> done_;  // values empty: what sessions are told
 };
@@ -167,8 +170,10 @@ class Store final : public experiments::Subject {
 SubjectResult Session::Read(uint64_t key) {
   return store_->Apply(id_, [&](SubjectResult* result) {
     const auto found = store_->values().find(key);
-    if (found == store_->values().end()) result->status = Status::kNotFound;
-    else result->word = found->second;
+    if (found == store_->values().end())
+      result->status = Status::kNotFound;
+    else
+      result->word = found->second;
   });
 }
 
@@ -193,7 +198,8 @@ void Session::TakeCommits(std::vector<std::pair<Token, uint64_t>>* commits) {
   store_->TakeCommits(id_, &told_, commits);
 }
 
-void Store::TakeCommits(const Guid& session, uint64_t* told, std::vector<std::pair<Token, uint64_t>>* commits) {
+void Store::TakeCommits(const Guid& session, uint64_t* told,
+                        std::vector<std::pair<Token, uint64_t>>* commits) {
   const std::lock_guard guard(mutex_);
   for (; *told < done_.size(); ++*told) {
     const auto found = done_[*told].sessions.find(session);
@@ -207,7 +213,8 @@ Status Store::Create(Diagnosis* why) {
   bool found = false;
   if (status == Status::kOk) status = Newest(nullptr, &ignored, &state_.number, &found);
   if (status == Status::kOk && found) status = Status::kExists;
-  if (status != Status::kOk) *why = {config_.directory, 0, "an empty directory", std::string(StatusName(status))};
+  if (status != Status::kOk)
+    *why = {config_.directory, 0, "an empty directory", std::string(StatusName(status))};
   return status;
 }
 
@@ -298,7 +305,8 @@ Status Store::Save(const Image& image) {
   Status status = storage_->Open(Path(image.number, ".tmp"), faster::OpenMode::kTruncate, &file);
   if (status == Status::kOk) status = faster::WriteFully(*file, 0, words.data(), words.size() * 8);
   if (status == Status::kOk) status = file->Sync();
-  if (status == Status::kOk) status = storage_->Rename(Path(image.number, ".tmp"), Path(image.number, ".chk"));
+  if (status == Status::kOk)
+    status = storage_->Rename(Path(image.number, ".tmp"), Path(image.number, ".chk"));
   if (status == Status::kOk) status = storage_->SyncDirectory(config_.directory);
   return status;
 }

@@ -55,7 +55,8 @@ struct Again {
 };
 
 // The execution by its tape, or by its seed and policy if there is none. False: *error.
-bool RunAgain(const StoredExecution& stored, const SubjectLibrary& library, bool story, Again* again, std::string* error) {
+bool RunAgain(const StoredExecution& stored, const SubjectLibrary& library, bool story, Again* again,
+              std::string* error) {
   again->scheduler.reset(faults::Scheduler::Create());
   if (again->scheduler == nullptr) {
     *error = "this machine cannot run the scheduler";
@@ -91,7 +92,8 @@ bool LoadSubjectOf(const ReplayOptions& options, const StoredExecution& stored, 
   return library->Load(path, error);
 }
 
-int ReplayInThisProcess(const ReplayOptions& options, const StoredExecution& stored, const SubjectLibrary& library) {
+int ReplayInThisProcess(const ReplayOptions& options, const StoredExecution& stored,
+                        const SubjectLibrary& library) {
   std::string error;
   Again again;
   if (!RunAgain(stored, library, !options.quiet || !options.html.empty(), &again, &error)) {
@@ -109,22 +111,29 @@ int ReplayInThisProcess(const ReplayOptions& options, const StoredExecution& sto
   }
   const bool same = stored.run.hash == 0 || stored.run.hash == result.hash;
   if (options.json) {
-    const nlohmann::ordered_json json = {{"hash", HexText(result.hash)}, {"recorded", HexText(stored.run.hash)},
-                                         {"same", same},                 {"violation", result.violation},
-                                         {"rule", result.rule},          {"what", result.what}};
+    const nlohmann::ordered_json json = {{"hash", HexText(result.hash)},
+                                         {"recorded", HexText(stored.run.hash)},
+                                         {"same", same},
+                                         {"violation", result.violation},
+                                         {"rule", result.rule},
+                                         {"what", result.what}};
     std::printf("%s\n", json.dump(1, ' ', false, nlohmann::ordered_json::error_handler_t::replace).c_str());
   } else {
     std::printf("trace hash %s%s\n", HexText(result.hash).c_str(),
-                stored.run.hash == 0 ? "" : same ? ", as recorded" : (", recorded " + HexText(stored.run.hash)).c_str());
+                stored.run.hash == 0 ? ""
+                : same               ? ", as recorded"
+                                     : (", recorded " + HexText(stored.run.hash)).c_str());
   }
   if (!same || result.harness_error) {
     const bool other = stored.run.subject != 0 && stored.run.subject != library.identity();
-    std::fprintf(stderr, "cpr: not the same execution%s%s\n", result.harness_error ? (": " + result.what).c_str() : "",
+    std::fprintf(stderr, "cpr: not the same execution%s%s\n",
+                 result.harness_error ? (": " + result.what).c_str() : "",
                  other ? " (the subject is not the build that was recorded)" : "");
     return 3;
   }
   if (!options.json) {
-    std::printf("%s\n", result.violation ? (result.rule + " violated: " + result.what).c_str() : "no violation");
+    std::printf("%s\n",
+                result.violation ? (result.rule + " violated: " + result.what).c_str() : "no violation");
   }
   return result.violation ? 1 : 0;
 }
@@ -133,7 +142,8 @@ int ReplayInThisProcess(const ReplayOptions& options, const StoredExecution& sto
 
 std::string StoryText(const StoredExecution& stored, const ExecutionResult& result, Execution& execution) {
   std::string text = "scenario " + stored.scenario.name + ", seed " + std::to_string(stored.run.seed) + ", " +
-                     std::to_string(result.steps) + " steps, " + std::to_string(result.switches) + " switches\n\n";
+                     std::to_string(result.steps) + " steps, " + std::to_string(result.switches) +
+                     " switches\n\n";
   struct Line {
     uint64_t step;
     std::string text;
@@ -141,23 +151,28 @@ std::string StoryText(const StoredExecution& stored, const ExecutionResult& resu
   std::vector<Line> lines;
   char head[96];
   for (const StoryLine& line : execution.story()) {
-    std::snprintf(head, sizeof head, "%8llu  %u  %-12s ", static_cast<unsigned long long>(line.step), line.incarnation,
-                  line.lane.c_str());
+    std::snprintf(head, sizeof head, "%8llu  %u  %-12s ", static_cast<unsigned long long>(line.step),
+                  line.incarnation, line.lane.c_str());
     lines.push_back({line.step, head + line.text});
   }
   const faults::SimStorage& storage = execution.storage();
   for (const faults::IoEvent& event : storage.Events()) {
-    std::snprintf(head, sizeof head, "%8llu     %-12s ", static_cast<unsigned long long>(event.step), "  disk");
-    std::string what = head + std::string(IoEventKindName(event.kind)) + " " + std::string(storage.path_name(event.path));
-    if (event.length != 0) what += " [" + std::to_string(event.offset) + ", +" + std::to_string(event.length) + ")";
+    std::snprintf(head, sizeof head, "%8llu     %-12s ", static_cast<unsigned long long>(event.step),
+                  "  disk");
+    std::string what =
+        head + std::string(IoEventKindName(event.kind)) + " " + std::string(storage.path_name(event.path));
+    if (event.length != 0)
+      what += " [" + std::to_string(event.offset) + ", +" + std::to_string(event.length) + ")";
     if (event.status != faster::Status::kOk) what += " " + std::string(StatusName(event.status));
     lines.push_back({event.step, what});
   }
   std::stable_sort(lines.begin(), lines.end(), [](const Line& a, const Line& b) { return a.step < b.step; });
   for (const Line& line : lines) text += line.text + "\n";
   text += "\n";
-  if (!result.verdict.ok) text += Explain(execution.history(), result.verdict) + "\n";
-  else if (result.violation) text += result.rule + ": " + result.what + "\n";
+  if (!result.verdict.ok)
+    text += Explain(execution.history(), result.verdict) + "\n";
+  else if (result.violation)
+    text += result.rule + ": " + result.what + "\n";
   if (!result.detail.empty()) text += result.detail + "\n";
   return text;
 }
@@ -172,8 +187,10 @@ int RunReplay(const ReplayOptions& options) {
   }
   const int status = InChild([&] { return ReplayInThisProcess(options, stored, library); });
   if (status <= 3) return status;
-  if (status < 128) std::printf("crash violated: the process exited with status %d\n", status);
-  else std::printf("crash violated: the process died of %s\n", strsignal(status - 128));
+  if (status < 128)
+    std::printf("crash violated: the process exited with status %d\n", status);
+  else
+    std::printf("crash violated: the process died of %s\n", strsignal(status - 128));
   return 1;
 }
 
@@ -186,13 +203,15 @@ bool WriteStory(const std::string& folder, const SubjectLibrary& library, std::s
     std::string wrong;
     if (!RunAgain(stored, library, true, &again, &wrong)) return 2;
     if (again.result->hash != stored.run.hash) return 3;
-    const bool good = WriteWholeFile(folder + "/story.txt", StoryText(stored, *again.result, *again.execution), &wrong) &&
-                      WriteWholeFile(folder + "/page.html", ExecutionPage(stored, *again.result, *again.execution), &wrong);
+    const bool good =
+        WriteWholeFile(folder + "/story.txt", StoryText(stored, *again.result, *again.execution), &wrong) &&
+        WriteWholeFile(folder + "/page.html", ExecutionPage(stored, *again.result, *again.execution), &wrong);
     return good ? 0 : 2;
   });
   if (status == 0) return true;
-  *error = status == 3 ? "finding " + folder + " was not the same execution when it was replayed"
-                       : "finding " + folder + " could not be replayed (status " + std::to_string(status) + ")";
+  *error = status == 3
+               ? "finding " + folder + " was not the same execution when it was replayed"
+               : "finding " + folder + " could not be replayed (status " + std::to_string(status) + ")";
   return false;
 }
 

@@ -1,7 +1,8 @@
 // Replay: one stored execution again, choice by choice, and its story.
 //
-// It runs in a child process, since the execution may be one that kills its process. The trace hash must be the
-// recorded one; otherwise the harness, the build or the machine differs, and that is said instead of a verdict.
+// It runs in a child process, since the execution may be one that kills its process. The trace hash must be
+// the recorded one; otherwise the harness, the build or the machine differs, and that is said instead of a
+// verdict.
 #pragma once
 
 #include <string>
@@ -11,11 +12,11 @@
 namespace experiments {
 
 struct ReplayOptions {
-  std::string path;         // a finding's folder or scenario file
-  std::string subject;      // instead of the recorded one; "" = recorded
+  std::string path;     // a finding's folder or scenario file
+  std::string subject;  // instead of the recorded one; "" = recorded
   bool subject_given = false;
-  std::string html;         // also write the page of the execution here
-  bool quiet = false;       // the verdict line only
+  std::string html;    // also write the page of the execution here
+  bool quiet = false;  // the verdict line only
   bool json = false;
 };
 
@@ -25,7 +26,8 @@ int RunReplay(const ReplayOptions& options);
 // The text timeline of an execution.
 std::string StoryText(const StoredExecution& stored, const ExecutionResult& result, Execution& execution);
 
-// story.txt and page.html into a finding's folder, made by a child process. False: *error says why there is none.
+// story.txt and page.html into a finding's folder, made by a child process. False: *error says why there is
+// none.
 bool WriteStory(const std::string& folder, const SubjectLibrary& library, std::string* error);
 
 }  // namespace experiments

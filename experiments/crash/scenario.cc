@@ -47,13 +47,15 @@ std::string CheckGeometry(const SubjectConfig& g) {
   if (!std::has_single_bit(g.block_bytes) || g.block_bytes < 64 || g.block_bytes > 1u << g.page_bits) {
     return "geometry.block_bytes must be a power of two from 64 to the page size";
   }
-  if (g.value_bytes + 32 > g.block_bytes) return "geometry.block_bytes must hold a record: value_bytes + 32 or more";
+  if (g.value_bytes + 32 > g.block_bytes)
+    return "geometry.block_bytes must hold a record: value_bytes + 32 or more";
   if (g.segment_pages < 1 || g.segment_pages > 1u << 16) return "geometry.segment_pages must be 1 to 65536";
   if (!std::has_single_bit(g.index_buckets) || g.index_buckets > 1u << 20) {
     return "geometry.index_buckets must be a power of two up to 1048576";
   }
   if (g.version_bits < 3 || g.version_bits > 13) return "geometry.version_bits must be 3 to 13";
-  if (g.refresh_interval < 1 || g.refresh_interval > 1024) return "geometry.refresh_interval must be 1 to 1024";
+  if (g.refresh_interval < 1 || g.refresh_interval > 1024)
+    return "geometry.refresh_interval must be 1 to 1024";
   return "";
 }
 
@@ -86,8 +88,9 @@ std::string CheckIncarnation(const Scenario& scenario, size_t index) {
 
 }  // namespace
 
-const char* const kPhaseName[kPhaseNames] = {"Rest",       "PrepIndexChkpt", "IndexChkpt", "Prepare",
-                                             "InProgress", "WaitPending",    "WaitFlush",  "PersistenceCallback"};
+const char* const kPhaseName[kPhaseNames] = {"Rest",      "PrepIndexChkpt",     "IndexChkpt",
+                                             "Prepare",   "InProgress",         "WaitPending",
+                                             "WaitFlush", "PersistenceCallback"};
 
 int PhaseIndex(std::string_view name) {
   for (int i = 0; i < kPhaseNames; ++i) {
@@ -98,7 +101,8 @@ int PhaseIndex(std::string_view name) {
 
 std::string KindText(const CheckpointRequest& request) {
   std::string text(faster::CheckpointKindName(request.kind));
-  if (request.kind != CheckpointKind::kIndexOnly) text += "/" + std::string(faster::LogBackendName(request.backend));
+  if (request.kind != CheckpointKind::kIndexOnly)
+    text += "/" + std::string(faster::LogBackendName(request.backend));
   return text;
 }
 
@@ -117,11 +121,18 @@ std::string ActionText(const Action& action) {
   const VerbForm& form = kVerbs[static_cast<size_t>(action.verb)];
   std::string text = form.text;
   switch (form.argument) {
-    case VerbForm::kNothing: break;
+    case VerbForm::kNothing:
+      break;
     case VerbForm::kKey:
-    case VerbForm::kCount: text += " " + std::to_string(action.number); break;
-    case VerbForm::kPhaseName: text += std::string(" ") + kPhaseName[action.number % kPhaseNames]; break;
-    case VerbForm::kKind: text += " " + KindText(action.checkpoint); break;
+    case VerbForm::kCount:
+      text += " " + std::to_string(action.number);
+      break;
+    case VerbForm::kPhaseName:
+      text += std::string(" ") + kPhaseName[action.number % kPhaseNames];
+      break;
+    case VerbForm::kKind:
+      text += " " + KindText(action.checkpoint);
+      break;
   }
   return text;
 }
@@ -143,7 +154,8 @@ bool ParseAction(const std::string& text, Action* action, std::string* error) {
         return false;
       case VerbForm::kKey:
       case VerbForm::kCount:
-        action->number = ParseNumber(argument, &number) && number < 1u << 30 ? static_cast<uint32_t>(number) : ~0u;
+        action->number =
+            ParseNumber(argument, &number) && number < 1u << 30 ? static_cast<uint32_t>(number) : ~0u;
         if (action->number != ~0u) return true;
         *error = "\"" + text + "\": " + verb + " needs a number";
         return false;
@@ -158,7 +170,8 @@ bool ParseAction(const std::string& text, Action* action, std::string* error) {
           action->checkpoint = KindOf(kind);
           if (KindText(action->checkpoint) == argument) return true;
         }
-        *error = "\"" + text + "\": kinds are full/foldover, full/snapshot, log/foldover, log/snapshot, index";
+        *error =
+            "\"" + text + "\": kinds are full/foldover, full/snapshot, log/foldover, log/snapshot, index";
         return false;
     }
   }
@@ -169,17 +182,20 @@ bool ParseAction(const std::string& text, Action* action, std::string* error) {
 std::string CheckScenario(const Scenario& scenario) {
   std::string wrong = CheckGeometry(scenario.geometry);
   if (!wrong.empty()) return wrong;
-  if (scenario.keys < 1 || scenario.keys > kFillerKey) return "keys must be 1 to " + std::to_string(kFillerKey);
+  if (scenario.keys < 1 || scenario.keys > kFillerKey)
+    return "keys must be 1 to " + std::to_string(kFillerKey);
   if (scenario.preload > scenario.keys) return "preload must not exceed keys";
   if (scenario.filler > 100000) return "filler must be 100000 at most";
-  if (!std::has_single_bit(scenario.sector_bytes) || scenario.sector_bytes < 8 || scenario.sector_bytes > 65536) {
+  if (!std::has_single_bit(scenario.sector_bytes) || scenario.sector_bytes < 8 ||
+      scenario.sector_bytes > 65536) {
     return "sector_bytes must be a power of two from 8 to 65536";
   }
   if (scenario.device_fibers < 1 || scenario.device_fibers > 8) return "device_fibers must be 1 to 8";
   faults::FaultPlan plan;
   if (!faults::FaultPlan::Parse(scenario.faults, &plan, &wrong)) return "faults: " + wrong;
   if (!faults::FaultPlan::Parse(scenario.recovery_faults, &plan, &wrong)) return "recovery_faults: " + wrong;
-  if (scenario.incarnations.empty() || scenario.incarnations.size() > 16) return "incarnations must be 1 to 16";
+  if (scenario.incarnations.empty() || scenario.incarnations.size() > 16)
+    return "incarnations must be 1 to 16";
   for (size_t i = 0; i < scenario.incarnations.size(); ++i) {
     wrong = CheckIncarnation(scenario, i);
     if (!wrong.empty()) return wrong;

@@ -1,14 +1,16 @@
-// Scenario: what one crash execution does. How it happens (which thread runs, which sector survives) is the tape's.
+// Scenario: what one crash execution does. How it happens (which thread runs, which sector survives) is the
+// tape's.
 //
-// An execution is a list of INCARNATIONS of the store. Incarnation 0 starts empty and is filled; every later one
-// starts with a recovery, which may itself crash a few times first. In an incarnation ACTORS run side by side, each a
-// list of actions: operations of a session, waiting, opening and closing, checkpoint requests. Its CRASH ends it; the
-// last incarnation has none, comes to rest and is read back in full.
+// An execution is a list of INCARNATIONS of the store. Incarnation 0 starts empty and is filled; every later
+// one starts with a recovery, which may itself crash a few times first. In an incarnation ACTORS run side by
+// side, each a list of actions: operations of a session, waiting, opening and closing, checkpoint requests.
+// Its CRASH ends it; the last incarnation has none, comes to rest and is read back in full.
 //
-// Any list of actions is legal: an operation opens a session if the actor has none (it continues the session that the
-// actor had before the crash, if recovery knows it), a wait for something that cannot happen any more ends. So a
-// shrinker may remove whatever it likes. Actions are lines of text ("rmw 3", "checkpoint log/snapshot"), as in the
-// JSON form: see README of experiments/crash. Plain values; nothing here runs inside a fiber.
+// Any list of actions is legal: an operation opens a session if the actor has none (it continues the session
+// that the actor had before the crash, if recovery knows it), a wait for something that cannot happen any
+// more ends. So a shrinker may remove whatever it likes. Actions are lines of text ("rmw 3", "checkpoint
+// log/snapshot"), as in the JSON form: see README of experiments/crash. Plain values; nothing here runs
+// inside a fiber.
 #pragma once
 
 #include <cstdint>
@@ -20,9 +22,12 @@
 namespace experiments {
 
 enum class Verb : uint8_t {
-  kRead, kUpsert, kRmw, kDelete,  // number: the key
+  kRead,
+  kUpsert,
+  kRmw,
+  kDelete,  // number: the key
   kRefresh,
-  kComplete,         // CompletePending without waiting
+  kComplete,  // CompletePending without waiting
   kCompleteWait,
   kPause,            // until `number` more operations of others began
   kAwaitOperations,  // until the incarnation's operations began `number` times
@@ -60,8 +65,8 @@ struct Actor {
   bool leaves_open = false;  // ends without completing and closing its session
 };
 
-// When the process dies: `delay` steps or interesting events (I/O, phase changes) after the anchor. If the anchor or
-// the delay is not reached, when everything has come to rest.
+// When the process dies: `delay` steps or interesting events (I/O, phase changes) after the anchor. If the
+// anchor or the delay is not reached, when everything has come to rest.
 struct CrashPoint {
   enum class Anchor : uint8_t { kNone, kStart, kRequest, kPhase, kDurable, kEnd };
   Anchor anchor = Anchor::kNone;
@@ -72,8 +77,8 @@ struct CrashPoint {
 };
 
 struct Incarnation {
-  bool named = false;                     // how it recovers: a named checkpoint, or the latest
-  uint32_t back = 0;                      // named: this many durable checkpoints before the newest
+  bool named = false;                        // how it recovers: a named checkpoint, or the latest
+  uint32_t back = 0;                         // named: this many durable checkpoints before the newest
   std::vector<CrashPoint> recovery_crashes;  // kStart only: crashes of the recovery, one after the other
   std::vector<Actor> actors;
   CrashPoint crash;
@@ -82,14 +87,14 @@ struct Incarnation {
 struct Scenario {
   std::string name;
   SubjectConfig geometry;
-  uint32_t keys = 8;        // keys 0..keys-1 are used by actions
-  uint32_t preload = 8;     // of them are written before incarnation 0 begins
-  uint32_t filler = 0;      // further keys written after these, to push them towards the disk
+  uint32_t keys = 8;     // keys 0..keys-1 are used by actions
+  uint32_t preload = 8;  // of them are written before incarnation 0 begins
+  uint32_t filler = 0;   // further keys written after these, to push them towards the disk
   uint32_t sector_bytes = 512;
   bool sector_mix = false;  // a sector may mix old and new bytes
   uint32_t device_fibers = 2;
-  std::string faults;          // a FaultPlan (faults/device/fault_plan.h) in force while actors run
-  std::string recovery_faults; // the same for a first try of every recovery; a refusal is then no violation
+  std::string faults;           // a FaultPlan (faults/device/fault_plan.h) in force while actors run
+  std::string recovery_faults;  // the same for a first try of every recovery; a refusal is then no violation
   std::vector<Incarnation> incarnations;
 };
 

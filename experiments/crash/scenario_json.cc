@@ -1,4 +1,5 @@
-// The JSON form of a Scenario. Objects reject members they do not know: a misspelled knob must not pass for absent.
+// The JSON form of a Scenario. Objects reject members they do not know: a misspelled knob must not pass for
+// absent.
 #include <nlohmann/json.hpp>
 
 #include "experiments/crash/scenario.h"
@@ -33,20 +34,26 @@ class Reader {
   void Number(const char* name, Unsigned* value) {
     const Json* member = Find(name);
     if (member == nullptr) return;
-    if (member->is_number_unsigned() && member->get<uint64_t>() <= Unsigned(~Unsigned{0})) *value = member->get<Unsigned>();
-    else Wrong(name, "must be a number from 0 to " + std::to_string(Unsigned(~Unsigned{0})));
+    if (member->is_number_unsigned() && member->get<uint64_t>() <= Unsigned(~Unsigned{0}))
+      *value = member->get<Unsigned>();
+    else
+      Wrong(name, "must be a number from 0 to " + std::to_string(Unsigned(~Unsigned{0})));
   }
   void Bool(const char* name, bool* value) {
     const Json* member = Find(name);
     if (member == nullptr) return;
-    if (member->is_boolean()) *value = member->get<bool>();
-    else Wrong(name, "must be true or false");
+    if (member->is_boolean())
+      *value = member->get<bool>();
+    else
+      Wrong(name, "must be true or false");
   }
   void Text(const char* name, std::string* value) {
     const Json* member = Find(name);
     if (member == nullptr) return;
-    if (member->is_string()) *value = member->get<std::string>();
-    else Wrong(name, "must be a string");
+    if (member->is_string())
+      *value = member->get<std::string>();
+    else
+      Wrong(name, "must be a string");
   }
   const Json* Array(const char* name) {
     const Json* member = Find(name);
@@ -74,7 +81,8 @@ Json CrashJson(const CrashPoint& crash) {
   Json json;
   json["after"] = kAnchorNames[static_cast<int>(crash.anchor)];
   if (crash.anchor == Anchor::kPhase) json["phase"] = kPhaseName[crash.phase % kPhaseNames];
-  if (crash.anchor >= Anchor::kRequest && crash.anchor <= Anchor::kDurable) json["checkpoint"] = crash.checkpoint;
+  if (crash.anchor >= Anchor::kRequest && crash.anchor <= Anchor::kDurable)
+    json["checkpoint"] = crash.checkpoint;
   if (crash.anchor != Anchor::kEnd) json[crash.events ? "events" : "steps"] = crash.delay;
   return json;
 }
@@ -98,8 +106,10 @@ void ReadCrash(const Json& json, const std::string& path, CrashPoint* crash, std
   }
   if (crash->anchor == Anchor::kNone) reader.Wrong("after", "must be start, request, phase, durable or end");
   const int index = PhaseIndex(phase);
-  if (crash->anchor == Anchor::kPhase && index < 0) reader.Wrong("phase", "must name a phase");
-  else if (index >= 0) crash->phase = static_cast<uint32_t>(index);
+  if (crash->anchor == Anchor::kPhase && index < 0)
+    reader.Wrong("phase", "must name a phase");
+  else if (index >= 0)
+    crash->phase = static_cast<uint32_t>(index);
 }
 
 Json GeometryJson(const SubjectConfig& g) {
@@ -163,7 +173,8 @@ Json IncarnationJson(const Incarnation& incarnation, bool first) {
     recovery["named"] = incarnation.named;
     if (incarnation.named) recovery["back"] = incarnation.back;
     recovery["crashes"] = Json::array();
-    for (const CrashPoint& crash : incarnation.recovery_crashes) recovery["crashes"].push_back(CrashJson(crash));
+    for (const CrashPoint& crash : incarnation.recovery_crashes)
+      recovery["crashes"].push_back(CrashJson(crash));
   }
   json["actors"] = Json::array();
   for (const Actor& actor : incarnation.actors) {
@@ -178,7 +189,8 @@ Json IncarnationJson(const Incarnation& incarnation, bool first) {
   return json;
 }
 
-void ReadIncarnation(const Json& json, const std::string& path, Incarnation* incarnation, std::string* error) {
+void ReadIncarnation(const Json& json, const std::string& path, Incarnation* incarnation,
+                     std::string* error) {
   Reader reader(json, path, error);
   const Json* recovery = reader.Find("recovery");
   const Json* actors = reader.Array("actors");
@@ -193,13 +205,15 @@ void ReadIncarnation(const Json& json, const std::string& path, Incarnation* inc
     for (size_t i = 0; crashes != nullptr && error->empty() && i < crashes->size(); ++i) {
       CrashPoint point;
       ReadCrash((*crashes)[i], inner.Path("crashes[" + std::to_string(i) + "]"), &point, error);
-      if (error->empty() && point.anchor != Anchor::kStart) inner.Wrong("crashes", "must be of the form after start");
+      if (error->empty() && point.anchor != Anchor::kStart)
+        inner.Wrong("crashes", "must be of the form after start");
       incarnation->recovery_crashes.push_back(point);
     }
   }
   for (size_t i = 0; actors != nullptr && error->empty() && i < actors->size(); ++i) {
     incarnation->actors.emplace_back();
-    ReadActor((*actors)[i], reader.Path("actors[" + std::to_string(i) + "]"), &incarnation->actors.back(), error);
+    ReadActor((*actors)[i], reader.Path("actors[" + std::to_string(i) + "]"), &incarnation->actors.back(),
+              error);
   }
   if (crash != nullptr && error->empty()) ReadCrash(*crash, reader.Path("crash"), &incarnation->crash, error);
 }
@@ -248,7 +262,8 @@ bool ParseScenario(const std::string& text, Scenario* scenario, std::string* err
   reader.End();
   for (size_t i = 0; incarnations != nullptr && error->empty() && i < incarnations->size(); ++i) {
     scenario->incarnations.emplace_back();
-    ReadIncarnation((*incarnations)[i], "incarnations[" + std::to_string(i) + "]", &scenario->incarnations.back(), error);
+    ReadIncarnation((*incarnations)[i], "incarnations[" + std::to_string(i) + "]",
+                    &scenario->incarnations.back(), error);
   }
   if (error->empty()) *error = CheckScenario(*scenario);
   return error->empty();

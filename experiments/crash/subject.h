@@ -10,12 +10,13 @@
 // derived from the word (see `value_bytes`) and must report kCorruption when a value read does not hold
 // together (a torn value). RMW is `new = RmwWord(old, operand)`, or RmwWord(0, operand) on an absent key.
 //
-// THREADS. One fiber (sim) or thread (process) uses a session at a time. Poll() may be called by any. Describe()
-// and PhaseTable() are also called outside every fiber, after a stuck or crashed execution: they take no locks.
+// THREADS. One fiber (sim) or thread (process) uses a session at a time. Poll() may be called by any.
+// Describe() and PhaseTable() are also called outside every fiber, after a stuck or crashed execution: they
+// take no locks.
 //
 // STATUSES of operations. kOk: a read found the key; an update changed it. kNotFound: a read or delete found
-// nothing. kAborted: no effect, the serial is used up all the same. kPending: CompletePending() delivers the result
-// under the same serial. An I/O error or kCorruption ends the operation without a result.
+// nothing. kAborted: no effect, the serial is used up all the same. kPending: CompletePending() delivers the
+// result under the same serial. An I/O error or kCorruption ends the operation without a result.
 #pragma once
 
 #include <cstdint>
@@ -40,18 +41,18 @@ enum class HashMode : uint8_t {
 };
 
 struct SubjectConfig {
-  uint32_t value_bytes = 8;        // 8 or 256
-  uint32_t page_bits = 9;          // >= 9
-  uint32_t buffer_pages = 4;       // >= 4
+  uint32_t value_bytes = 8;   // 8 or 256
+  uint32_t page_bits = 9;     // >= 9
+  uint32_t buffer_pages = 4;  // >= 4
   uint32_t mutable_pages = 2;
   uint32_t block_bytes = 128;
   uint32_t segment_pages = 4;
   uint64_t index_buckets = 1;
   uint32_t version_bits = 3;
-  uint32_t refresh_interval = 1;   // operations between looks at the global phase; 1 = every operation
+  uint32_t refresh_interval = 1;  // operations between looks at the global phase; 1 = every operation
   HashMode hash = HashMode::kMixed;
-  uint64_t seed = 1;               // source of tokens, session ids and generations; same seed, same ids
-  std::string directory;           // the store's directory within the storage, "" = root
+  uint64_t seed = 1;      // source of tokens, session ids and generations; same seed, same ids
+  std::string directory;  // the store's directory within the storage, "" = root
 };
 
 struct CheckpointRequest {
@@ -85,7 +86,7 @@ class SubjectSession {
 
 struct RecoveredState {
   faster::Token log_token;
-  faster::Token index_token;                  // null if the index was rebuilt from the log alone
+  faster::Token index_token;  // null if the index was rebuilt from the log alone
   uint64_t version = 0;
   uint64_t records_undone = 0;
   std::vector<faster::SessionCommit> sessions;
@@ -106,15 +107,18 @@ class SubjectObserver {
 class Subject {
  public:
   virtual ~Subject() = default;  // closes the store; no session may be open
-  // Opens an empty store (Create) or the newest complete checkpoint / the named one (Recover). One of the two is
-  // called once, first. Recover says kNotFound when the directory holds no complete checkpoint; another Subject then
-  // opens the same directory with Create, which must not mistake what an abandoned incarnation left for its own.
+  // Opens an empty store (Create) or the newest complete checkpoint / the named one (Recover). One of the two
+  // is called once, first. Recover says kNotFound when the directory holds no complete checkpoint; another
+  // Subject then opens the same directory with Create, which must not mistake what an abandoned incarnation
+  // left for its own.
   virtual faster::Status Create(faster::Diagnosis* why) = 0;
-  virtual faster::Status Recover(const faster::Token* token, RecoveredState* state, faster::Diagnosis* why) = 0;
+  virtual faster::Status Recover(const faster::Token* token, RecoveredState* state,
+                                 faster::Diagnosis* why) = 0;
   virtual std::unique_ptr<SubjectSession> StartSession() = 0;
-  // Takes up a session that the last recovery returned or that was closed since; *serial is its last serial that
-  // counts, and the next operation has *serial + 1. Null if the id is not known. Both may be called in any phase and
-  // must not wait for a checkpoint; null otherwise means that the engine has no room for another session.
+  // Takes up a session that the last recovery returned or that was closed since; *serial is its last serial
+  // that counts, and the next operation has *serial + 1. Null if the id is not known. Both may be called in
+  // any phase and must not wait for a checkpoint; null otherwise means that the engine has no room for
+  // another session.
   virtual std::unique_ptr<SubjectSession> ContinueSession(const faster::Guid& id, uint64_t* serial) = 0;
   // kBusy while another checkpoint runs. On kOk the checkpoint has begun and *token names it.
   virtual faster::Status StartCheckpoint(const CheckpointRequest& request, faster::Token* token) = 0;
@@ -126,9 +130,10 @@ class Subject {
   virtual std::string CheckInvariants() = 0;
   // For a stuck verdict: global and per-session phase and epoch, drain list, log addresses.
   virtual std::string Describe() = 0;
-  // The machine's own table: which phases a checkpoint of each kind passes, in order, as JSON text with static
-  // lifetime: {"full/foldover": ["PrepIndexChkpt", ..., "Rest"], "full/snapshot": [...], "log/foldover": [...],
-  // "log/snapshot": [...], "index": [...]}. A campaign must crash in every phase of every kind that it names.
+  // The machine's own table: which phases a checkpoint of each kind passes, in order, as JSON text with
+  // static lifetime: {"full/foldover": ["PrepIndexChkpt", ..., "Rest"], "full/snapshot": [...],
+  // "log/foldover": [...], "log/snapshot": [...], "index": [...]}. A campaign must crash in every phase of
+  // every kind that it names.
   virtual const char* PhaseTable() const = 0;
 };
 

@@ -1,5 +1,6 @@
-// SubjectLibrary: a subject loaded from a shared library. Loaded once per process and never unloaded, since fibers
-// and observers may still refer to it. All symbols are bound at load time: no lazy binding inside a fiber.
+// SubjectLibrary: a subject loaded from a shared library. Loaded once per process and never unloaded, since
+// fibers and observers may still refer to it. All symbols are bound at load time: no lazy binding inside a
+// fiber.
 #pragma once
 
 #include <string>

@@ -57,17 +57,20 @@ std::string FiguresText(const CampaignOptions& options, const CampaignResult& re
                 static_cast<double>(total.executions) / std::max(result.seconds, 1e-3), result.jobs,
                 result.jobs == 1 ? "core" : "cores");
   std::string text;
-  text += Grouped(total.executions) + " executions in " + DurationText(result.seconds) + " (" + rate + "), seed " +
-          options.seed_text + "\n";
-  text += Grouped(total.crashes) + " crashes and " + Grouped(total.recovery_crashes) + " more inside recoveries; " +
-          Grouped(total.checkpoints) + " checkpoints completed\n";
+  text += Grouped(total.executions) + " executions in " + DurationText(result.seconds) + " (" + rate +
+          "), seed " + options.seed_text + "\n";
+  text += Grouped(total.crashes) + " crashes and " + Grouped(total.recovery_crashes) +
+          " more inside recoveries; " + Grouped(total.checkpoints) + " checkpoints completed\n";
   text += Grouped(total.recoveries) + " recoveries, " + Grouped(total.recovered_own) + " (" +
-          Percent(total.recovered_own, total.recoveries) + ") returned a checkpoint of their execution; of these " +
-          Percent(total.recovered_split, total.recovered_own) + " with a committed and a lost operation in one session, " +
+          Percent(total.recovered_own, total.recoveries) +
+          ") returned a checkpoint of their execution; of these " +
+          Percent(total.recovered_split, total.recovered_own) +
+          " with a committed and a lost operation in one session, " +
           Percent(total.recovered_pending, total.recovered_own) + " with operations pending at the cut, " +
           Percent(total.recovered_undone, total.recovered_own) + " with records undone\n";
-  text += Grouped(total.double_runs) + " executions run twice, " + Grouped(total.differing_runs) + " differed; " +
-          Grouped(total.undecided) + " without a verdict; buffered durable linearizability (R6) did not hold in " +
+  text += Grouped(total.double_runs) + " executions run twice, " + Grouped(total.differing_runs) +
+          " differed; " + Grouped(total.undecided) +
+          " without a verdict; buffered durable linearizability (R6) did not hold in " +
           Grouped(total.unbuffered) + "\n";
   return text;
 }
@@ -81,25 +84,28 @@ std::string SummaryText(const CampaignOptions& options, const CampaignResult& re
   if (result.interrupted) text += "interrupted: the figures are of what was done until then\n";
   text += "results: " + options.plan.folder + "\n\n";
   for (const FindingNote& finding : result.findings) {
-    text += finding.rule + " violated (" + (finding.kind.empty() ? "" : finding.kind + ", crash in " + finding.phase + ", ") +
-            "scenario " + finding.scenario + ", seed " + std::to_string(finding.seed) + "): " + finding.what + "\n    " +
+    text += finding.rule + " violated (" +
+            (finding.kind.empty() ? "" : finding.kind + ", crash in " + finding.phase + ", ") + "scenario " +
+            finding.scenario + ", seed " + std::to_string(finding.seed) + "): " + finding.what + "\n    " +
             ReplayCommand(finding.folder) + "\n";
   }
   for (const std::string& doubt : result.doubts) text += "not to be trusted: " + doubt + "\n";
   if (result.exit_status() == 0) {
-    text += "PASS: every session came back as a prefix in all " + Grouped(result.total.recoveries) + " recoveries\n";
+    text += "PASS: every session came back as a prefix in all " + Grouped(result.total.recoveries) +
+            " recoveries\n";
   } else if (result.exit_status() == 3) {
     text += "NO VERDICT: the harness itself cannot be trusted, see above\n";
   } else {
-    text += "FAIL: " + Grouped(std::max<uint64_t>(result.total.violations, result.findings.size())) + " of " + Grouped(result.total.executions) +
-            " executions violated a property; first after " + Grouped(result.first_violation_executions) +
-            " executions\n";
+    text += "FAIL: " + Grouped(std::max<uint64_t>(result.total.violations, result.findings.size())) + " of " +
+            Grouped(result.total.executions) + " executions violated a property; first after " +
+            Grouped(result.first_violation_executions) + " executions\n";
     if (!result.findings.empty()) text += ReplayCommand(result.findings[0].folder) + "\n";
   }
   return text;
 }
 
-std::string ResultsJson(const CampaignOptions& options, const SubjectLibrary& library, const CampaignResult& result) {
+std::string ResultsJson(const CampaignOptions& options, const SubjectLibrary& library,
+                        const CampaignResult& result) {
   const Tally& total = result.total;
   Json json;
   json["valid"] = result.valid;
@@ -136,7 +142,8 @@ std::string ResultsJson(const CampaignOptions& options, const SubjectLibrary& li
                     {"names_old", total.names_old},
                     {"names_new", total.names_new}};
   json["peak_rss_kib_of_a_worker"] = result.peak_rss_kib;
-  for (size_t i = 0; i < Families().size(); ++i) json["executions_by_family"][Families()[i].name] = total.by_family[i];
+  for (size_t i = 0; i < Families().size(); ++i)
+    json["executions_by_family"][Families()[i].name] = total.by_family[i];
   json["coverage"] = Json::object();
   for (size_t kind = 0; kind < kCheckpointKinds; ++kind) {
     for (size_t row = 0; row < kCellRows; ++row) {

@@ -1,7 +1,8 @@
 // Tally: what the workers of a campaign counted, in memory shared by parent and workers.
 //
-// Every worker writes its own Tally and nobody else's; the parent reads them while they run (counters are words, and a
-// sum that is one execution old is good enough) and exactly once they have ended. Plain data, zero-initialised.
+// Every worker writes its own Tally and nobody else's; the parent reads them while they run (counters are
+// words, and a sum that is one execution old is good enough) and exactly once they have ended. Plain data,
+// zero-initialised.
 #pragma once
 
 #include <atomic>
@@ -25,7 +26,8 @@ struct Tally {
   uint64_t executions, crashes, recovery_crashes, recoveries, violations, checkpoints;
   uint64_t recovered_own, recovered_split, recovered_pending, recovered_undone;
   uint64_t steps, switches, operations, undecided, unbuffered, double_runs, differing_runs;
-  uint64_t torn_writes, sectors_old, sectors_new, names_old, names_new;  // the device still does what it claims
+  uint64_t torn_writes, sectors_old, sectors_new, names_old,
+      names_new;  // the device still does what it claims
   uint64_t by_family[kMaxFamilies];
   CellTally cells[kCheckpointKinds][kCellRows];
 
@@ -35,9 +37,9 @@ struct Tally {
 
 struct Worker {
   Tally tally;
-  std::atomic<uint64_t> seed;       // of the execution in progress
-  std::atomic<uint64_t> begun;      // executions begun; stands still when a worker hangs
-  char policy[32];                  // of the execution in progress
+  std::atomic<uint64_t> seed;   // of the execution in progress
+  std::atomic<uint64_t> begun;  // executions begun; stands still when a worker hangs
+  char policy[32];              // of the execution in progress
   bool plain_points;
   bool spurious_cas;
 };
@@ -50,8 +52,8 @@ struct FindingClass {
 
 struct Shared {
   std::atomic<bool> stop;
-  std::atomic<uint64_t> next;       // number of the next execution
-  std::atomic<uint32_t> findings;   // folders made
+  std::atomic<uint64_t> next;      // number of the next execution
+  std::atomic<uint32_t> findings;  // folders made
   std::atomic<bool> untrusted;
   char why_untrusted[512];
   FindingClass classes[kFindingClasses];

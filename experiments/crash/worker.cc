@@ -111,15 +111,24 @@ class WorkerRun {
   void Store(const std::string& folder, const How& how, const ExecutionResult& result) {
     StoredExecution stored;
     stored.scenario = scenario_;
-    stored.run = {how.seed,    policy_name_, how.plain_points, how.spurious_cas,
-                  result.hash, library_.identity(), library_.path(), result.rule,
-                  result.what, KindText(KindOf(std::max<int>(result.cell.kind, 0))), CellRowName(result.cell.row)};
+    stored.run = {how.seed,
+                  policy_name_,
+                  how.plain_points,
+                  how.spurious_cas,
+                  result.hash,
+                  library_.identity(),
+                  library_.path(),
+                  result.rule,
+                  result.what,
+                  KindText(KindOf(std::max<int>(result.cell.kind, 0))),
+                  CellRowName(result.cell.row)};
     stored.has_tape = result.tape_entries <= tape_.capacity();
     stored.tape.header = Header(how);
     stored.tape.header.hash = result.hash;
     stored.tape.entries.assign(tape_.entries(), tape_.entries() + tape_used_);
     std::string error;
-    if (!StoreExecution(folder, stored, &error) || !StoreVerdict(folder, result, execution_->history(), &error)) {
+    if (!StoreExecution(folder, stored, &error) ||
+        !StoreVerdict(folder, result, execution_->history(), &error)) {
       Distrust(error);
     }
   }
@@ -160,12 +169,15 @@ int Recipe::family(const Scenario& scenario) const {
 }
 
 void Recipe::Prepare(uint64_t seed, Scenario* scenario, How* how, std::string* policy_name) {
-  if (plan_.has_file) *scenario = plan_.from_file;
-  else *scenario = Generate(plan_.variation, seed);
+  if (plan_.has_file)
+    *scenario = plan_.from_file;
+  else
+    *scenario = Generate(plan_.variation, seed);
   Dice dice(MixSeed(seed, 0x9011c1e5));
   how->seed = seed;
   how->spurious_cas = dice.Chance(20);
-  // What the disk does at a crash: every fate alike, mostly new, mostly old. Which one is as telling as the fates.
+  // What the disk does at a crash: every fate alike, mostly new, mostly old. Which one is as telling as the
+  // fates.
   static constexpr double kFates[] = {-1, -1, 0.5, 0.15, 0.85, 0.02, 0.98};
   static constexpr double kPicks[] = {-1, -1, 0.3, 0.02};
   const double fate = dice.Pick(kFates);
@@ -192,7 +204,8 @@ std::string WorkerTapePath(const CampaignPlan& plan, int number) {
   return plan.folder + "/.tape-" + std::to_string(number);
 }
 
-std::string ClaimFinding(const CampaignPlan& plan, Shared* shared, const std::string& rule, const Cell& cell) {
+std::string ClaimFinding(const CampaignPlan& plan, Shared* shared, const std::string& rule,
+                         const Cell& cell) {
   const uint64_t name = ClassName(rule, cell);
   for (FindingClass& entry : shared->classes) {
     uint64_t expected = 0;

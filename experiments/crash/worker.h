@@ -1,7 +1,7 @@
 // Worker: the process that runs executions for a campaign, one after the other, until told to stop.
 //
-// Forked by the campaign, one a core. It shares the Tally with its parent, records every tape into a mapped file and
-// says which execution it is in, so that its death is a finding like any other.
+// Forked by the campaign, one a core. It shares the Tally with its parent, records every tape into a mapped
+// file and says which execution it is in, so that its death is a finding like any other.
 #pragma once
 
 #include <memory>
@@ -18,20 +18,20 @@ namespace experiments {
 struct CampaignPlan {
   Variation variation;
   bool has_file = false;
-  Scenario from_file;            // instead of the generator's
-  std::string policy;            // "": the portfolio
+  Scenario from_file;  // instead of the generator's
+  std::string policy;  // "": the portfolio
   uint64_t first_seed = 1;
-  uint64_t executions = ~0ull;   // at most
-  double deadline = 0;           // MonotonicSeconds(), 0: none
+  uint64_t executions = ~0ull;  // at most
+  double deadline = 0;          // MonotonicSeconds(), 0: none
   bool stop_at_first = false;
   uint32_t double_run_every = 50;
   uint32_t findings_per_class = 4;
-  uint64_t record = 0;           // so many executions are stored whatever their verdict
-  std::string folder;            // of the results
+  uint64_t record = 0;  // so many executions are stored whatever their verdict
+  std::string folder;   // of the results
 };
 
-// What execution `seed` of a campaign does, and how: a function of plan and seed (PCT's estimate of the number of steps
-// excepted, which is why a tape is the replay).
+// What execution `seed` of a campaign does, and how: a function of plan and seed (PCT's estimate of the
+// number of steps excepted, which is why a tape is the replay).
 class Recipe {
  public:
   explicit Recipe(const CampaignPlan& plan);

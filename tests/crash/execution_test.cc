@@ -46,8 +46,10 @@ TEST_F(ExecutionTest, CorrectSubjectRaisesNoAlarm) {
     variation.family = family.name;
     for (uint64_t seed = 1; seed <= 60; ++seed) {
       const ExecutionResult& result = Run(variation, seed);
-      ASSERT_FALSE(result.violation) << family.name << " seed " << seed << ": " << result.rule << ": " << result.what
-                                     << "\n" << Explain(execution->history(), result.verdict) << result.detail << "\n" << ScenarioJson(scenario_);
+      ASSERT_FALSE(result.violation) << family.name << " seed " << seed << ": " << result.rule << ": "
+                                     << result.what << "\n"
+                                     << Explain(execution->history(), result.verdict) << result.detail << "\n"
+                                     << ScenarioJson(scenario_);
       ASSERT_FALSE(result.harness_error) << result.what;
     }
   }

@@ -1,8 +1,9 @@
-// The property of the whole testbed, with RapidCheck: whatever sessions, operations, checkpoints, geometry and faults,
-// and wherever it is crashed, the engine comes back as a prefix of every session.
+// The property of the whole testbed, with RapidCheck: whatever sessions, operations, checkpoints, geometry
+// and faults, and wherever it is crashed, the engine comes back as a prefix of every session.
 //
-// RapidCheck generates and shrinks what is done (the Scenario); each one is run under several schedules. The smallest
-// failing scenario is stored as a folder that `./cpr replay` shows. RC_PARAMS sets how many and with which seed.
+// RapidCheck generates and shrinks what is done (the Scenario); each one is run under several schedules. The
+// smallest failing scenario is stored as a folder that `./cpr replay` shows. RC_PARAMS sets how many and with
+// which seed.
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
@@ -53,13 +54,14 @@ rc::Gen<Action> OperationGen() {
 }
 
 rc::Gen<Action> RequestGen() {
-  return rc::gen::map(rc::gen::tuple(rc::gen::inRange(0, kCheckpointKinds + 3), rc::gen::inRange<uint32_t>(0, 12)),
-                      [](const std::tuple<int, uint32_t>& drawn) {
-                        const int what = std::get<0>(drawn);
-                        if (what < kCheckpointKinds) return Action{Verb::kCheckpoint, 0, KindOf(what)};
-                        if (what == kCheckpointKinds) return Action{Verb::kAwaitOperations, std::get<1>(drawn), {}};
-                        return Action{Verb::kAwaitCheckpoint, 0, {}};
-                      });
+  return rc::gen::map(
+      rc::gen::tuple(rc::gen::inRange(0, kCheckpointKinds + 3), rc::gen::inRange<uint32_t>(0, 12)),
+      [](const std::tuple<int, uint32_t>& drawn) {
+        const int what = std::get<0>(drawn);
+        if (what < kCheckpointKinds) return Action{Verb::kCheckpoint, 0, KindOf(what)};
+        if (what == kCheckpointKinds) return Action{Verb::kAwaitOperations, std::get<1>(drawn), {}};
+        return Action{Verb::kAwaitCheckpoint, 0, {}};
+      });
 }
 
 rc::Gen<CrashPoint> CrashGen() {
@@ -78,17 +80,18 @@ rc::Gen<CrashPoint> CrashGen() {
 }
 
 rc::Gen<SubjectConfig> GeometryGen() {
-  return rc::gen::map(rc::gen::tuple(rc::gen::arbitrary<bool>(), rc::gen::inRange(0, 3), rc::gen::inRange(0, 4),
-                                     rc::gen::inRange(1, 3), rc::gen::arbitrary<bool>()),
-                      [](const std::tuple<bool, int, int, int, bool>& drawn) {
-                        SubjectConfig config;
-                        config.value_bytes = std::get<0>(drawn) ? 256 : 8;
-                        config.block_bytes = std::get<0>(drawn) ? 512 : 64u << std::get<1>(drawn);
-                        config.hash = static_cast<HashMode>(std::get<2>(drawn));
-                        config.mutable_pages = static_cast<uint32_t>(std::get<3>(drawn));
-                        config.refresh_interval = std::get<4>(drawn) ? 4 : 1;
-                        return config;
-                      });
+  return rc::gen::map(
+      rc::gen::tuple(rc::gen::arbitrary<bool>(), rc::gen::inRange(0, 3), rc::gen::inRange(0, 4),
+                     rc::gen::inRange(1, 3), rc::gen::arbitrary<bool>()),
+      [](const std::tuple<bool, int, int, int, bool>& drawn) {
+        SubjectConfig config;
+        config.value_bytes = std::get<0>(drawn) ? 256 : 8;
+        config.block_bytes = std::get<0>(drawn) ? 512 : 64u << std::get<1>(drawn);
+        config.hash = static_cast<HashMode>(std::get<2>(drawn));
+        config.mutable_pages = static_cast<uint32_t>(std::get<3>(drawn));
+        config.refresh_interval = std::get<4>(drawn) ? 4 : 1;
+        return config;
+      });
 }
 
 rc::Gen<std::string> FaultsGen() {
@@ -101,7 +104,8 @@ rc::Gen<std::string> FaultsGen() {
 
 Scenario ScenarioFrom(const SubjectConfig& geometry, const std::vector<std::vector<Action>>& sessions,
                       const std::vector<Action>& requests, const CrashPoint& crash,
-                      const std::vector<std::vector<Action>>& afterwards, const std::string& faults, bool on_disk) {
+                      const std::vector<std::vector<Action>>& afterwards, const std::string& faults,
+                      bool on_disk) {
   Scenario scenario;
   scenario.name = "property";
   scenario.geometry = geometry;
@@ -109,7 +113,8 @@ Scenario ScenarioFrom(const SubjectConfig& geometry, const std::vector<std::vect
   scenario.filler = !on_disk ? 0 : geometry.value_bytes == 256 ? 4 : 46;
   scenario.faults = faults;
   scenario.incarnations.resize(2);
-  const auto add = [](Incarnation* incarnation, const std::vector<std::vector<Action>>& scripts, bool replays) {
+  const auto add = [](Incarnation* incarnation, const std::vector<std::vector<Action>>& scripts,
+                      bool replays) {
     for (const std::vector<Action>& script : scripts) {
       Actor actor;
       actor.name = "session " + std::to_string(incarnation->actors.size() + 1);
@@ -125,8 +130,8 @@ Scenario ScenarioFrom(const SubjectConfig& geometry, const std::vector<std::vect
   return scenario;
 }
 
-// Runs scenarios under some schedules and stores what fails; a later failure replaces an earlier one, so that after
-// shrinking the smallest is left.
+// Runs scenarios under some schedules and stores what fails; a later failure replaces an earlier one, so that
+// after shrinking the smallest is left.
 class Hunter {
  public:
   Hunter() {
@@ -136,7 +141,8 @@ class Hunter {
     if (!loaded_) ADD_FAILURE() << error;
     scheduler_.reset(faults::Scheduler::Create());
     execution_ = std::make_unique<Execution>(&library_, scheduler_.get());
-    folder_ = std::string(std::getenv("TMPDIR") != nullptr ? std::getenv("TMPDIR") : "/tmp") + "/cpr-property-failure";
+    folder_ = std::string(std::getenv("TMPDIR") != nullptr ? std::getenv("TMPDIR") : "/tmp") +
+              "/cpr-property-failure";
   }
   // "" or what is violated.
   std::string Hunt(const Scenario& scenario) {
@@ -165,14 +171,15 @@ class Hunter {
              const std::vector<faults::TapeEntry>& tape) {
     StoredExecution stored;
     stored.scenario = scenario;
-    stored.run = {how.seed, policy, true, false, result.hash, library_.identity(), library_.path(),
-                  result.rule, result.what, "", ""};
+    stored.run = {how.seed,        policy,      true,        false, result.hash, library_.identity(),
+                  library_.path(), result.rule, result.what, "",    ""};
     stored.has_tape = true;
     faults::Scheduler::Options options;
     stored.tape.header = faults::MakeTapeHeader(options, how.seed, "", scenario.name);
     stored.tape.entries = tape;
     std::string error;
-    if (!StoreExecution(folder_, stored, &error) || !StoreVerdict(folder_, result, execution_->history(), &error)) {
+    if (!StoreExecution(folder_, stored, &error) ||
+        !StoreVerdict(folder_, result, execution_->history(), &error)) {
       ADD_FAILURE() << error;
     }
   }
@@ -187,18 +194,20 @@ class Hunter {
 TEST(CrashProperty, EverySessionComesBackAsAPrefix) {
   static Hunter hunter;
   const bool good = rc::check("every session comes back as a prefix", [] {
-    const auto scripts = rc::gen::container<std::vector<std::vector<Action>>>(rc::gen::container<std::vector<Action>>(OperationGen()));
+    const auto scripts = rc::gen::container<std::vector<std::vector<Action>>>(
+        rc::gen::container<std::vector<Action>>(OperationGen()));
     const auto sessions = *rc::gen::resize(6, scripts);
     const auto requests = *rc::gen::resize(6, rc::gen::container<std::vector<Action>>(RequestGen()));
     const auto afterwards = *rc::gen::resize(3, scripts);
-    const Scenario scenario = ScenarioFrom(*GeometryGen(), sessions, requests, *CrashGen(), afterwards, *FaultsGen(),
-                                           *rc::gen::arbitrary<bool>());
+    const Scenario scenario = ScenarioFrom(*GeometryGen(), sessions, requests, *CrashGen(), afterwards,
+                                           *FaultsGen(), *rc::gen::arbitrary<bool>());
     RC_PRE(CheckScenario(scenario).empty());
     const std::string wrong = hunter.Hunt(scenario);
     RC_LOG() << ScenarioJson(scenario);
     if (!wrong.empty()) RC_FAIL(wrong);
   });
-  EXPECT_TRUE(good) << "the smallest failing scenario; replay it with:\n./cpr replay " << ShellQuote(hunter.folder());
+  EXPECT_TRUE(good) << "the smallest failing scenario; replay it with:\n./cpr replay "
+                    << ShellQuote(hunter.folder());
 }
 
 }  // namespace
