@@ -135,11 +135,12 @@ struct Record {
     std::atomic_ref<uint64_t> guard(words[1]);
     for (;;) {
       uint64_t seen = guard.load(std::memory_order_relaxed);
-      if ((seen & 1) == 0 && guard.compare_exchange_weak(seen, seen + 1, std::memory_order_acquire)) {
+      if ((seen & 1) != 0) {
+        std::this_thread::yield();
+      } else if (guard.compare_exchange_weak(seen, seen + 1, std::memory_order_acquire)) {
         std::atomic_thread_fence(std::memory_order_release);  // the value's words stay behind the odd guard
         return seen;
       }
-      std::this_thread::yield();
     }
   }
   void UnlockGuard(uint64_t seen) { StoreWord(&words[1], seen + 2, std::memory_order_release); }

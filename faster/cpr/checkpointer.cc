@@ -153,8 +153,10 @@ bool Checkpointer::ConditionHolds(const SystemState& state) {
   }
   const LogAddress final = log_metadata_.final_address;
   if (backend_ == LogBackend::kFoldOver) {
-    status_ = log_->FlushFailure(final);
-    if (status_ != Status::kOk) return true;
+    if (log_->write_failures() != failures_before_) {
+      status_ = log_->last_write_failure();
+      return true;
+    }
     if (log_->flushed_until() < final) return false;
   } else if (!barrier_.load(std::memory_order_acquire)) {
     return false;
@@ -190,6 +192,7 @@ void Checkpointer::MoveTo(const SystemState& next) {
 
 void Checkpointer::EnterWaitFlush() {
   LogMetadata& log = log_metadata_;
+  failures_before_ = log_->write_failures();
   log.final_address = log_->CloseBlock();
   log.use_snapshot_file = backend_ == LogBackend::kSnapshot;
   log.version_bits = config_.version_bits;
@@ -207,6 +210,7 @@ void Checkpointer::EnterWaitFlush() {
   // The final address can be a whole block below the tail at PREPARE if that block was still empty.
   log.start_address = std::min(log.start_address, log.final_address);
   if (backend_ == LogBackend::kFoldOver) {
+    log_->RetryFailedWrites();  // what failed before would never be written otherwise; failing again ends this one
     log_->ShiftReadOnly(log.final_address);
   } else {
     epoch_->BumpWith({[](void* self, uint64_t) {

@@ -109,6 +109,7 @@ class Checkpointer {
   IndexMetadata index_;
   LogMetadata log_metadata_;
   Status status_ = Status::kOk;
+  uint64_t failures_before_ = 0;  // page writes that had failed when WaitFlush began
   SessionCore::Notice notice_;
   void (Checkpointer::*body_)() = nullptr;
   std::atomic<Job> job_{Job::kIdle};

@@ -29,7 +29,7 @@ class RecoveryRun {
     LogAddress replay_from = meta_.begin_address;
     if (index != nullptr) {
       if ((status = LoadIndex(*index)) != Status::kOk) return status;
-      replay_from = std::min(index->checkpoint_start, meta_.start_address);
+      replay_from = ReplayStart(*index);
     }
     if ((status = Replay(replay_from)) != Status::kOk) return status;
     if ((status = AbandonNewer(entries, choice.log)) != Status::kOk) return status;
@@ -183,6 +183,21 @@ class RecoveryRun {
     for (uint64_t i = 0; i < table_->size() && status == Status::kOk; ++i) load(table_->main_bucket(i));
     for (uint64_t n = 1; n <= index.overflow_buckets && status == Status::kOk; ++n) load(table_->overflow_bucket(n));
     return status == Status::kOk ? reader.Finish(why_) : status;
+  }
+
+  // min(Lis, Lhs). An index captured after the shift of the checkpoint that its incarnation was recovered from later
+  // may lead to records which that recovery undid: then the replay starts where these begin.
+  LogAddress ReplayStart(const IndexMetadata& index) const {
+    LogAddress start = std::min(index.checkpoint_start, meta_.start_address);
+    // Each recovery added one dead range and one generation: range i was undone after generation i.
+    const size_t recoveries = std::min(meta_.dead_ranges.size(), meta_.generations.size());
+    for (size_t i = 0; i < recoveries; ++i) {
+      const bool captured_before = GenerationOrdinal(index.generation) <= GenerationOrdinal(meta_.generations[i].generation);
+      if (captured_before && meta_.dead_ranges[i].from < index.checkpoint_final) {
+        start = std::min(start, meta_.dead_ranges[i].from);
+      }
+    }
+    return start;
   }
 
   Status Replay(LogAddress from) {

@@ -42,7 +42,11 @@ class FlushTracker {
     for (Range& range : ranges_) {
       if (range.from != from) continue;
       range.status = status;
-      if (status != Status::kOk) failed_.fetch_add(1, std::memory_order_release);
+      if (status != Status::kOk) {
+        failed_.fetch_add(1, std::memory_order_release);
+        last_failure_.store(status, std::memory_order_relaxed);
+        failures_.fetch_add(1, std::memory_order_release);
+      }
     }
     size_t done = 0;
     LogAddress until = flushed_until_.load(std::memory_order_relaxed);
@@ -65,28 +69,22 @@ class FlushTracker {
     }
     return false;
   }
-  // The error of the first failed range below `until`, or kOk.
-  Status FailureBelow(LogAddress until) {
-    if (failed_.load(std::memory_order_acquire) == 0) return Status::kOk;
-    std::lock_guard lock(mutex_);
-    for (const Range& range : ranges_) {
-      if (range.from < until && range.status != Status::kOk && range.status != Status::kPending) {
-        return range.status;
-      }
-    }
-    return Status::kOk;
-  }
+  // Writes that failed since the log was opened, retries counted, and how the last one did.
+  uint64_t failures() const { return failures_.load(std::memory_order_acquire); }
+  Status last_failure() const { return last_failure_.load(std::memory_order_relaxed); }
   bool in_flight() {
     std::lock_guard lock(mutex_);
     return std::any_of(ranges_.begin(), ranges_.end(),
                        [](const Range& range) { return range.status == Status::kPending; });
   }
-  bool has_failed() const { return failed_.load(std::memory_order_acquire) != 0; }
+  uint32_t failed() const { return failed_.load(std::memory_order_acquire); }
   LogAddress flushed_until() const { return flushed_until_.load(std::memory_order_acquire); }
 
  private:
   std::atomic<LogAddress> flushed_until_{0};
-  std::atomic<uint32_t> failed_{0};
+  std::atomic<uint32_t> failed_{0};  // failed ranges waiting for a retry
+  std::atomic<uint64_t> failures_{0};
+  std::atomic<Status> last_failure_{Status::kOk};
   std::mutex mutex_;  // guards ranges_ (sorted by `from`) and every change of flushed_until_
   std::vector<Range> ranges_;
 };

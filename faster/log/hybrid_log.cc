@@ -67,7 +67,7 @@ void HybridLog::StartRecovered(const LogMetadata& log, LogAddress head, LogAddre
   safe_read_only_.store(flushed, std::memory_order_release);
   head_.store(head, std::memory_order_release);
   closed_until_.store(head, std::memory_order_release);
-  wanted_head_.store(head, std::memory_order_release);
+  wanted_head_.store(head & ~(page_bytes_ - 1), std::memory_order_release);
   flushes_.Reset(flushed);
   synced_until_ = flushed;
   recovered_ = true;
@@ -155,8 +155,11 @@ void HybridLog::OnWritten(void* context, Status status, uint64_t bytes) {
 }
 
 void HybridLog::RetryFailedWrites() {
+  // Only what had failed when we came: a write that fails again at once must not keep us here.
   FlushTracker::Range range;
-  while (flushes_.TakeFailed(&range)) SubmitWrite(range.from, range.to);
+  for (uint32_t left = flushes_.failed(); left > 0 && flushes_.TakeFailed(&range); --left) {
+    SubmitWrite(range.from, range.to);
+  }
 }
 
 void HybridLog::MoveHead() {
@@ -174,6 +177,7 @@ void HybridLog::Poll() {
   // A page that must leave memory has to be written first, whatever the mutable fraction says.
   const LogAddress wanted = wanted_head_.load(std::memory_order_acquire);
   if (read_only() < wanted) ShiftReadOnly(wanted);
+  if (flushes_.failed() != 0 && flushed_until() < wanted) RetryFailedWrites();
   MoveHead();
 }
 
@@ -223,7 +227,7 @@ Status HybridLog::CopyOut(LogAddress from, uint64_t length, uint8_t* to, LightEp
 }
 
 Status HybridLog::SyncUntil(LogAddress until, LightEpoch::Entry* entry) {
-  if (sync_failed_) {
+  if (synced_until_ < rewrite_until_) {
     std::vector<uint8_t> page(page_bytes_);
     for (LogAddress from = synced_until_; from < until;) {
       const LogAddress to = std::min(until, (from & ~(page_bytes_ - 1)) + page_bytes_);
@@ -236,8 +240,11 @@ Status HybridLog::SyncUntil(LogAddress until, LightEpoch::Entry* entry) {
     }
   }
   const Status status = file_.Sync();
-  sync_failed_ = status != Status::kOk;
-  if (status == Status::kOk) synced_until_ = std::max(synced_until_, until);
+  if (status == Status::kOk) {
+    synced_until_ = std::max(synced_until_, until);
+  } else {
+    rewrite_until_ = safe_read_only();  // nothing above has been written yet
+  }
   return status;
 }
 

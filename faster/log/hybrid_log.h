@@ -11,7 +11,7 @@
 // INVARIANTS: addresses only grow; a page leaves memory only after it is written and no protected thread can
 // hold an address in it. THREAD-SAFETY: all members, except Open*/Restore* before the log is shared; functions
 // marked [protected] need an epoch entry. ERRORS: a failed write keeps its page in memory and is tried again by
-// Poll(); see FlushFailure. COST: Allocate is one fetch_add.
+// Poll() as soon as somebody needs its frame; see write_failures(). COST: Allocate is one fetch_add.
 #pragma once
 
 #include <atomic>
@@ -72,8 +72,9 @@ class HybridLog {
   LogAddress safe_read_only() const { return safe_read_only_.load(std::memory_order_acquire); }
   LogAddress flushed_until() const { return flushes_.flushed_until(); }
   LogAddress tail() const;
-  Status FlushFailure(LogAddress below) { return flushes_.FailureBelow(below); }
-  bool has_flush_failure() const { return flushes_.has_failed(); }
+  // Page writes that failed so far, retries counted, and how the last one did.
+  uint64_t write_failures() const { return flushes_.failures(); }
+  Status last_write_failure() const { return flushes_.last_failure(); }
   void RetryFailedWrites();
 
   // Makes everything below `until` durable; it has been flushed before. After a failed sync all that was written
@@ -137,8 +138,8 @@ class HybridLog {
   FlushTracker flushes_;
   std::atomic<uint32_t> writes_in_flight_{0};
   SegmentedFile file_;
-  bool sync_failed_ = false;   // used by SyncUntil only
-  LogAddress synced_until_ = 0;
+  LogAddress synced_until_ = 0;   // used by SyncUntil only, as the next
+  LogAddress rewrite_until_ = 0;  // a failed sync may have lost what lies in [synced_until_, this)
   std::vector<DeadRange> dead_ranges_;
   std::vector<Generation> generations_;
 };

@@ -184,11 +184,14 @@ class FasterKv {
 
   std::string CheckChain(uint64_t bucket, HashEntry entry) {
     const LogAddress head = log_.head();
+    std::string path;  // the chain so far: address:version
     for (LogAddress at = entry.address(); at >= head;) {
       const Rec* record = Rec::At(log_.At(at));
       const RecordHeader header = record->header();
       const KeyHash hash{functions_.Hash(record->key().Value())};
-      const std::string where = "record at " + std::to_string(at) + " in bucket " + std::to_string(bucket) + ": ";
+      path += " " + std::to_string(at) + ":" + std::to_string(header.version());
+      const std::string where = "record at " + std::to_string(at) + " in bucket " + std::to_string(bucket) +
+                                " (chain" + path + "): ";
       if (!header.present()) return where + "the chain leads to no record";
       if (header.invalid()) return where + "an invalid record is linked";
       if (header.previous() >= at) return where + "addresses of the chain do not descend";

@@ -26,6 +26,9 @@ enum class Step : uint8_t {
   kShift,       // CPR_SHIFT: a session at v met version v+1; it must move on before it can go on
 };
 
+// An operation that waits for a page ends with the device's error after so many failed page writes.
+constexpr uint64_t kMaxFailedWrites = 16;
+
 template <class K, class V, class Input>
 struct Operation {
   OperationType type;
@@ -45,6 +48,8 @@ struct Operation {
   bool disk_done = false;
   bool disk_found = false;  // a record that is no tombstone
   Words<V> disk_value;
+
+  uint64_t failures_before = ~uint64_t{0};  // page writes that had failed when it began to wait for a page
 
   Status io_status = Status::kOk;
   uint64_t io_bytes = 0;

@@ -161,7 +161,6 @@ class Session final : public SessionCore {
       const bool none = pending_now_ + pending_old_ == 0;
       Leave();
       if (none || !wait) return none;
-      if (log_.has_flush_failure()) log_.RetryFailedWrites();
       std::this_thread::yield();
     }
   }

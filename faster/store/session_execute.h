@@ -24,8 +24,7 @@ void Session<K, V, F>::Help() {
 // First attempts, until the operation is done or pending. Called inside Enter(), returns outside.
 template <class K, class V, class F>
 Status Session<K, V, F>::Run(Op& op) {
-  constexpr int kMaxFailedWrites = 16;
-  int failures = 0;
+  uint64_t failures = ~uint64_t{0};  // page writes that had failed when the operation began to wait
   for (;;) {
     op.version = version_;
     const Step step = Execute(op);
@@ -51,13 +50,10 @@ Status Session<K, V, F>::Run(Op& op) {
         op.holds_old = false;
         Leave();
         log_.Poll();
-        if (log_.has_flush_failure()) {
-          const Status failure = log_.FlushFailure(~LogAddress{0});
-          if (failure != Status::kOk && ++failures > kMaxFailedWrites) {
-            Enter();
-            return Answer(failure);
-          }
-          log_.RetryFailedWrites();
+        failures = std::min(failures, log_.write_failures());
+        if (log_.write_failures() - failures > kMaxFailedWrites) {
+          Enter();
+          return Answer(log_.last_write_failure());
         }
         checkpointer_.Advance();
         std::this_thread::yield();

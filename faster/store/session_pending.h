@@ -56,6 +56,12 @@ void Session<K, V, F>::RunPending(Op* op) {
         return IssueRead(op, op->disk_start);
       case Step::kRetryNow:
         continue;
+      case Step::kWaitForPage:
+        op->failures_before = std::min(op->failures_before, log_.write_failures());
+        if (log_.write_failures() - op->failures_before > kMaxFailedWrites) {
+          return Finish(op, log_.last_write_failure());
+        }
+        return retry_.Push(op);
       default:
         return retry_.Push(op);
     }

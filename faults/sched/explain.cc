@@ -150,7 +150,8 @@ struct Explainer {
     text->Add("  fiber %d '%s'%s: ", id, fiber.name, fiber.daemon ? " (daemon)" : "");
     switch (machine.state_at_stop_[id]) {
       case State::kRunnable:
-        text->Add(id == machine.stopped_fiber_ ? "was running\n" : "can run\n");
+        if (id == machine.stopped_fiber_) text->Add("was running\n");
+        else text->Add("can run, last ran at step %llu\n", static_cast<unsigned long long>(fiber.last_step));
         break;
       case State::kParked: {
         int locations = 0;

@@ -31,6 +31,7 @@ struct alignas(64) Fiber {
   uint32_t owner = 0;        // its fiber part; every fiber of an execution has its own, even in one slot
   int id = 0;
   uint64_t bit = 0;
+  uint64_t last_step = 0;  // when it was last switched away from, for reports
   uint32_t idle_loads = 0;  // atomic loads since its last write or yield: finds spinning without a yield
   bool poked = false;  // something it read was written since its last yield: the next yield does not park
   bool read_clock = false;  // since its last yield

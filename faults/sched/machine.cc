@@ -208,6 +208,7 @@ void Machine::Stop(Outcome outcome) {
 void Machine::SwitchTo(Fiber* to) {
   Fiber* from = current_;
   if (to == from) return;
+  from->last_step = step_;
   current_ = to;
   ++switches_;
   cpr_sched_switch(&from->sp, to->sp, to->fs);

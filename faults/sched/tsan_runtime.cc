@@ -172,6 +172,7 @@ inline bool Cas(volatile T* p, T* expected, T desired, bool weak) {
   bool equal = old == *expected;
   if (weak && equal && fiber->machine->spurious_cas()) {
     equal = fiber->machine->Choose(ChoiceKind::kCasFailure, 2) == 0;
+    if (!equal) fiber->poked = true;  // trying again helps: its next yield must not park it
   }
   if (equal)
     *p = desired;

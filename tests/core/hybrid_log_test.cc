@@ -108,12 +108,13 @@ TEST(FlushTracker, KeepsAFailedRangeUntilItIsWritten) {
   tracker.End(0, Status::kNoSpace);
   tracker.End(512, Status::kOk);
   EXPECT_EQ(tracker.flushed_until(), 0u);
-  EXPECT_EQ(tracker.FailureBelow(1), Status::kNoSpace);
+  EXPECT_EQ(tracker.failures(), 1u);
+  EXPECT_EQ(tracker.last_failure(), Status::kNoSpace);
   FlushTracker::Range range;
   ASSERT_TRUE(tracker.TakeFailed(&range));
   EXPECT_EQ(range.from, 0u);
   EXPECT_FALSE(tracker.TakeFailed(&range));
-  EXPECT_EQ(tracker.FailureBelow(1024), Status::kOk);
+  EXPECT_EQ(tracker.failed(), 0u);
   tracker.End(0, Status::kOk);
   EXPECT_EQ(tracker.flushed_until(), 1024u);
 }

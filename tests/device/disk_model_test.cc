@@ -417,6 +417,24 @@ TEST(DiskModel, D9FailedSync) {
   EXPECT_EQ(outcomes(How::kDropped, true), Outcomes({"aX", "XX"}));
 }
 
+// A file that grew, lost its sync and was written again is as long as it was written, once a sync succeeds.
+TEST(DiskModel, D9SizeIsDurableWithTheDataWrittenAgain) {
+  const auto outcomes = [](bool rewrite) {
+    return All([&](Chooser c) {
+      Disk disk(c);
+      const auto file = disk.Durable("f", "a");
+      disk.Fill(file, 1, "X");
+      disk.model.FailSync(file, disk.model.sequence(), How::kMarkedClean);
+      if (rewrite) disk.Fill(file, 1, "X");
+      disk.Sync(file);
+      disk.Crash();
+      return disk.Letters(file);
+    });
+  };
+  EXPECT_EQ(outcomes(true), Outcomes({"aX"}));
+  EXPECT_GT(outcomes(false).size(), 1u);
+}
+
 TEST(DiskModel, D9FailedSyncMayLoseTheSize) {
   EXPECT_EQ(All([](Chooser c) {
               Disk disk(c);
