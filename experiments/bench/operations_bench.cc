@@ -1,7 +1,8 @@
 // Micro-benchmarks of the engine's operations: one session, 8-byte keys and values, everything in memory.
 //
-// Keys are drawn before the loop, so that the generator is not measured. Arguments: number of keys (fits a cache or
-// not). `Rest` figures are with no checkpoint running; `Idle` shows what a second, idle session costs.
+// Keys are drawn before the loop, so that the generator is not measured. Arguments: number of keys (fits a
+// cache or not). `Rest` figures are with no checkpoint running; `Idle` shows what a second, idle session
+// costs.
 #include <benchmark/benchmark.h>
 
 #include <memory>

@@ -15,8 +15,8 @@ using faster::Guid;
 using faster::Status;
 using faster::Token;
 
-// A value word as the engine stores it. The wide form repeats the word, salted by position, so that a value put
-// together from two updates cannot pass for whole.
+// A value word as the engine stores it. The wide form repeats the word, salted by position, so that a value
+// put together from two updates cannot pass for whole.
 struct Narrow {
   uint64_t word;
   static Narrow Of(uint64_t word) { return {word}; }
@@ -46,10 +46,14 @@ struct Functions {
 
   uint64_t Hash(uint64_t key) const {
     switch (mode) {
-      case HashMode::kSameBucket: return (key + 1) << 50;
-      case HashMode::kCollide: return uint64_t{5} << 50;
-      case HashMode::kTwoChains: return (key & 1) << 50;
-      default: break;
+      case HashMode::kSameBucket:
+        return (key + 1) << 50;
+      case HashMode::kCollide:
+        return uint64_t{5} << 50;
+      case HashMode::kTwoChains:
+        return (key & 1) << 50;
+      default:
+        break;
     }
     uint64_t h = (key + 1) * 0x9e3779b97f4a7c15ull;
     h = (h ^ h >> 32) * 0xd6e8feb86659fd93ull;
@@ -113,7 +117,9 @@ class FasterSession final : public SubjectSession {
     });
   }
   void Refresh() override { session_->Refresh(); }
-  void TakeCommits(std::vector<std::pair<Token, uint64_t>>* commits) override { session_->TakeCommits(commits); }
+  void TakeCommits(std::vector<std::pair<Token, uint64_t>>* commits) override {
+    session_->TakeCommits(commits);
+  }
   void Close() override { session_->Close(); }
 
  private:
@@ -172,8 +178,11 @@ class FasterSubject final : public Subject, private faster::CheckpointObserver {
   std::string CheckInvariants() override { return kv_->CheckInvariants(); }
   std::string Describe() override { return kv_ ? kv_->Describe() : "the store is not open\n"; }
   const char* PhaseTable() const override {
-    return R"({"full/foldover": ["PrepIndexChkpt", "IndexChkpt", "Prepare", "InProgress", "WaitPending", "WaitFlush", "PersistenceCallback", "Rest"],
-"full/snapshot": ["PrepIndexChkpt", "IndexChkpt", "Prepare", "InProgress", "WaitPending", "WaitFlush", "PersistenceCallback", "Rest"],
+    return R"(
+{"full/foldover": ["PrepIndexChkpt", "IndexChkpt", "Prepare", "InProgress", "WaitPending", "WaitFlush",
+  "PersistenceCallback", "Rest"],
+"full/snapshot": ["PrepIndexChkpt", "IndexChkpt", "Prepare", "InProgress", "WaitPending", "WaitFlush",
+  "PersistenceCallback", "Rest"],
 "log/foldover": ["Prepare", "InProgress", "WaitPending", "WaitFlush", "PersistenceCallback", "Rest"],
 "log/snapshot": ["Prepare", "InProgress", "WaitPending", "WaitFlush", "PersistenceCallback", "Rest"],
 "index": ["PrepIndexChkpt", "IndexChkpt", "Rest"]})";
@@ -206,7 +215,8 @@ class FasterSubject final : public Subject, private faster::CheckpointObserver {
 }  // namespace experiments
 
 extern "C" __attribute__((visibility("default"))) experiments::Subject* cpr_subject_create(
-    const experiments::SubjectConfig& config, faster::Storage* storage, experiments::SubjectObserver* observer) {
+    const experiments::SubjectConfig& config, faster::Storage* storage,
+    experiments::SubjectObserver* observer) {
   if (config.value_bytes == 8) {
     return new experiments::FasterSubject<experiments::Narrow>(config, storage, observer);
   }

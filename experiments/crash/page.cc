@@ -17,33 +17,49 @@ namespace {
 constexpr const char* kStyle = R"css(
 :root{--paper:#fbfaf7;--ink:#1d2328;--soft:#5b656d;--rule:#d9d6cd;--card:#ffffff;--heat:38,99,140;
  --good:#1b7a4b;--bad:#b3261e;--doubt:#9a6700;--op:#4a7ba6;--lost:#c9a227;--io:#8a929a;--sync:#1b7a4b}
-@media (prefers-color-scheme:dark){:root{--paper:#14181c;--ink:#e6e4df;--soft:#9aa4ac;--rule:#2f363c;--card:#1b2025;
- --heat:94,163,209;--good:#5cc08b;--bad:#f2817a;--doubt:#e0b04c;--op:#5f93c2;--lost:#d9b64a;--io:#78828b;--sync:#5cc08b}}
-*{box-sizing:border-box}body{margin:0;background:var(--paper);color:var(--ink);font:15px/1.5 system-ui,sans-serif}
+@media (prefers-color-scheme:dark){:root{--paper:#14181c;--ink:#e6e4df;--soft:#9aa4ac;--rule:#2f363c;
+ --card:#1b2025;
+ --heat:94,163,209;--good:#5cc08b;--bad:#f2817a;--doubt:#e0b04c;--op:#5f93c2;--lost:#d9b64a;--io:#78828b;
+ --sync:#5cc08b}}
+*{box-sizing:border-box}body{margin:0;background:var(--paper);color:var(--ink);
+ font:15px/1.5 system-ui,sans-serif}
 main{max-width:1120px;margin:0 auto;padding:28px 20px 60px}
 header{border-left:6px solid var(--soft);padding:2px 0 2px 18px;margin-bottom:26px}
-header.pass{border-color:var(--good)}header.fail{border-color:var(--bad)}header.doubt{border-color:var(--doubt)}
-h1{font-size:30px;line-height:1.2;margin:0 0 6px}.pass h1{color:var(--good)}.fail h1{color:var(--bad)}.doubt h1{color:var(--doubt)}
+header.pass{border-color:var(--good)}header.fail{border-color:var(--bad)}
+ header.doubt{border-color:var(--doubt)}
+h1{font-size:30px;line-height:1.2;margin:0 0 6px}.pass h1{color:var(--good)}.fail h1{color:var(--bad)}
+ .doubt h1{color:var(--doubt)}
 header p{margin:2px 0;overflow-wrap:anywhere}.kicker{color:var(--soft);letter-spacing:.06em}
 h2{font-size:19px;margin:34px 0 8px}.note{color:var(--soft);max-width:76ch;margin:4px 0 12px}
 .figures{display:grid;grid-template-columns:repeat(auto-fit,minmax(150px,1fr));gap:10px}
 .figures div{background:var(--card);border:1px solid var(--rule);border-radius:6px;padding:10px 12px}
-.figures b{display:block;font-size:21px;font-variant-numeric:tabular-nums}.figures span{color:var(--soft);font-size:13px}
+.figures b{display:block;font-size:21px;font-variant-numeric:tabular-nums}.figures span{color:var(--soft);
+ font-size:13px}
 .scroll{overflow-x:auto}table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}
 th{font-weight:600;text-align:left;padding:6px 8px;font-size:13px;color:var(--soft);white-space:nowrap}
 td{padding:7px 8px;border:1px solid var(--rule);text-align:right;white-space:nowrap}
-td.none{border-color:transparent;color:var(--soft);text-align:center}td small{display:block;font-size:11px;color:var(--soft)}
-td.missed{outline:2px solid var(--doubt);outline-offset:-2px}td.violated{outline:2px solid var(--bad);outline-offset:-2px}
-.plain td{text-align:left;white-space:normal}.plain{font-variant-numeric:normal}.plain td:first-child{white-space:nowrap;color:var(--soft)}
-article{background:var(--card);border:1px solid var(--rule);border-left:4px solid var(--bad);border-radius:6px;padding:12px 16px;margin:12px 0}
+td.none{border-color:transparent;color:var(--soft);text-align:center}td small{display:block;font-size:11px;
+ color:var(--soft)}
+td.missed{outline:2px solid var(--doubt);outline-offset:-2px}td.violated{outline:2px solid var(--bad);
+ outline-offset:-2px}
+.plain td{text-align:left;white-space:normal}.plain{font-variant-numeric:normal}
+ .plain td:first-child{white-space:nowrap;color:var(--soft)}
+article{background:var(--card);border:1px solid var(--rule);border-left:4px solid var(--bad);
+ border-radius:6px;padding:12px 16px;margin:12px 0}
 article h3{margin:0 0 4px;font-size:16px}article p{margin:4px 0;overflow-wrap:anywhere}
-pre,code{font:12.5px/1.5 ui-monospace,monospace}pre{background:var(--card);border:1px solid var(--rule);border-radius:6px;
+pre,code{font:12.5px/1.5 ui-monospace,monospace}pre{background:var(--card);border:1px solid var(--rule);
+ border-radius:6px;
  padding:10px 12px;overflow-x:auto;margin:8px 0}summary{cursor:pointer;color:var(--soft)}a{color:inherit}
-svg{display:block;min-width:760px;width:100%;height:auto}svg text{font:11px system-ui,sans-serif;fill:var(--ink)}
-.rule{stroke:var(--rule)}.op{fill:var(--op);opacity:.75}.op.lost{fill:var(--lost)}.io{fill:var(--io)}.io.sync{fill:var(--sync)}
-.io.bad{fill:var(--bad)}.tick{fill:var(--ink)}rect.tick{opacity:.5}.mark{stroke:var(--soft);stroke-dasharray:3 3}
-.crash{stroke:var(--bad);stroke-width:2}svg .crashname{fill:var(--bad)}svg .barname{font-size:10px;pointer-events:none}
-.phase{fill:rgb(var(--heat));stroke:var(--paper);opacity:.2}.phase.p3{opacity:.35}.phase.p4{opacity:.5}.phase.p5{opacity:.4}.phase.p6{opacity:.3}
+svg{display:block;min-width:760px;width:100%;height:auto}svg text{font:11px system-ui,sans-serif;
+ fill:var(--ink)}
+.rule{stroke:var(--rule)}.op{fill:var(--op);opacity:.75}.op.lost{fill:var(--lost)}.io{fill:var(--io)}
+ .io.sync{fill:var(--sync)}
+.io.bad{fill:var(--bad)}.tick{fill:var(--ink)}rect.tick{opacity:.5}.mark{stroke:var(--soft);
+ stroke-dasharray:3 3}
+.crash{stroke:var(--bad);stroke-width:2}svg .crashname{fill:var(--bad)}svg .barname{font-size:10px;
+ pointer-events:none}
+.phase{fill:rgb(var(--heat));stroke:var(--paper);opacity:.2}.phase.p3{opacity:.35}.phase.p4{opacity:.5}
+ .phase.p5{opacity:.4}.phase.p6{opacity:.3}
 )css";
 
 std::string Figure(const std::string& number, const std::string& what) {

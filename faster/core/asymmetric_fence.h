@@ -2,8 +2,9 @@
 //
 // The frequent side (an operation announcing itself) writes, calls Light(), then reads; the rare side (epoch
 // scan, checkpoint driver) writes, calls Heavy(), then reads: at least one of them sees the other's write.
-// Where the kernel offers membarrier(PRIVATE_EXPEDITED), Light() is a compiler barrier and Heavy() makes every
-// running thread of the process pass a full fence (~1-5 us). Otherwise both are full fences. Thread-safe.
+// Where the kernel offers membarrier(PRIVATE_EXPEDITED), Light() is a compiler barrier and Heavy() makes
+// every running thread of the process pass a full fence (~1-5 us). Otherwise both are full fences.
+// Thread-safe.
 #pragma once
 
 #include <atomic>

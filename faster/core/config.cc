@@ -31,8 +31,10 @@ Status StoreConfig::Validate(uint64_t record_bytes, Diagnosis* why) const {
   if (index_buckets < 1 || !std::has_single_bit(index_buckets) || index_buckets > uint64_t{1} << 40) {
     return Refuse(why, "index_buckets", "a power of two of at least 1", index_buckets);
   }
-  if (version_bits < 1 || version_bits > 13) return Refuse(why, "version_bits", "between 1 and 13", version_bits);
-  if (max_sessions < 1 || max_sessions > 65536) return Refuse(why, "max_sessions", "1 to 65536", max_sessions);
+  if (version_bits < 1 || version_bits > 13)
+    return Refuse(why, "version_bits", "between 1 and 13", version_bits);
+  if (max_sessions < 1 || max_sessions > 65536)
+    return Refuse(why, "max_sessions", "1 to 65536", max_sessions);
   if (refresh_interval < 1) return Refuse(why, "refresh_interval", "at least 1", refresh_interval);
   return Status::kOk;
 }

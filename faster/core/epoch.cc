@@ -4,7 +4,9 @@
 
 namespace faster {
 
-LightEpoch::LightEpoch(uint32_t entries) : count_(entries), entries_(new Entry[entries]) { list_.reserve(32); }
+LightEpoch::LightEpoch(uint32_t entries) : count_(entries), entries_(new Entry[entries]) {
+  list_.reserve(32);
+}
 
 LightEpoch::Entry* LightEpoch::Acquire() {
   for (uint32_t i = 0; i < count_; ++i) {

@@ -2,9 +2,9 @@
 //
 // A thread protects itself by announcing the current epoch in its entry; memory and phases that it may still
 // see stay as they are until it leaves. BumpWith(action) opens a new epoch and runs the action once no entry
-// announces an older one ("the epoch is safe"). Unlike the paper, protection spans one operation, not a batch:
-// an idle session holds nothing back. The announcement is a plain store and a compiler barrier; the scan pays
-// (asymmetric_fence.h).
+// announces an older one ("the epoch is safe"). Unlike the paper, protection spans one operation, not a
+// batch: an idle session holds nothing back. The announcement is a plain store and a compiler barrier; the
+// scan pays (asymmetric_fence.h).
 //
 // INVARIANT: everything a protected thread dereferences was loaded after its announcement.
 // THREAD-SAFETY: an Entry is used by one thread at a time; all else from anywhere. Actions run on whichever
@@ -45,8 +45,8 @@ class LightEpoch {
   }
   void Unprotect(Entry* entry) { entry->local.store(0, std::memory_order_release); }
 
-  // Runs `action` once every thread protected now has left. Never runs it before returning if the caller's own
-  // entry is protected.
+  // Runs `action` once every thread protected now has left. Never runs it before returning if the caller's
+  // own entry is protected.
   void BumpWith(Action action);
   // Runs the actions whose epoch is safe. Called by everyone who waits for anything, and now and then by
   // operations, so that the last thread out leaves nothing behind.

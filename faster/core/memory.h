@@ -1,7 +1,8 @@
 // ZeroedMemory: one zeroed, cache-line aligned block, from the kernel when it is large.
 //
-// Large blocks are mapped: zero pages cost nothing until they are touched, and may be huge pages. Small ones come
-// from the heap, where a mapping of their own would waste a page and two system calls. Moves, does not copy.
+// Large blocks are mapped: zero pages cost nothing until they are touched, and may be huge pages. Small ones
+// come from the heap, where a mapping of their own would waste a page and two system calls. Moves, does not
+// copy.
 #pragma once
 
 #include <sys/mman.h>
@@ -29,7 +30,7 @@ class ZeroedMemory {
       if (huge_pages) madvise(memory, bytes, MADV_HUGEPAGE);
       data_ = memory;
     } else {
-      data_ = operator new(bytes, std::align_val_t{64}, std::nothrow);
+      data_ = operator new (bytes, std::align_val_t{64}, std::nothrow);
       if (data_ == nullptr) return false;
       std::memset(data_, 0, bytes);
     }
@@ -44,7 +45,7 @@ class ZeroedMemory {
     if (bytes >= kMapFrom) {
       munmap(data, bytes);
     } else {
-      operator delete(data, std::align_val_t{64});
+      operator delete (data, std::align_val_t{64});
     }
   }
 

@@ -4,10 +4,11 @@
 //   word 1   guard: a sequence lock, only when the value is wider than one word
 //   ...      key, whole words; then value, whole words
 //
-// A header of 0 is no record: padding, or a hole left by an allocation that was given up. `present` makes every
-// real header non-zero. The version is the store version modulo 2^version_bits; with the address it tells a new
-// record from an old one for any number of checkpoints (see IsNewVersion in hybrid_log.h). One-word values are
-// updated by atomic stores and CAS; wider ones under the guard. `invalid`: the record lost its index CAS.
+// A header of 0 is no record: padding, or a hole left by an allocation that was given up. `present` makes
+// every real header non-zero. The version is the store version modulo 2^version_bits; with the address it
+// tells a new record from an old one for any number of checkpoints (see IsNewVersion in hybrid_log.h).
+// One-word values are updated by atomic stores and CAS; wider ones under the guard. `invalid`: the record
+// lost its index CAS.
 //
 // INVARIANT: prev < own address. Key and prev never change once the record is linked.
 #pragma once

@@ -1,8 +1,8 @@
 // Copies of memory that other threads may read or write at the same time: word by word, each word atomic.
 //
 // Race-free C++ for values shared without a lock; the words of one copy may come from different moments, so a
-// caller that needs them to belong together brings its own guard (record.h). Pointers are 8-byte aligned, sizes
-// in words. COST: what the plain copy costs.
+// caller that needs them to belong together brings its own guard (record.h). Pointers are 8-byte aligned,
+// sizes in words. COST: what the plain copy costs.
 #pragma once
 
 #include <atomic>

@@ -22,20 +22,23 @@ uint64_t Get(const std::string& bytes, uint64_t at) {
 
 }  // namespace
 
-Status ReadAbandoned(Storage& storage, std::string_view directory, std::vector<Token>* tokens, Diagnosis* why) {
+Status ReadAbandoned(Storage& storage, std::string_view directory, std::vector<Token>* tokens,
+                     Diagnosis* why) {
   tokens->clear();
   const std::string path = JoinPath(directory, kAbandonedName);
   std::string bytes;
   const Status status = ReadWholeFile(storage, path, 24 + 16 * kMaxTokens, &bytes, why);
   if (status == Status::kNotFound) return Status::kOk;
   if (status != Status::kOk) return status;
-  const bool framed = bytes.size() >= 24 && bytes.size() % 8 == 0 && std::memcmp(bytes.data(), kMagic, 8) == 0;
+  const bool framed =
+      bytes.size() >= 24 && bytes.size() % 8 == 0 && std::memcmp(bytes.data(), kMagic, 8) == 0;
   if (!framed || Get(bytes, bytes.size() - 8) != Checksum(bytes.data(), bytes.size() - 8) ||
       bytes.size() != 24 + 16 * Get(bytes, 8)) {
     *why = {path, 0, "a list of abandoned checkpoints with a good checksum", "other bytes"};
     return Status::kCorruption;
   }
-  for (uint64_t at = 16; at + 8 < bytes.size(); at += 16) tokens->push_back({Get(bytes, at), Get(bytes, at + 8)});
+  for (uint64_t at = 16; at + 8 < bytes.size(); at += 16)
+    tokens->push_back({Get(bytes, at), Get(bytes, at + 8)});
   return Status::kOk;
 }
 

@@ -124,7 +124,8 @@ Status ListCheckpoints(Storage& storage, std::string_view directory, std::vector
                   std::string(StatusName(status)), status, why);
   entries->clear();
   std::vector<Token> abandoned;
-  if (const Status status = ReadAbandoned(storage, directory, &abandoned, why); status != Status::kOk) return status;
+  if (const Status status = ReadAbandoned(storage, directory, &abandoned, why); status != Status::kOk)
+    return status;
   for (const std::string& name : names) {
     Token token;
     // Only the form that we write: "ABC.." and "abc.." would be two directories with one token.

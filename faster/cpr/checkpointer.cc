@@ -25,7 +25,8 @@ Checkpointer::~Checkpointer() {
 }
 
 void Checkpointer::Begin(const Origin& origin) {
-  for (const SessionCommit& session : origin.sessions) closed_[session.session] = Closed{session.serial, 0, 0};
+  for (const SessionCommit& session : origin.sessions)
+    closed_[session.session] = Closed{session.serial, 0, 0};
   state_.store(SystemState{Phase::kRest, CheckpointKind::kFull, origin.version}.control(),
                std::memory_order_release);
 }
@@ -210,7 +211,8 @@ void Checkpointer::EnterWaitFlush() {
   // The final address can be a whole block below the tail at PREPARE if that block was still empty.
   log.start_address = std::min(log.start_address, log.final_address);
   if (backend_ == LogBackend::kFoldOver) {
-    log_->RetryFailedWrites();  // what failed before would never be written otherwise; failing again ends this one
+    log_->RetryFailedWrites();  // what failed before would never be written otherwise; failing again ends
+                                // this one
     log_->ShiftReadOnly(log.final_address);
   } else {
     epoch_->BumpWith({[](void* self, uint64_t) {
@@ -305,8 +307,8 @@ Status Checkpointer::WriteSnapshot() {
   const std::string path = CheckpointPath(config_.directory, log.token, kLogSnapshotName);
   Status status = storage_->Open(path, OpenMode::kTruncate, &file);
   if (status != Status::kOk) return status;
-  status = WriteSnapshotHeader(*file, {log.token, log.flushed_until, log.final_address, config_.block_bytes,
-                                       log_->generation()});
+  status = WriteSnapshotHeader(
+      *file, {log.token, log.flushed_until, log.final_address, config_.block_bytes, log_->generation()});
   std::unique_ptr<uint64_t[]> page(new uint64_t[log_->page_bytes() / 8]);
   uint8_t* const bytes = reinterpret_cast<uint8_t*>(page.get());
   for (LogAddress from = log.flushed_until; status == Status::kOk && from < log.final_address;) {
@@ -327,14 +329,18 @@ std::string Checkpointer::Describe() {
                      std::string(CheckpointKindName(now.kind)) + " checkpoint, version " +
                      std::to_string(now.version) + ", epoch " + std::to_string(epoch_->current()) +
                      (epoch_->has_actions() ? ", drain list not empty" : "") + ", job " +
-                     (job_.load() == Job::kRunning ? "running" : job_.load() == Job::kDone ? "done" : "idle") + "\n";
+                     (job_.load() == Job::kRunning ? "running"
+                      : job_.load() == Job::kDone  ? "done"
+                                                   : "idle") +
+                     "\n";
   for (const SessionCore* session : sessions_) {
     const SystemState acked = SystemState::FromControl(session->acked_.load());
     text += "session " + session->id().Text() + ": in " + std::string(PhaseName(session->phase_)) +
             ", version " + std::to_string(session->version_) + ", acknowledged " +
             std::string(PhaseName(acked.phase)) + "/" + std::to_string(acked.version) + ", announced epoch " +
             std::to_string(session->entry_->local.load()) + ", pending " +
-            std::to_string(session->pending_now_) + " now " + std::to_string(session->pending_old_) + " old\n";
+            std::to_string(session->pending_now_) + " now " + std::to_string(session->pending_old_) +
+            " old\n";
   }
   return text;
 }

@@ -1,13 +1,14 @@
 // Checkpointer: drives the phase machine (phase.h) and makes checkpoints durable (CPR paper sec. 6, App. D).
 //
-// It owns no thread. Advance() is called by every poll of every session, by Store::Poll and when a session closes;
-// it does the duties of idle sessions, evaluates the condition of the current phase anew and moves on as far as
-// it can. What blocks (copying the index, writing a snapshot, syncing, metadata) runs as a Storage job.
+// It owns no thread. Advance() is called by every poll of every session, by Store::Poll and when a session
+// closes; it does the duties of idle sessions, evaluates the condition of the current phase anew and moves on
+// as far as it can. What blocks (copying the index, writing a snapshot, syncing, metadata) runs as a Storage
+// job.
 //
 // DURABILITY ORDER: index.dat, sync, index.meta (temporary name, sync, rename, directory sync); log pages and
-// log.snapshot, sync; log.meta the same way, last: it is the commit mark. OnDurable(kOk) follows that. An error
-// anywhere ends the checkpoint with OnDurable(error), leaves earlier checkpoints as they were, and the store runs on.
-// INVARIANT: the global state advances only when all sessions have acknowledged it.
+// log.snapshot, sync; log.meta the same way, last: it is the commit mark. OnDurable(kOk) follows that. An
+// error anywhere ends the checkpoint with OnDurable(error), leaves earlier checkpoints as they were, and the
+// store runs on. INVARIANT: the global state advances only when all sessions have acknowledged it.
 // THREAD-SAFETY: all members. One mutex, never held during I/O; operations do not touch it in Rest.
 #pragma once
 
@@ -28,7 +29,8 @@
 
 namespace faster {
 
-// Watches checkpoints: progress, metrics, traces. Called from any thread, briefly, and must not call the store.
+// Watches checkpoints: progress, metrics, traces. Called from any thread, briefly, and must not call the
+// store.
 class CheckpointObserver {
  public:
   virtual ~CheckpointObserver() = default;
@@ -46,13 +48,14 @@ class Checkpointer {
     std::vector<SessionCommit> sessions;
   };
 
-  Checkpointer(const StoreConfig& config, Storage* storage, LightEpoch* epoch, HybridLog* log, HashTable* table,
-               uint32_t key_bytes, uint32_t value_bytes, CheckpointObserver* observer, IdSource* ids);
+  Checkpointer(const StoreConfig& config, Storage* storage, LightEpoch* epoch, HybridLog* log,
+               HashTable* table, uint32_t key_bytes, uint32_t value_bytes, CheckpointObserver* observer,
+               IdSource* ids);
   ~Checkpointer();  // waits for the running job
 
   void Begin(const Origin& origin);
   Status Start(CheckpointKind kind, LogBackend backend, Token* token);  // kBusy while one runs
-  bool Advance();                                                      // true in Rest
+  bool Advance();                                                       // true in Rest
 
   Guid NewSessionId();
   // Adds a session; `continued`: an id that this store knows, whose serial is restored. kNotFound otherwise.
@@ -68,8 +71,8 @@ class Checkpointer {
  private:
   enum class Job : uint8_t { kIdle, kRunning, kDone };
   struct Closed {
-    uint64_t serial = 0;           // last serial issued
-    uint64_t commit_point = 0;     // of shifted_version
+    uint64_t serial = 0;        // last serial issued
+    uint64_t commit_point = 0;  // of shifted_version
     uint64_t shifted_version = 0;
   };
 
@@ -113,7 +116,7 @@ class Checkpointer {
   SessionCore::Notice notice_;
   void (Checkpointer::*body_)() = nullptr;
   std::atomic<Job> job_{Job::kIdle};
-  Status job_status_ = Status::kOk;  // written by the job before job_ becomes kDone
+  Status job_status_ = Status::kOk;   // written by the job before job_ becomes kDone
   std::atomic<bool> barrier_{false};  // every operation that could write below the final address is over
 };
 

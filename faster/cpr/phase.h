@@ -8,7 +8,8 @@
 //   InProgress      sessions pass their CPR point one by one; v+1 operations copy old records under new locks
 //   WaitPending     pending v operations end
 //   WaitFlush       v is complete up to the final address: it is flushed, snapshotted, described, synced
-//   PersistenceCallback  durable: sessions are told. v+1 operations neither copy nor update an old record in the
+//   PersistenceCallback  durable: sessions are told. v+1 operations neither copy nor update an old record in
+//   the
 //                   mutable region: some sessions still copy (WaitFlush), others update in place again (Rest)
 #pragma once
 

@@ -13,7 +13,13 @@ class RecoveryRun {
  public:
   RecoveryRun(const StoreConfig& config, Storage* storage, const RecordShape& shape, HybridLog* log,
               HashTable* table, RecoveryResult* result, Diagnosis* why)
-      : config_(config), storage_(storage), shape_(shape), log_(log), table_(table), result_(result), why_(why) {}
+      : config_(config),
+        storage_(storage),
+        shape_(shape),
+        log_(log),
+        table_(table),
+        result_(result),
+        why_(why) {}
 
   Status Run(const std::optional<Token>& log_token, const std::optional<Token>& index_token, IdSource* ids) {
     std::vector<CatalogEntry> entries;
@@ -55,12 +61,14 @@ class RecoveryRun {
     std::vector<Token> abandoned;
     const Status status = ReadAbandoned(*storage_, config_.directory, &abandoned, why_);
     if (status != Status::kOk) return status;
-    for (const CatalogEntry* newer = &entries.front(); newer != chosen; ++newer) abandoned.push_back(newer->token);
+    for (const CatalogEntry* newer = &entries.front(); newer != chosen; ++newer)
+      abandoned.push_back(newer->token);
     return WriteAbandoned(*storage_, config_.directory, abandoned, why_);
   }
 
   Status CheckGeometry(const IndexMetadata* index) {
-    if (meta_.page_bits != config_.page_bits) return Mismatch("page_bits", config_.page_bits, meta_.page_bits);
+    if (meta_.page_bits != config_.page_bits)
+      return Mismatch("page_bits", config_.page_bits, meta_.page_bits);
     if (meta_.block_bytes != config_.block_bytes) {
       return Mismatch("block_bytes", config_.block_bytes, meta_.block_bytes);
     }
@@ -86,7 +94,8 @@ class RecoveryRun {
       return status;
     }
     const bool missing = status == Status::kNotFound || status == Status::kShortIo;
-    *why_ = {file, offset, "a log block with a good checksum", missing ? "no such bytes" : "a wrong checksum"};
+    *why_ = {file, offset, "a log block with a good checksum",
+             missing ? "no such bytes" : "a wrong checksum"};
     return Status::kCorruption;
   }
 
@@ -95,7 +104,8 @@ class RecoveryRun {
     const LogAddress split = std::clamp(meta_.flushed_until, from, to);
     if (from < split) {
       const Status status = log_->file().Read(from, bytes, split - from);
-      if (status != Status::kOk) return BadBlock(log_->file().PathOf(from), log_->file().OffsetOf(from), status);
+      if (status != Status::kOk)
+        return BadBlock(log_->file().PathOf(from), log_->file().OffsetOf(from), status);
     }
     if (split < to) {
       const Status status = ReadFully(*snapshot_, SnapshotOffset(meta_.flushed_until, split),
@@ -181,18 +191,20 @@ class RecoveryRun {
       bucket->overflow.store(next <= index.overflow_buckets ? next : 0, std::memory_order_relaxed);
     };
     for (uint64_t i = 0; i < table_->size() && status == Status::kOk; ++i) load(table_->main_bucket(i));
-    for (uint64_t n = 1; n <= index.overflow_buckets && status == Status::kOk; ++n) load(table_->overflow_bucket(n));
+    for (uint64_t n = 1; n <= index.overflow_buckets && status == Status::kOk; ++n)
+      load(table_->overflow_bucket(n));
     return status == Status::kOk ? reader.Finish(why_) : status;
   }
 
-  // min(Lis, Lhs). An index captured after the shift of the checkpoint that its incarnation was recovered from later
-  // may lead to records which that recovery undid: then the replay starts where these begin.
+  // min(Lis, Lhs). An index captured after the shift of the checkpoint that its incarnation was recovered
+  // from later may lead to records which that recovery undid: then the replay starts where these begin.
   LogAddress ReplayStart(const IndexMetadata& index) const {
     LogAddress start = std::min(index.checkpoint_start, meta_.start_address);
     // Each recovery added one dead range and one generation: range i was undone after generation i.
     const size_t recoveries = std::min(meta_.dead_ranges.size(), meta_.generations.size());
     for (size_t i = 0; i < recoveries; ++i) {
-      const bool captured_before = GenerationOrdinal(index.generation) <= GenerationOrdinal(meta_.generations[i].generation);
+      const bool captured_before =
+          GenerationOrdinal(index.generation) <= GenerationOrdinal(meta_.generations[i].generation);
       if (captured_before && meta_.dead_ranges[i].from < index.checkpoint_final) {
         start = std::min(start, meta_.dead_ranges[i].from);
       }
@@ -207,15 +219,16 @@ class RecoveryRun {
       const LogAddress page_start = from & ~(log_->page_bytes() - 1);
       const LogAddress to = std::min(page_start + log_->page_bytes(), meta_.final_address);
       uint8_t* bytes = log_->At(from);
-      if (from < head_) {
+      if (page_start + 8 < head_) {  // head_ is a page start, or 8 in page 0
         if (!page) page.reset(new uint64_t[log_->page_bytes() / 8]);
         bytes = reinterpret_cast<uint8_t*>(page.get());
         const Status status = ReadRange(from, to, bytes);
         if (status != Status::kOk) return status;
       }
       for (LogAddress block = from; block < to; block += config_.block_bytes) {
-        ForEachRecord(block, bytes + (block - from), config_.block_bytes, shape_.record_bytes,
-                      [&](LogAddress at, uint8_t* record, RecordHeader header) { ReplayRecord(at, record, header); });
+        ForEachRecord(
+            block, bytes + (block - from), config_.block_bytes, shape_.record_bytes,
+            [&](LogAddress at, uint8_t* record, RecordHeader header) { ReplayRecord(at, record, header); });
       }
       if (out_of_memory_) return Status::kOutOfMemory;
       from = to;
@@ -269,8 +282,8 @@ class RecoveryRun {
 }  // namespace
 
 Status RecoverStore(const StoreConfig& config, Storage* storage, const RecordShape& shape,
-                    const std::optional<Token>& log_token, const std::optional<Token>& index_token, IdSource* ids,
-                    HybridLog* log, HashTable* table, RecoveryResult* result, Diagnosis* why) {
+                    const std::optional<Token>& log_token, const std::optional<Token>& index_token,
+                    IdSource* ids, HybridLog* log, HashTable* table, RecoveryResult* result, Diagnosis* why) {
   Diagnosis unused;
   return RecoveryRun(config, storage, shape, log, table, result, why != nullptr ? why : &unused)
       .Run(log_token, index_token, ids);

@@ -6,8 +6,8 @@
 //
 // It reads and never writes: the dead range goes into the metadata of the next checkpoint, so a crash during
 // recovery changes nothing, and damaged files stay as they are. (One exception: a recovery to an older, named
-// checkpoint first makes durable that the newer ones are abandoned.) Every block it reads is verified against its
-// checksum; what lies below S is verified when it is read back later. Version v+1 continues after it.
+// checkpoint first makes durable that the newer ones are abandoned.) Every block it reads is verified against
+// its checksum; what lies below S is verified when it is read back later. Version v+1 continues after it.
 // Blocking, single-threaded. COST: reading [S, E) and the pages that fit in memory, and the index file.
 #pragma once
 
@@ -33,22 +33,23 @@ struct RecordShape {
 
 struct RecoveryResult {
   Token log_token;
-  Token index_token;            // null: the index was rebuilt from the log
-  uint64_t version = 0;         // v of the checkpoint; the store goes on with v+1
+  Token index_token;     // null: the index was rebuilt from the log
+  uint64_t version = 0;  // v of the checkpoint; the store goes on with v+1
   uint64_t records_replayed = 0;
   uint64_t records_undone = 0;
   std::vector<SessionCommit> sessions;
 };
 
-// Recovers into a fresh log (buffer allocated) and table (allocated). `tokens` empty = the newest complete one.
-// On any error both are unusable and the files untouched.
+// Recovers into a fresh log (buffer allocated) and table (allocated). `tokens` empty = the newest complete
+// one. On any error both are unusable and the files untouched.
 Status RecoverStore(const StoreConfig& config, Storage* storage, const RecordShape& shape,
-                    const std::optional<Token>& log_token, const std::optional<Token>& index_token, IdSource* ids,
-                    HybridLog* log, HashTable* table, RecoveryResult* result, Diagnosis* why);
+                    const std::optional<Token>& log_token, const std::optional<Token>& index_token,
+                    IdSource* ids, HybridLog* log, HashTable* table, RecoveryResult* result, Diagnosis* why);
 
 // Calls visit(address, record, header) for every record in a block that starts at `block`.
 template <class Visit>
-void ForEachRecord(LogAddress block, uint8_t* bytes, uint64_t block_bytes, uint32_t record_bytes, Visit&& visit) {
+void ForEachRecord(LogAddress block, uint8_t* bytes, uint64_t block_bytes, uint32_t record_bytes,
+                   Visit&& visit) {
   for (uint64_t at = 8; at + record_bytes <= block_bytes;) {
     const RecordHeader header{LoadWord(reinterpret_cast<uint64_t*>(bytes + at))};
     if (!header.present()) {

@@ -64,9 +64,10 @@ class Storage {
  public:
   virtual ~Storage() = default;
   virtual Status Open(std::string_view path, OpenMode mode, std::unique_ptr<File>* file) = 0;
-  virtual Status CreateDirectory(std::string_view path) = 0;  // kOk if it is there already; parents must exist
-  virtual Status Remove(std::string_view path) = 0;           // a file or an empty directory
-  virtual Status Rename(std::string_view from, std::string_view to) = 0;  // replaces `to`
+  virtual Status CreateDirectory(
+      std::string_view path) = 0;                    // kOk if it is there already; parents must exist
+  virtual Status Remove(std::string_view path) = 0;  // a file or an empty directory
+  virtual Status Rename(std::string_view from, std::string_view to) = 0;                 // replaces `to`
   virtual Status List(std::string_view directory, std::vector<std::string>* names) = 0;  // sorted
   virtual Status SyncDirectory(std::string_view directory) = 0;
   // kBusy if any process, this one included, holds the lock already.

@@ -33,7 +33,7 @@ uint64_t HashTable::NewOverflow() {
   uint64_t expected = number - 1;
   // The chunk exists before the count covers it: whoever reads a count may follow any number up to it.
   return overflow_count_.compare_exchange_strong(expected, number, std::memory_order_acq_rel) ? number
-                                                                                               : NewOverflow();
+                                                                                              : NewOverflow();
 }
 
 Status HashTable::ReserveOverflow(uint64_t count) {
@@ -67,7 +67,8 @@ HashTable::Slot* HashTable::FindOrCreate(KeyHash hash, HashEntry* entry) {
       for (Slot& slot : bucket->entry) {
         uint64_t free = 0;
         if (slot.load(std::memory_order_relaxed) == 0 &&
-            slot.compare_exchange_strong(free, fresh.control | HashEntry::kTentative, std::memory_order_acq_rel)) {
+            slot.compare_exchange_strong(free, fresh.control | HashEntry::kTentative,
+                                         std::memory_order_acq_rel)) {
           claimed = &slot;
           break;
         }
@@ -78,7 +79,8 @@ HashTable::Slot* HashTable::FindOrCreate(KeyHash hash, HashEntry* entry) {
         const uint64_t number = NewOverflow();
         if (number == 0) return nullptr;
         // A loser's bucket stays unused: one line, and only when two threads extend one bucket at once.
-        next = bucket->overflow.compare_exchange_strong(next, number, std::memory_order_acq_rel) ? number : next;
+        next =
+            bucket->overflow.compare_exchange_strong(next, number, std::memory_order_acq_rel) ? number : next;
       }
       bucket = Overflow(next);
     }

@@ -1,12 +1,12 @@
-// HashTable: the latch-free hash index (FASTER paper sec. 3). It maps a hash to the newest record of a chain; keys
-// live in the log. A bucket is one cache line: 7 entries and the link to an overflow bucket.
+// HashTable: the latch-free hash index (FASTER paper sec. 3). It maps a hash to the newest record of a chain;
+// keys live in the log. A bucket is one cache line: 7 entries and the link to an overflow bucket.
 //
 //   entry: address 48 | tag 14 | used | tentative            (all zero = free slot)
 //
-// Two-phase insert: a free slot is claimed with the tentative bit, which readers ignore; if the bucket then holds
-// no other entry with this tag the bit is cleared, else the claim is withdrawn. So a tag has one entry at most.
-// THREAD-SAFETY: all members. Entries are never removed; overflow buckets are never freed while the table lives.
-// COST: one cache line for a lookup without overflow.
+// Two-phase insert: a free slot is claimed with the tentative bit, which readers ignore; if the bucket then
+// holds no other entry with this tag the bit is cleared, else the claim is withdrawn. So a tag has one entry
+// at most. THREAD-SAFETY: all members. Entries are never removed; overflow buckets are never freed while the
+// table lives. COST: one cache line for a lookup without overflow.
 #pragma once
 
 #include <atomic>
@@ -80,7 +80,9 @@ class HashTable {
   uint64_t size() const { return mask_ + 1; }
   uint64_t overflow_count() const { return overflow_count_.load(std::memory_order_acquire); }
   HashBucket* main_bucket(uint64_t i) const { return &main_[i]; }
-  HashBucket* overflow_bucket(uint64_t number) const { return Overflow(number); }  // number 1..overflow_count()
+  HashBucket* overflow_bucket(uint64_t number) const {
+    return Overflow(number);
+  }  // number 1..overflow_count()
   // For recovery: makes overflow buckets 1..count exist.
   Status ReserveOverflow(uint64_t count);
   uint64_t CountEntries() const;

@@ -49,14 +49,16 @@ void HybridLog::StartEmpty(uint64_t generation) {
   tail_.store(8, std::memory_order_release);  // page 0, behind the first block's checksum
 }
 
-void HybridLog::StartRecovered(const LogMetadata& log, LogAddress head, LogAddress flushed, uint64_t generation) {
+void HybridLog::StartRecovered(const LogMetadata& log, LogAddress head, LogAddress flushed,
+                               uint64_t generation) {
   begin_ = log.begin_address;
   dead_ranges_ = log.dead_ranges;
   dead_ranges_.push_back({log.start_address, log.final_address,
                           static_cast<uint32_t>(log.version + 1) & ((1u << log.version_bits) - 1)});
   generations_ = log.generations;
   generations_.back().until = log.final_address;
-  // From `flushed` on, blocks that a snapshot recovery holds only in memory included, this incarnation writes.
+  // From `flushed` on, blocks that a snapshot recovery holds only in memory included, this incarnation
+  // writes.
   generations_.push_back({flushed, generation, 0});
   // The tail stays in a page that is just full: its successor may not find a free frame yet.
   const uint64_t offset = log.final_address & (page_bytes_ - 1);
@@ -86,7 +88,8 @@ bool HybridLog::OpenNextPage(uint64_t seen_tail) {
   if (now >> kOffsetBits != page) return true;  // another thread opened it
   const LogAddress next = (page + 1) << page_bits_;
   // The frame's last tenant must be out of every thread's sight.
-  if (next >= buffer_bytes() && closed_until_.load(std::memory_order_acquire) < next + page_bytes_ - buffer_bytes()) {
+  if (next >= buffer_bytes() &&
+      closed_until_.load(std::memory_order_acquire) < next + page_bytes_ - buffer_bytes()) {
     RaiseTo(wanted_head_, next + page_bytes_ - buffer_bytes());
     return false;
   }
@@ -120,8 +123,8 @@ LogAddress HybridLog::CloseBlock() {
 
 void HybridLog::ShiftReadOnly(LogAddress to) {
   if (RaiseTo(read_only_, to) == to) return;
-  epoch_->BumpWith({[](void* log, uint64_t address) { static_cast<HybridLog*>(log)->OnSafeReadOnly(address); },
-                    this, to});
+  epoch_->BumpWith(
+      {[](void* log, uint64_t address) { static_cast<HybridLog*>(log)->OnSafeReadOnly(address); }, this, to});
 }
 
 void HybridLog::OnSafeReadOnly(LogAddress to) {
@@ -166,8 +169,8 @@ void HybridLog::MoveHead() {
   const LogAddress wanted =
       std::min(wanted_head_.load(std::memory_order_acquire), flushed_until() & ~(page_bytes_ - 1));
   if (RaiseTo(head_, wanted) == wanted) return;
-  epoch_->BumpWith({[](void* log, uint64_t address) { static_cast<HybridLog*>(log)->OnClosed(address); }, this,
-                    wanted});
+  epoch_->BumpWith(
+      {[](void* log, uint64_t address) { static_cast<HybridLog*>(log)->OnClosed(address); }, this, wanted});
 }
 
 void HybridLog::OnClosed(LogAddress to) { RaiseTo(closed_until_, to); }

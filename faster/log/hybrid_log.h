@@ -3,15 +3,17 @@
 //   begin <= head <= flushed_until <= safe_read_only <= read_only <= tail
 //   on disk | in memory, read-only | fuzzy [safe_read_only, read_only) | mutable
 //
-// Memory is one circular buffer of pages; address a lives at a mod buffer size while a >= head. Bytes are divided
-// into blocks of `block_bytes`: the first word of a block is its checksum (seeded by address and generation), no
-// record crosses a block. A block is written exactly once in a generation, whole, after it became read-only, so
-// no later write can tear what a checkpoint relies on; a checkpoint ends at a block boundary (CloseBlock).
+// Memory is one circular buffer of pages; address a lives at a mod buffer size while a >= head. Bytes are
+// divided into blocks of `block_bytes`: the first word of a block is its checksum (seeded by address and
+// generation), no record crosses a block. A block is written exactly once in a generation, whole, after it
+// became read-only, so no later write can tear what a checkpoint relies on; a checkpoint ends at a block
+// boundary (CloseBlock).
 //
 // INVARIANTS: addresses only grow; a page leaves memory only after it is written and no protected thread can
-// hold an address in it. THREAD-SAFETY: all members, except Open*/Restore* before the log is shared; functions
-// marked [protected] need an epoch entry. ERRORS: a failed write keeps its page in memory and is tried again by
-// Poll() as soon as somebody needs its frame; see write_failures(). COST: Allocate is one fetch_add.
+// hold an address in it. THREAD-SAFETY: all members, except Open*/Restore* before the log is shared;
+// functions marked [protected] need an epoch entry. ERRORS: a failed write keeps its page in memory and is
+// tried again by Poll() as soon as somebody needs its frame; see write_failures(). COST: Allocate is one
+// fetch_add.
 #pragma once
 
 #include <atomic>
@@ -77,8 +79,9 @@ class HybridLog {
   Status last_write_failure() const { return flushes_.last_failure(); }
   void RetryFailedWrites();
 
-  // Makes everything below `until` durable; it has been flushed before. After a failed sync all that was written
-  // since the last good one is written again first, as the device may have dropped it. Blocking, one at a time.
+  // Makes everything below `until` durable; it has been flushed before. After a failed sync all that was
+  // written since the last good one is written again first, as the device may have dropped it. Blocking, one
+  // at a time.
   Status SyncUntil(LogAddress until, LightEpoch::Entry* entry);
   // Copies [from, from + length) within one page: from memory, or from disk once evicted. Blocking.
   Status CopyOut(LogAddress from, uint64_t length, uint8_t* to, LightEpoch::Entry* entry);
@@ -98,7 +101,8 @@ class HybridLog {
   uint64_t buffer_bytes() const { return buffer_mask_ + 1; }
 
  private:
-  static constexpr uint32_t kOffsetBits = 32;  // tail_ = page number << 32 | offset, offset may overrun the page
+  static constexpr uint32_t kOffsetBits =
+      32;  // tail_ = page number << 32 | offset, offset may overrun the page
   struct FlushIo {
     HybridLog* log;
     LogAddress from;

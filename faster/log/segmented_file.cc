@@ -26,7 +26,8 @@ File* SegmentedFile::Open(LogAddress at, bool for_write, Status* status) {
   return segment.file.get();
 }
 
-void SegmentedFile::WriteAsync(LogAddress at, const void* from, uint64_t length, IoCallback done, void* context) {
+void SegmentedFile::WriteAsync(LogAddress at, const void* from, uint64_t length, IoCallback done,
+                               void* context) {
   Status status;
   File* file = Open(at, true, &status);
   if (file == nullptr) return done(context, status, 0);

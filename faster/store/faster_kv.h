@@ -1,9 +1,10 @@
 // FasterKv: a concurrent key-value store that spans memory and disk and takes CPR checkpoints.
 //
-// Create() opens an empty store, Recover() a checkpoint; both hold the exclusive lock of the directory. Sessions
-// (session.h) do the operations. Checkpoint() starts one and returns; it advances with every Poll() and with the
-// operations and refreshes of sessions, and ends with CheckpointObserver::OnDurable. Keys and values are trivially
-// copyable; F describes hash and update (session.h). Thread-safe, except that the store is destroyed last.
+// Create() opens an empty store, Recover() a checkpoint; both hold the exclusive lock of the directory.
+// Sessions (session.h) do the operations. Checkpoint() starts one and returns; it advances with every Poll()
+// and with the operations and refreshes of sessions, and ends with CheckpointObserver::OnDurable. Keys and
+// values are trivially copyable; F describes hash and update (session.h). Thread-safe, except that the store
+// is destroyed last.
 #pragma once
 
 #include <memory>
@@ -87,8 +88,8 @@ class FasterKv {
   SystemState State() const { return checkpointer_.State(); }
   const StoreConfig& config() const { return config_; }
 
-  // visit(address, key, value, tombstone) for every valid record of the log, oldest first. Blocking; no session
-  // may be active.
+  // visit(address, key, value, tombstone) for every valid record of the log, oldest first. Blocking; no
+  // session may be active.
   template <class Visit>
   Status ScanLog(Visit&& visit) {
     LightEpoch::Entry* entry = epoch_.Acquire();
@@ -129,7 +130,8 @@ class FasterKv {
         bucket = table_.overflow_bucket(next);
       }
     }
-    if (problem.empty() && State().phase == Phase::kRest && locks_.AnyHeld()) problem = "a checkpoint lock is held in Rest";
+    if (problem.empty() && State().phase == Phase::kRest && locks_.AnyHeld())
+      problem = "a checkpoint lock is held in Rest";
     return problem;
   }
 
@@ -155,7 +157,8 @@ class FasterKv {
     Status status = config_.Validate(Rec::kBytes, why);
     if (status == Status::kOk) status = storage_->CreateDirectory(config_.directory);
     if (status == Status::kOk) status = storage_->Lock(config_.directory, &lock_);
-    if (status == Status::kBusy && why) *why = {config_.directory, 0, "a store that no process has open", "a lock"};
+    if (status == Status::kBusy && why)
+      *why = {config_.directory, 0, "a store that no process has open", "a lock"};
     if (status == Status::kOk) status = table_.Allocate(config_.index_buckets, config_.huge_pages);
     if (status == Status::kOk) status = log_.AllocateBuffer(why);
     return status;
@@ -173,8 +176,14 @@ class FasterKv {
   std::unique_ptr<SessionType> OpenSession(Guid id, bool continued) {
     LightEpoch::Entry* entry = epoch_.Acquire();
     if (entry == nullptr) return nullptr;
-    const typename SessionType::Parts parts{&epoch_, &log_, &table_, &locks_, &checkpointer_, &functions_,
-                                            config_.refresh_interval, (1u << config_.version_bits) - 1};
+    const typename SessionType::Parts parts{&epoch_,
+                                            &log_,
+                                            &table_,
+                                            &locks_,
+                                            &checkpointer_,
+                                            &functions_,
+                                            config_.refresh_interval,
+                                            (1u << config_.version_bits) - 1};
     auto session = std::make_unique<SessionType>(parts, entry, id);
     if (checkpointer_.Register(session.get(), continued) == Status::kOk) return session;
     session->Abandon();
@@ -195,7 +204,8 @@ class FasterKv {
       if (!header.present()) return where + "the chain leads to no record";
       if (header.invalid()) return where + "an invalid record is linked";
       if (header.previous() >= at) return where + "addresses of the chain do not descend";
-      if (hash.bucket(table_.size() - 1) != bucket || hash.tag() != entry.tag()) return where + "wrong chain for its key";
+      if (hash.bucket(table_.size() - 1) != bucket || hash.tag() != entry.tag())
+        return where + "wrong chain for its key";
       if (log_.IsDead(at, header.version())) return where + "a record undone by recovery is linked";
       at = header.previous();
     }

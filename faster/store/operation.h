@@ -18,12 +18,12 @@ enum class OperationType : uint8_t { kRead, kUpsert, kRmw, kDelete };
 
 // How one attempt to execute an operation ended.
 enum class Step : uint8_t {
-  kDone,        // `result` holds the answer
-  kRetryNow,    // lost a race for the index entry: look again
-  kRetryLater,  // must wait until other sessions moved on (fuzzy region, locks of the version shift)
-  kWaitForPage, // the log has no room until a page is written and closed
-  kDisk,        // the record, if there is one, is on disk at or below disk_start
-  kShift,       // CPR_SHIFT: a session at v met version v+1; it must move on before it can go on
+  kDone,         // `result` holds the answer
+  kRetryNow,     // lost a race for the index entry: look again
+  kRetryLater,   // must wait until other sessions moved on (fuzzy region, locks of the version shift)
+  kWaitForPage,  // the log has no room until a page is written and closed
+  kDisk,         // the record, if there is one, is on disk at or below disk_start
+  kShift,        // CPR_SHIFT: a session at v met version v+1; it must move on before it can go on
 };
 
 // An operation that waits for a page ends with the device's error after so many failed page writes.
@@ -34,15 +34,16 @@ struct Operation {
   OperationType type;
   Words<K> key;
   KeyHash hash;
-  Words<V> value;   // upsert: what is written; read, rmw: the result
-  Input input{};    // rmw
+  Words<V> value;  // upsert: what is written; read, rmw: the result
+  Input input{};   // rmw
   uint64_t serial = 0;
   uint64_t version = 0;
   bool holds_old = false;  // holds the old lock of its bucket
   Status result = Status::kOk;
   void* user = nullptr;
 
-  // The search for the key below head. Its outcome holds as long as the chain in memory still ends at disk_start.
+  // The search for the key below head. Its outcome holds as long as the chain in memory still ends at
+  // disk_start.
   LogAddress disk_start = 0;
   LogAddress disk_at = 0;
   bool disk_done = false;
@@ -54,10 +55,10 @@ struct Operation {
   Status io_status = Status::kOk;
   uint64_t io_bytes = 0;
   void* session = nullptr;
-  Operation* next = nullptr;          // in the completion, retry, finished or free list
-  Operation* list_next = nullptr;     // in the list of all pending operations
+  Operation* next = nullptr;       // in the completion, retry, finished or free list
+  Operation* list_next = nullptr;  // in the list of all pending operations
   Operation* list_previous = nullptr;
-  std::unique_ptr<uint8_t[]> block;   // one log block, kept with the pooled operation
+  std::unique_ptr<uint8_t[]> block;  // one log block, kept with the pooled operation
 
   bool is_update() const { return type != OperationType::kRead; }
 };

@@ -2,12 +2,13 @@
 //
 // Every call gets the next serial number. A result of kPending means that the operation waits for a log block
 // from disk, or for the version shift of a checkpoint; CompletePending() hands its outcome over. Calls on one
-// session come from one thread at a time; between calls it may stay idle for any time, with operations pending
-// too, without holding back a checkpoint. Errors: kIoError, kNoSpace, kCorruption (the operation had no effect).
-// COST in Rest: one cache line of index, the record, and plain stores to a line of its own; no allocation.
+// session come from one thread at a time; between calls it may stay idle for any time, with operations
+// pending too, without holding back a checkpoint. Errors: kIoError, kNoSpace, kCorruption (the operation had
+// no effect). COST in Rest: one cache line of index, the record, and plain stores to a line of its own; no
+// allocation.
 //
-// The template parameter F describes the values: `struct F { using Input = ...; uint64_t Hash(const K&) const;
-// V Initial(const Input&) const; V Update(const V& old, const Input&) const; }`; Update must be pure.
+// The template parameter F describes the values: `struct F { using Input = ...; uint64_t Hash(const K&)
+// const; V Initial(const Input&) const; V Update(const V& old, const Input&) const; }`; Update must be pure.
 #pragma once
 
 #include <atomic>
@@ -142,8 +143,9 @@ class Session final : public SessionCore {
     checkpointer_.Advance();
   }
 
-  // Calls finished(const Op&) for every operation that ended; its type, serial, result, value and user tell how.
-  // With `wait`, returns when none is pending; else after a bounded amount of work. True if none is pending.
+  // Calls finished(const Op&) for every operation that ended; its type, serial, result, value and user tell
+  // how. With `wait`, returns when none is pending; else after a bounded amount of work. True if none is
+  // pending.
   template <class Finished>
   bool CompletePending(bool wait, Finished&& finished) {
     for (;;) {
@@ -226,7 +228,8 @@ class Session final : public SessionCore {
     ++serial_;
     const bool help = (++calls_ & 63) == 0 && (epoch_->has_actions() || phase_ != Phase::kRest);
     Leave();
-    if (help) [[unlikely]] Help();
+    if (help) [[unlikely]]
+      Help();
     return status;
   }
 

@@ -2,8 +2,8 @@
 
 namespace faster {
 
-// The global state moves on only when every session has acknowledged it, so a session is one state behind at most
-// and never skips a duty.
+// The global state moves on only when every session has acknowledged it, so a session is one state behind at
+// most and never skips a duty.
 void SessionCore::CatchUp(uint64_t global) {
   const SystemState state = SystemState::FromControl(global);
   if (global != state_control_) {

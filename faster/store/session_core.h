@@ -1,9 +1,10 @@
 // SessionCore: the part of a session that the checkpoint driver knows; independent of key and value types.
 //
-// A session is an object, used by one thread at a time but bound to none. Its state is touched only by whoever
-// owns it: its user between Enter() and Leave(), or the driver after LightEpoch::TakeOver while the session is
-// idle. So an idle session never holds a checkpoint back: the driver does its duties for it, pending operations
-// included, and the results wait in the session until it returns. (CPR paper sec. 6; DESIGN: sessions are objects.)
+// A session is an object, used by one thread at a time but bound to none. Its state is touched only by
+// whoever owns it: its user between Enter() and Leave(), or the driver after LightEpoch::TakeOver while the
+// session is idle. So an idle session never holds a checkpoint back: the driver does its duties for it,
+// pending operations included, and the results wait in the session until it returns. (CPR paper sec. 6;
+// DESIGN: sessions are objects.)
 #pragma once
 
 #include <atomic>
@@ -36,7 +37,8 @@ class SessionCore {
   void Enter() {
     for (;;) {
       epoch_->Protect(entry_);
-      if (entry_->taken_over.load(std::memory_order_acquire) == 0) [[likely]] break;
+      if (entry_->taken_over.load(std::memory_order_acquire) == 0) [[likely]]
+        break;
       epoch_->Unprotect(entry_);
       while (entry_->taken_over.load(std::memory_order_acquire) != 0) std::this_thread::yield();
     }
@@ -48,7 +50,8 @@ class SessionCore {
   void Adopt() {
     since_refresh_ = 0;
     const uint64_t global = global_->load(std::memory_order_acquire);
-    if (global != state_control_ || acked_.load(std::memory_order_relaxed) != global) [[unlikely]] CatchUp(global);
+    if (global != state_control_ || acked_.load(std::memory_order_relaxed) != global) [[unlikely]]
+      CatchUp(global);
   }
   void CatchUp(uint64_t global);
 
@@ -62,15 +65,15 @@ class SessionCore {
   const std::atomic<uint64_t>* const global_;
   const uint32_t refresh_interval_;
   uint32_t since_refresh_ = 0;
-  uint64_t state_control_ = 0;           // SystemState this session works in
-  Phase phase_ = Phase::kRest;           // the same, unpacked
+  uint64_t state_control_ = 0;  // SystemState this session works in
+  Phase phase_ = Phase::kRest;  // the same, unpacked
   uint64_t version_ = 0;
-  uint64_t serial_ = 0;                  // serial of the last operation issued
-  uint32_t pending_now_ = 0;             // pending operations of version_
-  uint32_t pending_old_ = 0;             // pending operations of version_ - 1
-  uint64_t commit_point_ = 0;            // last serial of version shifted_version_
+  uint64_t serial_ = 0;        // serial of the last operation issued
+  uint32_t pending_now_ = 0;   // pending operations of version_
+  uint32_t pending_old_ = 0;   // pending operations of version_ - 1
+  uint64_t commit_point_ = 0;  // last serial of version shifted_version_
   uint64_t shifted_version_ = 0;
-  std::atomic<uint64_t> acked_{0};       // SystemState whose duties are done
+  std::atomic<uint64_t> acked_{0};                   // SystemState whose duties are done
   std::vector<std::pair<Token, uint64_t>> commits_;  // commit points not yet told to the user
   const Guid id_;
 

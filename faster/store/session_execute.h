@@ -104,9 +104,9 @@ Step Session<K, V, F>::Execute(Op& op) {
   return step;
 }
 
-// True if the chain that starts at `address` begins with a record of v+1; asked by sessions in Prepare. Looking at
-// the first record is enough and necessary: v+1 records precede all others of their chain, and a v record may
-// not be put before one.
+// True if the chain that starts at `address` begins with a record of v+1; asked by sessions in Prepare.
+// Looking at the first record is enough and necessary: v+1 records precede all others of their chain, and a v
+// record may not be put before one.
 template <class K, class V, class F>
 bool Session<K, V, F>::ChainIsNew(LogAddress address) const {
   if (address < checkpointer_.shift_start()) return false;
@@ -147,7 +147,8 @@ Step Session<K, V, F>::ExecuteUpdate(Op& op, bool prepare, bool shifted, AtomicC
   // The version of the key's own record decides here: the first of the chain may belong to another key.
   const bool over_old = shifted && !(at.record != nullptr && IsNew(at.address, at.header, version_));
   if (!over_old) {
-    return at.record != nullptr ? UpdateRecord(op, slot, entry, at, false) : UpdateAbsent(op, slot, entry, at);
+    return at.record != nullptr ? UpdateRecord(op, slot, entry, at, false)
+                                : UpdateAbsent(op, slot, entry, at);
   }
   const bool locked = phase_ == Phase::kInProgress || phase_ == Phase::kWaitPending;
   if (locked && !lock.TryLockNew()) return Step::kRetryLater;  // a v operation on this bucket is not over
@@ -219,8 +220,9 @@ Step Session<K, V, F>::Append(Op& op, HashTable::Slot* slot, HashEntry entry, co
   const LogAddress address = log_.Allocate(Rec::kBytes);
   if (address == 0) return Step::kWaitForPage;
   Rec* const record = Rec::At(log_.At(address));
-  record->Fill(RecordHeader::Make(entry.address(), static_cast<uint32_t>(op.version) & version_mask_, tombstone),
-               op.key, value);
+  record->Fill(
+      RecordHeader::Make(entry.address(), static_cast<uint32_t>(op.version) & version_mask_, tombstone),
+      op.key, value);
   uint64_t expected = entry.control;
   if (slot->compare_exchange_strong(expected, HashEntry::Make(address, op.hash.tag()).control,
                                     std::memory_order_acq_rel)) {

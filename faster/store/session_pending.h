@@ -1,8 +1,8 @@
 // Session, part 3: operations that wait for a block from disk or for the version shift.
 //
-// All of it runs inside Enter()/Leave() of the owner, or on the checkpoint driver while it has taken the idle session
-// over; never on an I/O thread, which only pushes the operation onto `arrived_`. Work per call is bounded: what has
-// arrived, and each retry once, so that the epoch can move on in between.
+// All of it runs inside Enter()/Leave() of the owner, or on the checkpoint driver while it has taken the idle
+// session over; never on an I/O thread, which only pushes the operation onto `arrived_`. Work per call is
+// bounded: what has arrived, and each retry once, so that the epoch can move on in between.
 #pragma once
 
 #include "faster/store/session.h"
@@ -88,7 +88,8 @@ void Session<K, V, F>::OnRead(void* context, Status status, uint64_t bytes) {
   } while (!arrived.compare_exchange_weak(first, op, std::memory_order_release, std::memory_order_relaxed));
 }
 
-// Looks at the record in the block that arrived. kOk and *next == 0: the search is over; *next != 0: go on there.
+// Looks at the record in the block that arrived. kOk and *next == 0: the search is over; *next != 0: go on
+// there.
 template <class K, class V, class F>
 Status Session<K, V, F>::ParseBlock(Op* op, LogAddress* next) {
   *next = 0;

@@ -285,7 +285,8 @@ void DiskModel::Write(Inode file, uint64_t offset, const void* buffer, uint64_t 
     at += end - begin;
   }
   if (offset + length > node.size) SetSize(node, offset + length);
-  // Written again up to its end, a file needs its size again: the next good Sync covers it (contract, storage.h).
+  // Written again up to its end, a file needs its size again: the next good Sync covers it (contract,
+  // storage.h).
   if (offset + length == node.size && node.size_marked_clean) {
     node.size_marked_clean = false;
     node.size_sequence = sequence_;

@@ -8,7 +8,8 @@
 namespace faults {
 
 namespace {
-constexpr uint32_t kDecodeBudget = 300'000;  // words taken apart per key (5 ms); 8 unknown RMWs need at most 110,000
+constexpr uint32_t kDecodeBudget =
+    300'000;  // words taken apart per key (5 ms); 8 unknown RMWs need at most 110,000
 constexpr uint64_t kUnseenWord = 0xd6e8feb86659fd93ull;  // stands for a word that nobody saw
 }  // namespace
 

@@ -107,7 +107,8 @@ TEST(LightEpoch, NoReaderSeesReclaimedMemory) {
   }
   for (size_t i = 1; i < cells.size(); ++i) {
     current.store(i);
-    epoch.BumpWith({[](void* cell, uint64_t) { static_cast<Cell*>(cell)->alive.store(0); }, &cells[i - 1], 0});
+    epoch.BumpWith(
+        {[](void* cell, uint64_t) { static_cast<Cell*>(cell)->alive.store(0); }, &cells[i - 1], 0});
   }
   stop = true;
   for (std::thread& reader : readers) reader.join();

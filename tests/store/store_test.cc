@@ -147,7 +147,8 @@ TEST(Store, RefusesASecondCheckpointAndASecondOpening) {
   EXPECT_EQ(store.kv().Checkpoint(CheckpointKind::kFull, LogBackend::kFoldOver, &token), Status::kBusy);
   std::unique_ptr<TestStore::Kv> second;
   Diagnosis why;
-  EXPECT_EQ(TestStore::Kv::Create(store.config(), &store.storage(), {}, nullptr, &second, &why), Status::kBusy);
+  EXPECT_EQ(TestStore::Kv::Create(store.config(), &store.storage(), {}, nullptr, &second, &why),
+            Status::kBusy);
 }
 
 }  // namespace

@@ -19,7 +19,8 @@ constexpr uint64_t kKeys = 400;
 uint64_t KeyOf(uint64_t who, uint64_t serial) { return IdSource(who * 1000003 + serial).Next() % kKeys; }
 
 struct Observer : CheckpointObserver {
-  void OnDurable(const Token&, CheckpointKind, Status status, uint64_t, const std::vector<SessionCommit>&) override {
+  void OnDurable(const Token&, CheckpointKind, Status status, uint64_t,
+                 const std::vector<SessionCommit>&) override {
     durable += status == Status::kOk;
     failed += status != Status::kOk;
   }
@@ -35,7 +36,8 @@ struct Geometry {
 class Stress : public ::testing::TestWithParam<Geometry> {};
 
 TEST_P(Stress, EverySessionComesBackAsAPrefix) {
-  const std::filesystem::path root = std::filesystem::temp_directory_path() /
+  const std::filesystem::path root =
+      std::filesystem::temp_directory_path() /
       ("cpr-stress-" + std::to_string(getpid()) + "-" + std::to_string(GetParam().page_bits));
   std::filesystem::remove_all(root);
   std::filesystem::create_directories(root);
@@ -60,7 +62,8 @@ TEST_P(Stress, EverySessionComesBackAsAPrefix) {
     if (life == 0) {
       ASSERT_EQ(TestStore::Kv::Create(config, &storage, {}, &observer, &kv, &why), Status::kOk) << why.Text();
     } else {
-      ASSERT_EQ(TestStore::Kv::Recover(config, &storage, {}, &observer, {}, {}, &kv, &result, &why), Status::kOk)
+      ASSERT_EQ(TestStore::Kv::Recover(config, &storage, {}, &observer, {}, {}, &kv, &result, &why),
+                Status::kOk)
           << why.Text();
       std::fill(expected.begin(), expected.end(), 0);
       for (uint64_t who = 0; who < ids.size(); ++who) {
@@ -81,9 +84,11 @@ TEST_P(Stress, EverySessionComesBackAsAPrefix) {
     }
     if (life > 0) {
       for (uint64_t key = 0; key < kKeys; ++key) {
-        ASSERT_EQ(TestStore::Read(*sessions[3], key).value_or(0), expected[key]) << "key " << key << " life " << life;
+        ASSERT_EQ(TestStore::Read(*sessions[3], key).value_or(0), expected[key])
+            << "key " << key << " life " << life;
       }
-      break;  // the reads above count in session 3's serials; a second generation follows in its own test below
+      break;  // the reads above count in session 3's serials; a second generation follows in its own test
+              // below
     }
     std::atomic<bool> stop{false};
     std::vector<std::thread> threads;
@@ -94,7 +99,8 @@ TEST_P(Stress, EverySessionComesBackAsAPrefix) {
           const uint64_t serial = session.serial() + 1;
           const Status status = session.Rmw(KeyOf(who, serial), 1);
           ASSERT_TRUE(status == Status::kOk || status == Status::kPending) << StatusName(status);
-          if (serial % 16 == 0) session.CompletePending(false, [](const auto& op) { ASSERT_EQ(op.result, Status::kOk); });
+          if (serial % 16 == 0)
+            session.CompletePending(false, [](const auto& op) { ASSERT_EQ(op.result, Status::kOk); });
         }
         session.CompletePending(true, [](const auto& op) { ASSERT_EQ(op.result, Status::kOk); });
       });
@@ -102,11 +108,12 @@ TEST_P(Stress, EverySessionComesBackAsAPrefix) {
     if (GetParam().idle_session) {  // leaves operations pending and goes idle
       for (int i = 0; i < 20; ++i) (void)sessions[3]->Rmw(KeyOf(3, sessions[3]->serial() + 1), 1);
     }
-    const CheckpointKind kinds[] = {CheckpointKind::kFull, CheckpointKind::kLogOnly, CheckpointKind::kIndexOnly,
-                                    CheckpointKind::kLogOnly};
+    const CheckpointKind kinds[] = {CheckpointKind::kFull, CheckpointKind::kLogOnly,
+                                    CheckpointKind::kIndexOnly, CheckpointKind::kLogOnly};
     for (int round = 0; observer.durable + observer.failed < 40; ++round) {
       Token token;
-      const Status status = kv->Checkpoint(kinds[round % 4], round % 3 == 0 ? LogBackend::kSnapshot : LogBackend::kFoldOver, &token);
+      const Status status = kv->Checkpoint(
+          kinds[round % 4], round % 3 == 0 ? LogBackend::kSnapshot : LogBackend::kFoldOver, &token);
       ASSERT_TRUE(status == Status::kOk || status == Status::kBusy);
       while (!kv->Poll()) std::this_thread::yield();
     }

@@ -21,7 +21,9 @@ struct Kind {
 
 struct AddFunctions {
   using Input = uint64_t;
-  uint64_t Hash(uint64_t key) const { return key * 0x9e3779b97f4a7c15ull ^ (key * 0x9e3779b97f4a7c15ull) >> 31; }
+  uint64_t Hash(uint64_t key) const {
+    return key * 0x9e3779b97f4a7c15ull ^ (key * 0x9e3779b97f4a7c15ull) >> 31;
+  }
   uint64_t Initial(uint64_t input) const { return input; }
   uint64_t Update(uint64_t old, uint64_t input) const { return old + input; }
 };
