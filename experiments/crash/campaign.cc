@@ -16,6 +16,7 @@
 
 #include "experiments/common/progress.h"
 #include "experiments/common/results.h"
+#include "experiments/crash/self_test.h"
 
 namespace experiments {
 namespace {
@@ -232,6 +233,17 @@ void Parent::CheckTrust() {
   }
   if (!missing.empty()) result_->doubts.push_back("never crashed in: " + missing);
   if (total.executions == 0) result_->doubts.push_back("nothing was executed");
+  // A harness that stopped doing one of these would pass in silence. (That the device tears and loses is asked
+  // before: a correct engine reads nothing whose fate is open.)
+  constexpr uint64_t kEnough = 5000;
+  const auto expect = [&](uint64_t count, const char* what) {
+    if (options_.coverage_required && total.executions >= kEnough && count == 0) {
+      result_->doubts.push_back(std::string("never: ") + what);
+    }
+  };
+  expect(total.switches, "a switch of threads");
+  expect(total.checkpoints, "a completed checkpoint");
+  expect(total.crashes, "a crash");
   result_->valid = result_->doubts.empty();
 }
 
@@ -328,6 +340,11 @@ bool RunCampaign(const CampaignOptions& options, const SubjectLibrary& library, 
     result->reachable[kind][kRestBefore] = result->reachable[kind][kRestAfter] = !phases.empty();
   }
   if (!MakeFolder(options.plan.folder + "/findings", error)) return false;
+  std::string why;
+  if (!HarnessSelfTest(&why)) {
+    result->doubts.push_back(why);
+    return true;
+  }
   return Parent(options, library, result).Run(error);
 }
 
