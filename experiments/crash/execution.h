@@ -102,7 +102,7 @@ class Execution {
   void FinishBody();
   void ReadBack(std::vector<std::pair<uint64_t, uint64_t>>* state,
                 const std::vector<std::pair<uint64_t, uint64_t>>* scanned);
-  bool Scan(std::vector<std::pair<uint64_t, uint64_t>>* live);
+  bool Scan(std::vector<std::pair<uint64_t, uint64_t>>* live, bool after_faults);
 
   const SubjectLibrary* const library_;
   faults::Scheduler* const scheduler_;
