@@ -151,7 +151,7 @@ TEST_F(Ycsb, KilledAndVerified) {
   for (const char* workload : {"workloadrmw", "workloada", "workloadf"}) {
     const Outcome killed = Run(workload,
                                "-p recordcount=20000 -p operationcount=1 -threads 2 -p faster.memory=131072 "
-                               "--checkpoint-every 0.05 --crash-after 0.2 --verify");
+                               "--checkpoint-every 0.05 --crash-after 0.8 --verify");
     EXPECT_EQ(killed.status, 0) << killed.text;
     EXPECT_NE(killed.text.find("verified 20,000 keys: 0 mismatches"), std::string::npos) << killed.text;
     const nlohmann::json kill = Results()["kill"];

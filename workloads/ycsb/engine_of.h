@@ -122,7 +122,8 @@ class ClientOf final : public Client {
     return plan.count;
   }
 
-  void Perform(Operation operation, uint64_t key, uint64_t start) {
+  // Inlined into the loop: calls in between would be a fifth of an operation's instructions.
+  [[gnu::always_inline]] void Perform(Operation operation, uint64_t key, uint64_t start) {
     const uint64_t serial = session_->serial() + 1;
     if (journal_ != nullptr) {
       const bool two = operation == Operation::kReadModifyWrite;
@@ -148,14 +149,14 @@ class ClientOf final : public Client {
     }
   }
 
-  void Read(Metric metric, uint64_t key, uint64_t start) {
+  [[gnu::always_inline]] void Read(Metric metric, uint64_t key, uint64_t start) {
     Value<kBytes> value;
     const Status status = session_->Read(key, &value, User(metric, start));
     if (status == Status::kOk) [[likely]]
       Use(value);
     Ended(metric, status, start);
   }
-  void Upsert(Metric metric, uint64_t key, uint64_t serial, uint64_t start) {
+  [[gnu::always_inline]] void Upsert(Metric metric, uint64_t key, uint64_t serial, uint64_t start) {
     const Status status = session_->Upsert(key, Value<kBytes>::Of(writer_ | serial), User(metric, start));
     if (status == Status::kPending && journal_ != nullptr) journal_->AddPended(serial);
     Ended(metric, status, start);
@@ -168,7 +169,7 @@ class ClientOf final : public Client {
   void Time(Metric metric, uint64_t start) {
     state_->measurements.of(metric).nanoseconds.Record(NanosecondsNow() - start);
   }
-  void Ended(Metric metric, Status status, uint64_t start) {
+  [[gnu::always_inline]] void Ended(Metric metric, Status status, uint64_t start) {
     if (status == Status::kPending) [[unlikely]] {
       ++pending_;
       if (journal_ != nullptr) journal_->pending.store(pending_, std::memory_order_relaxed);
