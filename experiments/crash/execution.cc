@@ -318,7 +318,7 @@ bool Execution::Scan(std::vector<std::pair<uint64_t, uint64_t>>* live, bool afte
   const Status status = subject_->ScanLive(&found);
   const std::string wrong = subject_->CheckInvariants();
   if (!wrong.empty()) recorder_.Unexpected("invariants", wrong);
-  if (status == Status::kCorruption && after_faults) return false;
+  if (status != Status::kOk && after_faults) return false;
   if (status != Status::kOk) {
     recorder_.Unexpected("scan", "the log scan ended with " + std::string(StatusName(status)));
     return false;

@@ -201,9 +201,8 @@ void DrawGeometry(Build& build) {
   build.scenario.device_fibers = dice.Between(1, 3);
 }
 
-// Faults that the guarantee must survive (the atlas in fault_plan.h): errors, short transfers, a full disk. A
-// device that refuses every write for good leaves a store that is larger than memory no way on, so only syncs
-// fail for ever.
+// Faults that the guarantee must survive (the atlas in fault_plan.h): errors, short transfers, a full disk; once, by
+// chance, or for good: then operations that need the disk end with its error.
 void DrawFaults(Build& build) {
   Dice& dice = build.dice;
   static constexpr const char* kRules[] = {"eio:write:*",   "eio:sync:*",     "eio:dirsync:*", "eio:meta:*",
@@ -218,7 +217,7 @@ void DrawFaults(Build& build) {
       plan += ":p=1/" + std::to_string(dice.Between(8, 60));
     else
       plan += (dice.Chance(40) ? dice.Pick(kFirst) : ":" + std::to_string(dice.Between(4, 20)) + "th") +
-              (when == 1 && plan.ends_with("sync:*") && dice.Chance(30) ? "+" : "");
+              (when == 1 && dice.Chance(30) ? "+" : "");
   }
   if (dice.Chance(25))
     build.scenario.recovery_faults = "eio:read:*:p=1/" + std::to_string(dice.Between(5, 40));
