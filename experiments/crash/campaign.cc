@@ -233,8 +233,8 @@ void Parent::CheckTrust() {
   }
   if (!missing.empty()) result_->doubts.push_back("never crashed in: " + missing);
   if (total.executions == 0) result_->doubts.push_back("nothing was executed");
-  // A harness that stopped doing one of these would pass in silence. (That the device tears and loses is asked
-  // before: a correct engine reads nothing whose fate is open.)
+  // A harness that stopped doing one of these would pass in silence. (That the device tears and loses is
+  // asked before: a correct engine reads nothing whose fate is open.)
   constexpr uint64_t kEnough = 5000;
   const auto expect = [&](uint64_t count, const char* what) {
     if (options_.coverage_required && total.executions >= kEnough && count == 0) {

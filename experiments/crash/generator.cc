@@ -201,8 +201,8 @@ void DrawGeometry(Build& build) {
   build.scenario.device_fibers = dice.Between(1, 3);
 }
 
-// Faults that the guarantee must survive (the atlas in fault_plan.h): errors, short transfers, a full disk; once, by
-// chance, or for good: then operations that need the disk end with its error.
+// Faults that the guarantee must survive (the atlas in fault_plan.h): errors, short transfers, a full disk;
+// once, by chance, or for good: then operations that need the disk end with its error.
 void DrawFaults(Build& build) {
   Dice& dice = build.dice;
   static constexpr const char* kRules[] = {"eio:write:*",   "eio:sync:*",     "eio:dirsync:*", "eio:meta:*",

@@ -1,7 +1,7 @@
 // Self-test of the harness before a campaign: would it notice anything at all?
 //
-// The storage model must still lose, tear and reorder (faults/device/self_test.h), and the judge must accept a
-// history that is right and reject histories that each break one rule. About a millisecond; no engine runs.
+// The storage model must still lose, tear and reorder (faults/device/self_test.h), and the judge must accept
+// a history that is right and reject histories that each break one rule. About a millisecond, no engine.
 #pragma once
 
 #include <string>

@@ -14,8 +14,10 @@ passes() {
   [ "$(field "$work/out/results.json" "['valid']")" = True ] || fail "not valid"
   [ "$(field "$work/out/results.json" "['executions']")" = 2500 ] || fail "executions"
   [ "$(field "$work/out/results.json" "['violations']")" = 0 ] || fail "violations"
-  [ "$(field "$work/out/results.json" "['coverage']['log/snapshot']['WaitFlush']['reachable']")" = True ] || fail "reachable"
-  [ "$(field "$work/out/results.json" "['coverage']['log/snapshot']['WaitFlush']['crashes'] > 0")" = True ] || fail "crashes"
+  [ "$(field "$work/out/results.json" "['coverage']['log/snapshot']['WaitFlush']['reachable']")" = True \
+    ] || fail "reachable"
+  [ "$(field "$work/out/results.json" "['coverage']['log/snapshot']['WaitFlush']['crashes'] > 0")" = \
+    True ] || fail "crashes"
   [ "$(field "$work/out/results.json" "['double_runs'] > 20")" = True ] || fail "double runs"
   grep -q '^PASS' "$work/stdout" || fail "no verdict"
   grep -q '</html>' "$work/out/report.html" || fail "no page"
@@ -27,7 +29,8 @@ same_seeds() {
   local first
   first=$(field "$work/out/results.json" "['steps']")
   crash --seeds 1..600 --scenario default --policy random:0.02 --jobs 3
-  [ "$first" -gt 100000 ] && [ "$(field "$work/out/results.json" "['steps']")" = "$first" ] || fail "not the same executions"
+  [ "$first" -gt 100000 ] && [ "$(field "$work/out/results.json" "['steps']")" = "$first" ] ||
+    fail "not the same executions"
 }
 
 never_hit() {  # one execution cannot crash everywhere: said, and exit status 3
@@ -76,8 +79,10 @@ TEXT
 
 # A bare scenario is hunted with many schedules, and replays.
 scenario_file() {
-  crash --scenario "$(dirname "$0")/corpus/closing_in_prepare.json" --executions 100 || fail "$(cat "$work/stdout" "$work/stderr")"
-  "$program" replay "$(dirname "$0")/corpus/closing_in_prepare.json" --subject "$subject" --html "$work/page.html" \
+  crash --scenario "$(dirname "$0")/corpus/closing_in_prepare.json" --executions 100 ||
+    fail "$(cat "$work/stdout" "$work/stderr")"
+  "$program" replay "$(dirname "$0")/corpus/closing_in_prepare.json" --subject "$subject" --html \
+    "$work/page.html" \
     >"$work/stdout" || fail "replay"
   grep -q 'CRASH in' "$work/stdout" || fail "no story"
   grep -q '<svg' "$work/page.html" || fail "no picture"

@@ -208,6 +208,21 @@ RC_GTEST_PROP(OracleProperty, MutationsAreJudgedAlike, ()) {
 
 // ---- arbitrary histories of one key ----
 
+// Ends the first incarnation of `history` with a recovery to the commit points, in which key 0 has `word` (0:
+// absent).
+void EndWithRecovery(History* history, const uint64_t (&commits)[3], uint64_t word) {
+  CheckpointEvent event;
+  event.token = faster::Guid{2, 1};
+  event.requested = 2;
+  history->checkpoints.push_back(event);
+  Recovery recovery;
+  recovery.log_token = event.token;
+  for (uint32_t s = 0; s < 3; ++s) recovery.commits.push_back({history->sessions[s], commits[s]});
+  if (word != 0) recovery.state = {{0, word}};
+  recovery.time = 1000;
+  history->recoveries.push_back(recovery);
+}
+
 // One key, two sessions, up to six operations with arbitrary intervals and results that are plausible words,
 // perhaps a recovery with an arbitrary cut and an arbitrary plausible state.
 History ArbitraryHistory(std::mt19937_64* random) {
@@ -268,21 +283,14 @@ History ArbitraryHistory(std::mt19937_64* random) {
   }
   uint64_t last_word = words[below(std::min<size_t>(words.size(), count + 1))];
   if (below(2) == 0) last_word = words[std::min<size_t>(words.size() - 1, count)];
-  if (!recovers) {
+  if (recovers) {
+    uint64_t commits[3];
+    for (uint32_t s = 0; s < 3; ++s) commits[s] = below(serials[s] + 1);
+    EndWithRecovery(&history, commits, last_word);
+  } else {
     history.quiesced = true;
     if (last_word != 0) history.final_state = {{0, last_word}};
-    return history;
   }
-  CheckpointEvent event;
-  event.token = faster::Guid{2, 1};
-  event.requested = 2;
-  history.checkpoints.push_back(event);
-  Recovery recovery;
-  recovery.log_token = event.token;
-  for (uint32_t s = 0; s < 3; ++s) recovery.commits.push_back({history.sessions[s], below(serials[s] + 1)});
-  if (last_word != 0) recovery.state = {{0, last_word}};
-  recovery.time = 1000;
-  history.recoveries.push_back(recovery);
   return history;
 }
 

@@ -33,96 +33,100 @@ struct Geometry {
   bool idle_session;
 };
 
-class Stress : public ::testing::TestWithParam<Geometry> {};
+// A store in a folder of its own, its sessions, and what a recovery must bring back.
+class Stress : public ::testing::TestWithParam<Geometry> {
+ protected:
+  using Kv = TestStore::Kv;
 
-TEST_P(Stress, EverySessionComesBackAsAPrefix) {
-  const std::filesystem::path root =
-      std::filesystem::temp_directory_path() /
-      ("cpr-stress-" + std::to_string(getpid()) + "-" + std::to_string(GetParam().page_bits));
-  std::filesystem::remove_all(root);
-  std::filesystem::create_directories(root);
-  PosixStorage storage(root.string());
-  StoreConfig config = TestStore::TinyConfig();
-  config.page_bits = GetParam().page_bits;
-  config.buffer_pages = GetParam().buffer_pages;
-  config.mutable_pages = GetParam().mutable_pages;
-  config.refresh_interval = GetParam().refresh_interval;
-  config.index_buckets = 16;
-  config.segment_pages = 1 << 12;  // thousands of tiny segments would time fdatasync, not the engine
-  Observer observer;
-  Diagnosis why;
-  std::vector<Guid> ids;
-  std::vector<uint64_t> base_serial(4, 0);
-  std::vector<uint64_t> expected(kKeys, 0);
+  Stress()
+      : root_(std::filesystem::temp_directory_path() /
+              ("cpr-stress-" + std::to_string(getpid()) + "-" + std::to_string(GetParam().page_bits))),
+        config_(TestStore::TinyConfig()) {
+    std::filesystem::remove_all(root_);
+    std::filesystem::create_directories(root_);
+    storage_ = std::make_unique<PosixStorage>(root_.string());
+    config_.page_bits = GetParam().page_bits;
+    config_.buffer_pages = GetParam().buffer_pages;
+    config_.mutable_pages = GetParam().mutable_pages;
+    config_.refresh_interval = GetParam().refresh_interval;
+    config_.index_buckets = 16;
+    config_.segment_pages = 1 << 12;  // thousands of tiny segments would time fdatasync, not the engine
+  }
+  ~Stress() override {
+    storage_.reset();
+    std::filesystem::remove_all(root_);
+  }
 
-  for (int life = 0; life < 3; ++life) {
-    ++config.seed;
-    std::unique_ptr<TestStore::Kv> kv;
-    RecoveryResult result;
-    if (life == 0) {
-      ASSERT_EQ(TestStore::Kv::Create(config, &storage, {}, &observer, &kv, &why), Status::kOk) << why.Text();
-    } else {
-      ASSERT_EQ(TestStore::Kv::Recover(config, &storage, {}, &observer, {}, {}, &kv, &result, &why),
-                Status::kOk)
-          << why.Text();
-      std::fill(expected.begin(), expected.end(), 0);
-      for (uint64_t who = 0; who < ids.size(); ++who) {
-        uint64_t serial = 0;
-        for (const SessionCommit& commit : result.sessions) {
-          if (commit.session == ids[who]) serial = commit.serial;
-        }
-        base_serial[who] = serial;
-        for (uint64_t n = 1; n <= serial; ++n) ++expected[KeyOf(who, n)];
-      }
+  // RMWs of session `who` until `stop`.
+  void Work(uint64_t who) {
+    TestStore::SessionType& session = *sessions_[who];
+    const auto finished = [](const auto& op) { ASSERT_EQ(op.result, Status::kOk); };
+    while (!stop_.load(std::memory_order_relaxed)) {
+      const uint64_t serial = session.serial() + 1;
+      const Status status = session.Rmw(KeyOf(who, serial), 1);
+      ASSERT_TRUE(status == Status::kOk || status == Status::kPending) << StatusName(status);
+      if (serial % 16 == 0) session.CompletePending(false, finished);
     }
-    std::vector<std::unique_ptr<TestStore::SessionType>> sessions;
-    for (uint64_t who = 0; who < 4; ++who) {
-      sessions.push_back(life == 0 ? kv->StartSession() : kv->ContinueSession(ids[who]));
-      ASSERT_NE(sessions.back(), nullptr);
-      if (life == 0) ids.push_back(sessions.back()->id());
-      ASSERT_EQ(sessions[who]->serial(), base_serial[who]);
-    }
-    if (life > 0) {
-      for (uint64_t key = 0; key < kKeys; ++key) {
-        ASSERT_EQ(TestStore::Read(*sessions[3], key).value_or(0), expected[key])
-            << "key " << key << " life " << life;
-      }
-      break;  // the reads above count in session 3's serials; a second generation follows in its own test
-              // below
-    }
-    std::atomic<bool> stop{false};
-    std::vector<std::thread> threads;
-    for (uint64_t who = 0; who < 3; ++who) {
-      threads.emplace_back([&, who] {
-        TestStore::SessionType& session = *sessions[who];
-        while (!stop.load(std::memory_order_relaxed)) {
-          const uint64_t serial = session.serial() + 1;
-          const Status status = session.Rmw(KeyOf(who, serial), 1);
-          ASSERT_TRUE(status == Status::kOk || status == Status::kPending) << StatusName(status);
-          if (serial % 16 == 0)
-            session.CompletePending(false, [](const auto& op) { ASSERT_EQ(op.result, Status::kOk); });
-        }
-        session.CompletePending(true, [](const auto& op) { ASSERT_EQ(op.result, Status::kOk); });
-      });
-    }
-    if (GetParam().idle_session) {  // leaves operations pending and goes idle
-      for (int i = 0; i < 20; ++i) (void)sessions[3]->Rmw(KeyOf(3, sessions[3]->serial() + 1), 1);
-    }
+    session.CompletePending(true, finished);
+  }
+
+  // Checkpoints of every kind, back to back.
+  void TakeCheckpoints(Kv& kv, int count) {
     const CheckpointKind kinds[] = {CheckpointKind::kFull, CheckpointKind::kLogOnly,
                                     CheckpointKind::kIndexOnly, CheckpointKind::kLogOnly};
-    for (int round = 0; observer.durable + observer.failed < 40; ++round) {
+    for (int round = 0; observer_.durable + observer_.failed < count; ++round) {
       Token token;
-      const Status status = kv->Checkpoint(
-          kinds[round % 4], round % 3 == 0 ? LogBackend::kSnapshot : LogBackend::kFoldOver, &token);
+      const LogBackend backend = round % 3 == 0 ? LogBackend::kSnapshot : LogBackend::kFoldOver;
+      const Status status = kv.Checkpoint(kinds[round % 4], backend, &token);
       ASSERT_TRUE(status == Status::kOk || status == Status::kBusy);
-      while (!kv->Poll()) std::this_thread::yield();
+      while (!kv.Poll()) std::this_thread::yield();
     }
-    stop = true;
-    for (std::thread& thread : threads) thread.join();
-    for (auto& session : sessions) session.reset();
   }
-  EXPECT_EQ(observer.failed, 0);
-  std::filesystem::remove_all(root);
+
+  const std::filesystem::path root_;
+  StoreConfig config_;
+  std::unique_ptr<PosixStorage> storage_;
+  Observer observer_;
+  std::vector<Guid> ids_;
+  std::vector<std::unique_ptr<TestStore::SessionType>> sessions_;
+  std::atomic<bool> stop_{false};
+};
+
+TEST_P(Stress, EverySessionComesBackAsAPrefix) {
+  Diagnosis why;
+  std::unique_ptr<Kv> kv;
+  ASSERT_EQ(Kv::Create(config_, storage_.get(), {}, &observer_, &kv, &why), Status::kOk) << why.Text();
+  for (uint64_t who = 0; who < 4; ++who) {
+    sessions_.push_back(kv->StartSession());
+    ids_.push_back(sessions_.back()->id());
+  }
+  std::vector<std::thread> threads;
+  for (uint64_t who = 0; who < 3; ++who) threads.emplace_back([this, who] { Work(who); });
+  if (GetParam().idle_session) {  // leaves operations pending and goes idle
+    for (int i = 0; i < 20; ++i) (void)sessions_[3]->Rmw(KeyOf(3, sessions_[3]->serial() + 1), 1);
+  }
+  TakeCheckpoints(*kv, 40);
+  stop_ = true;
+  for (std::thread& thread : threads) thread.join();
+  sessions_.clear();
+  kv.reset();
+  EXPECT_EQ(observer_.failed, 0);
+
+  ++config_.seed;
+  RecoveryResult result;
+  ASSERT_EQ(Kv::Recover(config_, storage_.get(), {}, &observer_, {}, {}, &kv, &result, &why), Status::kOk)
+      << why.Text();
+  std::vector<uint64_t> expected(kKeys, 0);
+  for (uint64_t who = 0; who < ids_.size(); ++who) {
+    for (const SessionCommit& commit : result.sessions) {
+      if (commit.session != ids_[who]) continue;
+      for (uint64_t n = 1; n <= commit.serial; ++n) ++expected[KeyOf(who, n)];
+    }
+  }
+  auto session = kv->StartSession();
+  for (uint64_t key = 0; key < kKeys; ++key) {
+    ASSERT_EQ(TestStore::Read(*session, key).value_or(0), expected[key]) << "key " << key;
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Geometries, Stress,
