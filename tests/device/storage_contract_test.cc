@@ -374,6 +374,8 @@ TEST_P(StorageContract, JobsMayBlock) {
 }
 
 TEST_P(StorageContract, ManyThreads) {
+  // SimStorage lives on the fibers of one OS thread by contract: there is nothing to run in
+  // parallel. Its interleavings are what the campaign explores.
   if (!subject->threads()) GTEST_SKIP() << "one OS thread only";
   auto file = Open("a");
   std::vector<std::thread> threads;
