@@ -152,7 +152,8 @@ class RecoveryRun {
     }
     // A log that ends with a full page has its tail in that page; the next one is opened by the next record.
     const uint64_t tail_page = (std::max<LogAddress>(meta_.final_address, 1) - 1) >> config_.page_bits;
-    const uint64_t first = tail_page + 1 > config_.buffer_pages ? tail_page + 1 - config_.buffer_pages : 0;
+    uint64_t first = tail_page + 1 > config_.buffer_pages ? tail_page + 1 - config_.buffer_pages : 0;
+    first = std::max(first, meta_.begin_address >> config_.page_bits);  // pages below may have been removed
     const LogAddress first_address = first << config_.page_bits;
     head_ = std::max<LogAddress>(first_address, 8);
     if (meta_.flushed_until < first_address) {
@@ -209,7 +210,7 @@ class RecoveryRun {
         start = std::min(start, meta_.dead_ranges[i].from);
       }
     }
-    return start;
+    return std::max(start, meta_.begin_address);  // the log may be gone below
   }
 
   Status Replay(LogAddress from) {
@@ -237,7 +238,7 @@ class RecoveryRun {
   }
 
   void ReplayRecord(LogAddress at, const uint8_t* record, RecordHeader header) {
-    if (header.invalid()) return;
+    if (header.invalid() || at < meta_.begin_address) return;
     const KeyHash hash = shape_.hash(shape_.hasher, record);
     HashEntry entry;
     const uint32_t new_version = static_cast<uint32_t>(meta_.version + 1) & ((1u << meta_.version_bits) - 1);

@@ -51,7 +51,7 @@ void HybridLog::StartEmpty(uint64_t generation) {
 
 void HybridLog::StartRecovered(const LogMetadata& log, LogAddress head, LogAddress flushed,
                                uint64_t generation) {
-  begin_ = log.begin_address;
+  ShiftBegin(log.begin_address);
   dead_ranges_ = log.dead_ranges;
   dead_ranges_.push_back({log.start_address, log.final_address,
                           static_cast<uint32_t>(log.version + 1) & ((1u << log.version_bits) - 1)});
@@ -73,6 +73,13 @@ void HybridLog::StartRecovered(const LogMetadata& log, LogAddress head, LogAddre
   flushes_.Reset(flushed);
   synced_until_ = flushed;
   recovered_ = true;
+}
+
+void HybridLog::AnnounceBegin(LogAddress to) { RaiseTo(update_begin_, to); }
+
+void HybridLog::ShiftBegin(LogAddress to) {
+  AnnounceBegin(to);
+  RaiseTo(begin_, to);
 }
 
 LogAddress HybridLog::tail() const {

@@ -1,6 +1,6 @@
 // HybridLog: the record log that spans memory and disk (FASTER paper sec. 5, CPR paper sec. 6).
 //
-//   begin <= head <= flushed_until <= safe_read_only <= read_only <= tail
+//   begin <= update_begin <= head <= flushed_until <= safe_read_only <= read_only <= tail
 //   on disk | in memory, read-only | fuzzy [safe_read_only, read_only) | mutable
 //
 // Memory is one circular buffer of pages; address a lives at a mod buffer size while a >= head. Bytes are
@@ -8,6 +8,12 @@
 // generation), no record crosses a block. A block is written exactly once in a generation, whole, after it
 // became read-only, so no later write can tear what a checkpoint relies on; a checkpoint ends at a block
 // boundary (CloseBlock).
+//
+// Records below begin are gone: a chain that leads there ends there. A truncation raises update_begin first, so
+// that no update starts from a record below any more, and begin when all that did are over: whoever saw a key
+// absent never sees what it was before again. Both are block boundaries. Whoever asks whether an address is below
+// begin must have loaded begin before the index entry that led to it: a compaction links the copies of what it
+// drops before it raises begin.
 //
 // INVARIANTS: addresses only grow; a page leaves memory only after it is written and no protected thread can
 // hold an address in it. THREAD-SAFETY: all members, except Open*/Restore* before the log is shared;
@@ -68,7 +74,11 @@ class HybridLog {
   void ShiftReadOnly(LogAddress to);  // starts the flush of everything below `to` once it is safe
   void Poll();                        // drains epochs, moves head, retries failed writes
 
-  LogAddress begin() const { return begin_; }
+  LogAddress begin() const { return begin_.load(std::memory_order_acquire); }
+  LogAddress update_begin() const { return update_begin_.load(std::memory_order_acquire); }
+  // A block boundary, at most head(). Updates start from nothing below; see Checkpointer::ShiftBegin.
+  void AnnounceBegin(LogAddress to);
+  void ShiftBegin(LogAddress to);  // announced before, or nothing below is the newest of its key
   LogAddress head() const { return head_.load(std::memory_order_acquire); }
   LogAddress read_only() const { return read_only_.load(std::memory_order_acquire); }
   LogAddress safe_read_only() const { return safe_read_only_.load(std::memory_order_acquire); }
@@ -129,7 +139,6 @@ class HybridLog {
   LightEpoch* const epoch_;
   ZeroedMemory memory_;
   uint8_t* buffer_ = nullptr;  // memory_'s bytes
-  LogAddress begin_ = 0;
 
   alignas(64) std::atomic<uint64_t> tail_{0};
   alignas(64) std::atomic<LogAddress> read_only_{0};  // read by every update, written once a page
@@ -137,6 +146,8 @@ class HybridLog {
   std::atomic<LogAddress> head_{8};  // never 0, so that `address >= head()` excludes the null address
   alignas(64) std::atomic<LogAddress> closed_until_{0};  // pages below are out of every thread's sight
   std::atomic<LogAddress> wanted_head_{0};
+  std::atomic<LogAddress> begin_{0};
+  std::atomic<LogAddress> update_begin_{0};
   std::mutex page_mutex_;   // guards opening of pages
   bool recovered_ = false;  // the buffer held recovered pages: no frame is known to be zero
   FlushTracker flushes_;

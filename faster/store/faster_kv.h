@@ -97,14 +97,15 @@ class FasterKv {
     uint8_t* const bytes = reinterpret_cast<uint8_t*>(page.get());
     const LogAddress end = (log_.tail() + log_.block_bytes() - 1) & ~(log_.block_bytes() - 1);
     Status status = Status::kOk;
-    for (LogAddress from = log_.begin() & ~(log_.block_bytes() - 1); from < end && status == Status::kOk;) {
+    const LogAddress begin = log_.begin();
+    for (LogAddress from = begin & ~(log_.block_bytes() - 1); from < end && status == Status::kOk;) {
       const LogAddress page_end = (from & ~(log_.page_bytes() - 1)) + log_.page_bytes();
       const uint64_t length = std::min(page_end, end) - from;
       status = log_.CopyOut(from, length, bytes, entry);
       for (uint64_t block = 0; block < length && status == Status::kOk; block += log_.block_bytes()) {
         ForEachRecord(from + block, bytes + block, log_.block_bytes(), Rec::kBytes,
                       [&](LogAddress at, uint8_t* memory, RecordHeader header) {
-                        if (header.invalid() || log_.IsDead(at, header.version())) return;
+                        if (header.invalid() || at < begin || log_.IsDead(at, header.version())) return;
                         const Rec* record = Rec::At(memory);
                         visit(at, record->key().Value(), record->Load().Value(), header.tombstone());
                       });

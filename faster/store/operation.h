@@ -47,7 +47,8 @@ struct Operation {
   LogAddress disk_start = 0;
   LogAddress disk_at = 0;
   bool disk_done = false;
-  bool disk_found = false;  // a record that is no tombstone
+  bool disk_found = false;        // a record that is no tombstone
+  LogAddress disk_found_at = 0;   // its address
   Words<V> disk_value;
 
   uint64_t failures_before = ~uint64_t{0};  // page writes that had failed when it began to wait for a page

@@ -194,7 +194,8 @@ class Session final : public SessionCore {
   }
 
  private:
-  // Where a chain walk ended: a record in memory, or the first address on disk, or nothing (disk == 0).
+  // Where a chain walk ended: a record in memory, or the first address on disk, or nothing (disk == 0). Whether
+  // `disk` is below begin, and so nothing too, the walk does not say.
   struct Located {
     LogAddress address = 0;
     Rec* record = nullptr;
@@ -210,7 +211,18 @@ class Session final : public SessionCore {
       if (record->KeyIs(key)) return {address, record, header, 0};
       address = header.previous();
     }
-    return {0, nullptr, {}, address >= log_.begin() ? address : 0};
+    return {0, nullptr, {}, address};
+  }
+  // The same for an operation of the version before: records of this session's version are not there for it.
+  Located LocateOld(LogAddress address, const Words<K>& key) const {
+    const LogAddress head = log_.head();
+    while (address >= head) {
+      Rec* const record = Rec::At(log_.At(address));
+      const RecordHeader header = record->header();
+      if (record->KeyIs(key) && !IsNew(address, header, version_)) return {address, record, header, 0};
+      address = header.previous();
+    }
+    return {0, nullptr, {}, address};
   }
 
   Words<V> Updated(const Words<V>& old, const Input& input) const {

@@ -117,24 +117,29 @@ bool Session<K, V, F>::ChainIsNew(LogAddress address) const {
 
 template <class K, class V, class F>
 Step Session<K, V, F>::ExecuteRead(Op& op, bool prepare) {
+  const LogAddress begin = log_.begin();  // before the entry
   HashEntry entry;
   op.result = Status::kNotFound;
   if (table_.Find(op.hash, &entry) == nullptr) return Step::kDone;
   if (prepare && ChainIsNew(entry.address())) return Step::kShift;
-  const Located at = Locate(entry.address(), op.key);
+  const Located at =
+      op.version == version_ ? Locate(entry.address(), op.key) : LocateOld(entry.address(), op.key);
   if (at.record != nullptr) {
     if (at.header.tombstone()) return Step::kDone;
     op.value = at.record->Load();
     op.result = Status::kOk;
     return Step::kDone;
   }
-  if (at.disk == 0) return Step::kDone;
+  if (at.disk < begin || at.disk == 0) return Step::kDone;
+  if (op.disk_done && op.disk_start == at.disk) return Step::kDone;  // it was not on disk, and nothing came
+  op.disk_done = false;
   op.disk_start = at.disk;
   return Step::kDisk;
 }
 
 template <class K, class V, class F>
 Step Session<K, V, F>::ExecuteUpdate(Op& op, bool prepare, bool shifted, AtomicCheckpointLock& lock) {
+  const LogAddress begin = log_.begin();  // before the entry
   HashEntry entry;
   HashTable::Slot* const slot =
       op.type == OperationType::kDelete ? table_.Find(op.hash, &entry) : table_.FindOrCreate(op.hash, &entry);
@@ -143,7 +148,8 @@ Step Session<K, V, F>::ExecuteUpdate(Op& op, bool prepare, bool shifted, AtomicC
     return Step::kDone;
   }
   if (prepare && ChainIsNew(entry.address())) return Step::kShift;
-  const Located at = Locate(entry.address(), op.key);
+  Located at = Locate(entry.address(), op.key);
+  if (at.disk < begin) at.disk = 0;
   // The version of the key's own record decides here: the first of the chain may belong to another key.
   const bool over_old = shifted && !(at.record != nullptr && IsNew(at.address, at.header, version_));
   if (!over_old) {
@@ -208,7 +214,8 @@ Step Session<K, V, F>::UpdateAbsent(Op& op, HashTable::Slot* slot, HashEntry ent
       op.disk_start = at.disk;
       return Step::kDisk;
     }
-    found = op.disk_found;
+    // What a truncation is about to remove is gone for an update already.
+    found = op.disk_found && op.disk_found_at >= log_.update_begin();
   }
   op.value = found ? Updated(op.disk_value, op.input) : Words<V>::Of(functions_.Initial(op.input));
   return Append(op, slot, entry, op.value, false);

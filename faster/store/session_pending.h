@@ -89,7 +89,7 @@ void Session<K, V, F>::OnRead(void* context, Status status, uint64_t bytes) {
 }
 
 // Looks at the record in the block that arrived. kOk and *next == 0: the search is over; *next != 0: go on
-// there.
+// there, unless it lies below begin.
 template <class K, class V, class F>
 Status Session<K, V, F>::ParseBlock(Op* op, LogAddress* next) {
   *next = 0;
@@ -100,13 +100,16 @@ Status Session<K, V, F>::ParseBlock(Op* op, LogAddress* next) {
   const Rec* record = Rec::At(op->block.get() + (op->disk_at - block_start));
   const RecordHeader header = record->header();
   if (!header.present() || header.previous() >= op->disk_at) return Status::kCorruption;
-  if (record->KeyIs(op->key) && !header.invalid() && !log_.IsDead(op->disk_at, header.version())) {
+  const bool too_new = op->version != version_ && IsNew(op->disk_at, header, version_);
+  if (record->KeyIs(op->key) && !header.invalid() && !too_new &&
+      !log_.IsDead(op->disk_at, header.version())) {
     op->disk_found = !header.tombstone();
+    op->disk_found_at = op->disk_at;
     if (op->disk_found) CopyFromShared(op->disk_value.word, &record->words[Rec::kValueAt], Rec::kValueWords);
     return Status::kOk;
   }
   op->disk_found = false;
-  if (header.previous() != 0 && header.previous() >= log_.begin()) *next = header.previous();
+  *next = header.previous();
   return Status::kOk;
 }
 
@@ -114,10 +117,17 @@ template <class K, class V, class F>
 void Session<K, V, F>::OnBlock(Op* op) {
   LogAddress next;
   const Status status = ParseBlock(op, &next);
-  if (status != Status::kOk) return Finish(op, status);
-  if (next != 0) return IssueRead(op, next);
+  const LogAddress begin = log_.begin();
+  if (status != Status::kOk) {
+    if (op->disk_at >= begin) return Finish(op, status);
+    op->disk_done = false;  // begin moved over it meanwhile: look again where the key is now
+    return RunPending(op);
+  }
+  if (next != 0 && next >= begin) return IssueRead(op, next);
   op->disk_done = true;
-  if (op->is_update()) return RunPending(op);
+  // A chain that ends at begin: if begin has moved since the search began, the key may have been copied to the
+  // tail. The index says so.
+  if (op->is_update() || next != 0) return RunPending(op);
   op->value = op->disk_value;
   Finish(op, op->disk_found ? Status::kOk : Status::kNotFound);
 }
