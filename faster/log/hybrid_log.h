@@ -9,11 +9,11 @@
 // became read-only, so no later write can tear what a checkpoint relies on; a checkpoint ends at a block
 // boundary (CloseBlock).
 //
-// Records below begin are gone: a chain that leads there ends there. A truncation raises update_begin first, so
-// that no update starts from a record below any more, and begin when all that did are over: whoever saw a key
-// absent never sees what it was before again. Both are block boundaries. Whoever asks whether an address is below
-// begin must have loaded begin before the index entry that led to it: a compaction links the copies of what it
-// drops before it raises begin.
+// Records below begin are gone: a chain that leads there ends there. A truncation raises update_begin first,
+// so that no update starts from a record below any more, and begin when all that did are over: whoever saw a
+// key absent never sees what it was before again. Both are block boundaries. Whoever asks whether an address
+// is below begin must have loaded begin before the index entry that led to it: a compaction links the copies
+// of what it drops before it raises begin.
 //
 // INVARIANTS: addresses only grow; a page leaves memory only after it is written and no protected thread can
 // hold an address in it. THREAD-SAFETY: all members, except Open*/Restore* before the log is shared;

@@ -194,8 +194,8 @@ class Session final : public SessionCore {
   }
 
  private:
-  // Where a chain walk ended: a record in memory, or the first address on disk, or nothing (disk == 0). Whether
-  // `disk` is below begin, and so nothing too, the walk does not say.
+  // Where a chain walk ended: a record in memory, or the first address on disk, or nothing (disk == 0).
+  // Whether `disk` is below begin, and so nothing too, the walk does not say.
   struct Located {
     LogAddress address = 0;
     Rec* record = nullptr;

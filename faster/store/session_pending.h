@@ -125,8 +125,8 @@ void Session<K, V, F>::OnBlock(Op* op) {
   }
   if (next != 0 && next >= begin) return IssueRead(op, next);
   op->disk_done = true;
-  // A chain that ends at begin: if begin has moved since the search began, the key may have been copied to the
-  // tail. The index says so.
+  // A chain that ends at begin: if begin has moved since the search began, the key may have been copied to
+  // the tail. The index says so.
   if (op->is_update() || next != 0) return RunPending(op);
   op->value = op->disk_value;
   Finish(op, op->disk_found ? Status::kOk : Status::kNotFound);
