@@ -13,11 +13,12 @@ namespace faster {
 using Token = Guid;           // identity of one checkpoint, and the name of its directory
 using LogAddress = uint64_t;  // 48-bit logical address in the hybrid log; 0 is "none"
 
-enum class CheckpointKind : uint8_t { kFull, kIndexOnly, kLogOnly };
+// What the phase machine does. Growth of the index is no checkpoint, but excludes them; it writes nothing.
+enum class CheckpointKind : uint8_t { kFull, kIndexOnly, kLogOnly, kGrowIndex };
 enum class LogBackend : uint8_t { kFoldOver, kSnapshot };
 
 constexpr std::string_view CheckpointKindName(CheckpointKind kind) {
-  constexpr std::string_view kNames[] = {"full", "index", "log"};
+  constexpr std::string_view kNames[] = {"full", "index", "log", "grow"};
   return kNames[static_cast<uint8_t>(kind)];
 }
 constexpr std::string_view LogBackendName(LogBackend backend) {
@@ -65,37 +66,37 @@ constexpr uint64_t MakeGeneration(uint64_t ordinal, uint64_t random) {
 
 struct IndexMetadata {
   Token token;
-  uint64_t version = 0;                  // store version when the index was captured
-  uint64_t table_size = 0;               // main buckets, a power of two
-  uint64_t overflow_buckets = 0;         // overflow buckets in index.dat, addresses 1..n
-  uint64_t entries = 0;                  // used entries written, for people
+  uint64_t version = 0;           // store version when the index was captured
+  uint64_t table_size = 0;        // main buckets, a power of two
+  uint64_t overflow_buckets = 0;  // overflow buckets in index.dat, addresses 1..n
+  uint64_t entries = 0;           // used entries written, for people
   LogAddress begin_address = 0;
-  LogAddress checkpoint_start = 0;       // Lis: log tail before the first bucket was copied
-  LogAddress checkpoint_final = 0;       // Lie: log tail after the last bucket was copied
-  uint64_t generation = 0;               // incarnation that captured it
-  uint64_t data_bytes = 0;               // size of index.dat
-  uint64_t data_checksum = 0;            // XXH3-64 of index.dat
+  LogAddress checkpoint_start = 0;  // Lis: log tail before the first bucket was copied
+  LogAddress checkpoint_final = 0;  // Lie: log tail after the last bucket was copied
+  uint64_t generation = 0;          // incarnation that captured it
+  uint64_t data_bytes = 0;          // size of index.dat
+  uint64_t data_checksum = 0;       // XXH3-64 of index.dat
 };
 
 struct LogMetadata {
   Token token;
   bool use_snapshot_file = false;
-  uint64_t version = 0;                  // v: the version this checkpoint commits
-  uint32_t version_bits = 0;             // width of the record version on disk
+  uint64_t version = 0;       // v: the version this checkpoint commits
+  uint32_t version_bits = 0;  // width of the record version on disk
   uint32_t page_bits = 0;
   uint32_t block_bytes = 0;
   uint32_t segment_pages = 0;
   uint32_t key_bytes = 0;
   uint32_t value_bytes = 0;
-  uint64_t table_size = 0;               // index size to rebuild with when no index checkpoint fits
+  uint64_t table_size = 0;  // index size to rebuild with when no index checkpoint fits
   LogAddress begin_address = 0;
-  LogAddress start_address = 0;          // Lhs: log tail when PREPARE began
-  LogAddress final_address = 0;          // Lhe: end of the checkpoint, a block boundary
-  LogAddress flushed_until = 0;          // snapshot: main log is good below this, the snapshot file above
+  LogAddress start_address = 0;  // Lhs: log tail when PREPARE began
+  LogAddress final_address = 0;  // Lhe: end of the checkpoint, a block boundary
+  LogAddress flushed_until = 0;  // snapshot: main log is good below this, the snapshot file above
   LogAddress head_address = 0;
-  std::vector<SessionCommit> sessions;   // every session ever opened, sorted by session
+  std::vector<SessionCommit> sessions;  // every session ever opened, sorted by session
   std::vector<DeadRange> dead_ranges;
-  std::vector<Generation> generations;   // ascending by `from`
+  std::vector<Generation> generations;  // ascending by `from`
 };
 
 }  // namespace faster

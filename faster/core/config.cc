@@ -31,6 +31,9 @@ Status StoreConfig::Validate(uint64_t record_bytes, Diagnosis* why) const {
   if (index_buckets < 1 || !std::has_single_bit(index_buckets) || index_buckets > uint64_t{1} << 40) {
     return Refuse(why, "index_buckets", "a power of two of at least 1", index_buckets);
   }
+  if (!std::has_single_bit(max_index_buckets) || max_index_buckets > uint64_t{1} << 40) {
+    return Refuse(why, "max_index_buckets", "a power of two of at most 2^40", max_index_buckets);
+  }
   if (version_bits < 1 || version_bits > 13)
     return Refuse(why, "version_bits", "between 1 and 13", version_bits);
   if (max_sessions < 1 || max_sessions > 65536)

@@ -9,17 +9,20 @@
 namespace faster {
 
 struct StoreConfig {
-  std::string directory;            // the store's directory within the storage; "" = its root
-  uint32_t page_bits = 25;          // log page of 2^page_bits bytes, 9 (512 B) to 30
-  uint32_t buffer_pages = 64;       // pages in memory, a power of two >= 4
-  uint32_t mutable_pages = 57;      // newest pages updated in place, 1 to buffer_pages - 2
-  uint32_t block_bytes = 4096;      // unit of a log checksum: power of two, holds a record, divides a page
-  uint32_t segment_pages = 32;      // pages per file `log.<n>`
-  uint64_t index_buckets = 1 << 16; // main buckets of 64 bytes, a power of two >= 1
-  uint32_t version_bits = 13;       // width of the version in a record, 1 to 13
-  uint32_t max_sessions = 128;      // sessions open at the same time
-  uint32_t refresh_interval = 1;    // operations between looks at the global phase
-  bool huge_pages = false;          // madvise(MADV_HUGEPAGE) for log buffer and index
+  std::string directory;             // the store's directory within the storage; "" = its root
+  uint32_t page_bits = 25;           // log page of 2^page_bits bytes, 9 (512 B) to 30
+  uint32_t buffer_pages = 64;        // pages in memory, a power of two >= 4
+  uint32_t mutable_pages = 57;       // newest pages updated in place, 1 to buffer_pages - 2
+  uint32_t block_bytes = 4096;       // unit of a log checksum: power of two, holds a record, divides a page
+  uint32_t segment_pages = 32;       // pages per file `log.<n>`
+  uint64_t index_buckets = 1 << 16;  // main buckets of 64 bytes of a new store, a power of two >= 1
+  uint64_t max_index_buckets = uint64_t{1} << 40;  // growth ends here; a power of two
+  // The index grows by itself when it has more overflow buckets than so many percent of its main buckets.
+  uint32_t grow_at_overflow_percent = 0;  // 0 = only when GrowIndex() is called
+  uint32_t version_bits = 13;             // width of the version in a record, 1 to 13
+  uint32_t max_sessions = 128;            // sessions open at the same time
+  uint32_t refresh_interval = 1;          // operations between looks at the global phase
+  bool huge_pages = false;                // madvise(MADV_HUGEPAGE) for log buffer and index
   // Source of session ids, checkpoint tokens and generations (the engine has no hidden randomness). Every
   // opening of a store must bring another seed: blocks of an abandoned history are told apart by it.
   uint64_t seed = 1;

@@ -162,6 +162,12 @@ bool IndexFits(const IndexMetadata& index, const LogMetadata& log, std::string* 
     *reason = "version " + std::to_string(index.version) + " after the log's " + std::to_string(log.version);
     return false;
   }
+  // What the log's records parted, chains of the smaller table would hold together again.
+  if (index.table_size < log.table_size) {
+    *reason = "captured before the table grew from " + std::to_string(index.table_size) + " to " +
+              std::to_string(log.table_size) + " buckets";
+    return false;
+  }
   if (index.begin_address > log.begin_address) {
     *reason = "begin address " + std::to_string(index.begin_address) + " above the log's " +
               std::to_string(log.begin_address);

@@ -16,7 +16,8 @@
 //
 // PAIRING (CPR paper 6.3 lets an older index go with a newer log). An index checkpoint fits a log checkpoint
 // if it was captured by a generation in the log's lineage, lies wholly inside that generation's part of the
-// log and below the log's final address, is of no later version, and knows no larger begin address.
+// log and below the log's final address, is of no later version, knows no larger begin address, and has as
+// many buckets as the log's records were written under: a growth parts chains for good (index/hash_index.h).
 //
 // Blocking, reads only, no state; thread-safe as far as the Storage is.
 #pragma once

@@ -3,9 +3,9 @@
 // An operation of version v holds its lock "old", one of v+1 that would put a new record over an old one
 // holds it "new". Both modes are shared within themselves and exclude each other; the index CAS decides among
 // equals. A v operation that goes pending keeps its lock until it is done, so no v+1 record can get before
-// it. The table is striped by bucket number: keys of one bucket always share a lock, buckets may; sharing
-// costs a retry, never correctness. Taken only while a checkpoint runs. Thread-safe; fixed size, allocated
-// with the store.
+// it. The table is striped by the tag of the hash: keys of one chain always share a lock, whatever size the
+// index has grown to; sharing between chains costs a retry, never correctness. Taken only while a checkpoint
+// runs. Thread-safe; fixed size, allocated with the store.
 #pragma once
 
 #include <atomic>
@@ -47,10 +47,10 @@ static_assert(sizeof(AtomicCheckpointLock) == 8);
 
 class CheckpointLocks {
  public:
+  // A store that begins with a tiny index gets as few stripes as that has buckets.
   explicit CheckpointLocks(uint64_t buckets)
-      : mask_((buckets < kMaxStripes ? buckets : kMaxStripes) - 1),
-        locks_(new AtomicCheckpointLock[mask_ + 1]) {}
-  AtomicCheckpointLock& Of(uint64_t bucket) { return locks_[bucket & mask_]; }
+      : mask_((buckets < kTiny ? buckets : kMaxStripes) - 1), locks_(new AtomicCheckpointLock[mask_ + 1]) {}
+  AtomicCheckpointLock& Of(uint64_t tag) { return locks_[tag & mask_]; }
   uint64_t size() const { return mask_ + 1; }
   bool AnyHeld() const {
     for (uint64_t i = 0; i <= mask_; ++i) {
@@ -60,7 +60,8 @@ class CheckpointLocks {
   }
 
  private:
-  static constexpr uint64_t kMaxStripes = 1 << 16;
+  static constexpr uint64_t kTiny = 64;
+  static constexpr uint64_t kMaxStripes = 1 << 14;  // as many as there are tags
   uint64_t mask_;
   std::unique_ptr<AtomicCheckpointLock[]> locks_;
 };

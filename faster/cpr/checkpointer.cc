@@ -6,13 +6,13 @@
 namespace faster {
 
 Checkpointer::Checkpointer(const StoreConfig& config, Storage* storage, LightEpoch* epoch, HybridLog* log,
-                           HashTable* table, uint32_t key_bytes, uint32_t value_bytes,
+                           HashIndex* index, uint32_t key_bytes, uint32_t value_bytes,
                            CheckpointObserver* observer, IdSource* ids)
     : config_(config),
       storage_(storage),
       epoch_(epoch),
       log_(log),
-      table_(table),
+      hash_index_(index),
       key_bytes_(key_bytes),
       value_bytes_(value_bytes),
       observer_(observer),
@@ -25,6 +25,7 @@ Checkpointer::~Checkpointer() {
 }
 
 void Checkpointer::Begin(const Origin& origin) {
+  hash_index_->Arm(true);
   for (const SessionCommit& session : origin.sessions)
     closed_[session.session] = Closed{session.serial, 0, 0};
   state_.store(SystemState{Phase::kRest, CheckpointKind::kFull, origin.version}.control(),
@@ -60,6 +61,7 @@ Status Checkpointer::Register(SessionCore* session, bool continued) {
     };
   }
   session->acked_.store(now.control(), std::memory_order_release);
+  session->FollowIndex();
   sessions_.push_back(session);
   return Status::kOk;
 }
@@ -90,7 +92,7 @@ Status Checkpointer::Start(CheckpointKind kind, LogBackend backend, Token* token
   index_ = IndexMetadata{};
   index_.token = *token;
   index_.version = now.version;
-  index_.table_size = table_->size();
+  index_.table_size = hash_index_->table().size();
   index_.begin_address = log_->begin();
   index_.generation = log_->generation();
   // Lis before any bucket is copied: what is appended from here on is replayed.
@@ -102,13 +104,15 @@ Status Checkpointer::Start(CheckpointKind kind, LogBackend backend, Token* token
 }
 
 bool Checkpointer::Advance() {
-  if (State().phase == Phase::kRest) return true;
+  if (State().phase == Phase::kRest && !hash_index_->wants_growth()) return true;
   std::unique_lock lock(mutex_, std::try_to_lock);
   if (!lock.owns_lock()) return false;
   log_->Poll();
   for (int moves = 0; moves < 2 * kPhases; ++moves) {
     const SystemState now = State();
-    if (now.phase == Phase::kRest) return true;
+    if (now.phase == Phase::kRest && (!hash_index_->wants_growth() || TryGrowth() != Status::kOk))
+      return true;
+    if (now.phase == Phase::kRest) continue;
     if (!AllAcknowledged(now.control()) || !ConditionHolds(now)) return false;
     SystemState next = now.Next(now.kind);
     // Without an index the log part of a full checkpoint is not tried.
@@ -141,6 +145,7 @@ bool Checkpointer::AllAcknowledged(uint64_t control) {
 }
 
 bool Checkpointer::ConditionHolds(const SystemState& state) {
+  if (state.phase == Phase::kGrowInProgress) return GrowthIsOver();
   if (state.phase != Phase::kIndex && state.phase != Phase::kWaitFlush) return true;
   const Job job = job_.load(std::memory_order_acquire);
   if (job == Job::kDone) {
@@ -179,7 +184,9 @@ void Checkpointer::MoveTo(const SystemState& next) {
       break;
     case Phase::kPersistenceCallback:
     case Phase::kRest:
-      if (State().phase != Phase::kPersistenceCallback) {
+      if (State().phase == Phase::kGrowInProgress) {
+        hash_index_->End();
+      } else if (State().phase != Phase::kPersistenceCallback) {
         notice_.durable = status_ == Status::kOk;
         Finish();
       }
@@ -202,7 +209,7 @@ void Checkpointer::EnterWaitFlush() {
   log.segment_pages = config_.segment_pages;
   log.key_bytes = key_bytes_;
   log.value_bytes = value_bytes_;
-  log.table_size = table_->size();
+  log.table_size = hash_index_->table().size();
   log.begin_address = log_->begin();
   log.head_address = std::min(log_->head(), log.final_address);
   log.sessions = CollectCommits(log.version);
@@ -215,10 +222,7 @@ void Checkpointer::EnterWaitFlush() {
                                 // this one
     log_->ShiftReadOnly(log.final_address);
   } else {
-    epoch_->BumpWith({[](void* self, uint64_t) {
-                        static_cast<Checkpointer*>(self)->barrier_.store(true, std::memory_order_release);
-                      },
-                      this, 0});
+    RaiseBarrier();
   }
 }
 
@@ -254,6 +258,55 @@ void Checkpointer::StartJob(void (Checkpointer::*body)()) {
       this);
 }
 
+Status Checkpointer::StartGrowth() {
+  std::lock_guard lock(mutex_);
+  return TryGrowth();
+}
+
+GrowthProgress Checkpointer::Growth() {
+  std::lock_guard lock(mutex_);
+  return hash_index_->Progress();
+}
+
+Status Checkpointer::TryGrowth() {
+  const SystemState now = State();
+  if (now.phase != Phase::kRest || !AllAcknowledged(now.control())) return Status::kBusy;
+  const Status status = hash_index_->Begin();
+  if (status != Status::kOk) return status;
+  job_.store(Job::kIdle, std::memory_order_relaxed);
+  barrier_.store(false, std::memory_order_relaxed);
+  table_retired_ = false;
+  MoveTo(now.Next(CheckpointKind::kGrowIndex));
+  return Status::kOk;
+}
+
+// The old table goes when all of it is split and everyone who may still be in it has left the epoch.
+bool Checkpointer::GrowthIsOver() {
+  const Job job = job_.load(std::memory_order_acquire);
+  if (job != Job::kIdle) return job == Job::kDone;
+  if (table_retired_) {
+    if (barrier_.load(std::memory_order_acquire)) StartJob(&Checkpointer::FreeTableJob);
+    return false;
+  }
+  constexpr uint32_t kChunks = 4;
+  epoch_->Protect(driver_entry_);
+  table_retired_ = hash_index_->Sweep(kChunks);
+  epoch_->Unprotect(driver_entry_);
+  if (!table_retired_) return false;
+  hash_index_->Retire();
+  RaiseBarrier();
+  return false;
+}
+
+void Checkpointer::FreeTableJob() { hash_index_->FreeOld(); }
+
+void Checkpointer::RaiseBarrier() {
+  epoch_->BumpWith({[](void* self, uint64_t) {
+                      static_cast<Checkpointer*>(self)->barrier_.store(true, std::memory_order_release);
+                    },
+                    this, 0});
+}
+
 std::string Checkpointer::TokenPath() const { return TokenDirectory(config_.directory, index_.token); }
 
 void Checkpointer::IndexJob() {
@@ -270,7 +323,8 @@ Status Checkpointer::CopyIndex() {
   const std::string path = CheckpointPath(config_.directory, index_.token, kIndexDataName);
   Status status = storage_->Open(path, OpenMode::kTruncate, &file);
   if (status != Status::kOk) return status;
-  IndexDataWriter writer(file.get(), index_.token, table_->size());
+  const HashTable& table = hash_index_->table();
+  IndexDataWriter writer(file.get(), index_.token, table.size());
   const auto append = [&](const HashBucket* bucket) {
     uint64_t words[kIndexBucketWords];
     for (int i = 0; i < HashBucket::kEntries; ++i) {
@@ -280,10 +334,10 @@ Status Checkpointer::CopyIndex() {
     words[HashBucket::kEntries] = bucket->overflow.load(std::memory_order_acquire);
     if (status == Status::kOk) status = writer.Append(words, kIndexBucketWords);
   };
-  for (uint64_t i = 0; i < table_->size(); ++i) append(table_->main_bucket(i));
+  for (uint64_t i = 0; i < table.size(); ++i) append(table.main_bucket(i));
   // Main buckets first: every link in them leads to an overflow bucket that exists by now.
-  const uint64_t overflow = table_->overflow_count();
-  for (uint64_t number = 1; number <= overflow; ++number) append(table_->overflow_bucket(number));
+  const uint64_t overflow = table.overflow_count();
+  for (uint64_t number = 1; number <= overflow; ++number) append(table.overflow_bucket(number));
   if (status != Status::kOk) return status;
   status = writer.Finish(&index_.overflow_buckets, &index_.data_bytes, &index_.data_checksum);
   return status == Status::kOk ? file->Sync() : status;
@@ -326,7 +380,7 @@ Status Checkpointer::WriteSnapshot() {
 std::string Checkpointer::Describe() {
   const SystemState now = State();
   std::string text = "global " + std::string(PhaseName(now.phase)) + " of a " +
-                     std::string(CheckpointKindName(now.kind)) + " checkpoint, version " +
+                     std::string(CheckpointKindName(now.kind)) + " action, version " +
                      std::to_string(now.version) + ", epoch " + std::to_string(epoch_->current()) +
                      (epoch_->has_actions() ? ", drain list not empty" : "") + ", job " +
                      (job_.load() == Job::kRunning ? "running"

@@ -23,7 +23,7 @@
 #include "faster/cpr/index_data.h"
 #include "faster/cpr/phase.h"
 #include "faster/device/storage.h"
-#include "faster/index/hash_table.h"
+#include "faster/index/hash_index.h"
 #include "faster/log/hybrid_log.h"
 #include "faster/store/session_core.h"
 
@@ -49,13 +49,16 @@ class Checkpointer {
   };
 
   Checkpointer(const StoreConfig& config, Storage* storage, LightEpoch* epoch, HybridLog* log,
-               HashTable* table, uint32_t key_bytes, uint32_t value_bytes, CheckpointObserver* observer,
+               HashIndex* index, uint32_t key_bytes, uint32_t value_bytes, CheckpointObserver* observer,
                IdSource* ids);
   ~Checkpointer();  // waits for the running job
 
   void Begin(const Origin& origin);
   Status Start(CheckpointKind kind, LogBackend backend, Token* token);  // kBusy while one runs
   bool Advance();                                                       // true in Rest
+  // Doubles the index, by an action of the same machine: kBusy while a checkpoint or another growth runs.
+  Status StartGrowth();
+  GrowthProgress Growth();
 
   Guid NewSessionId();
   // Adds a session; `continued`: an id that this store knows, whose serial is restored. kNotFound otherwise.
@@ -81,9 +84,13 @@ class Checkpointer {
   void MoveTo(const SystemState& next);
   void EnterWaitFlush();
   void Finish();
+  Status TryGrowth();
+  bool GrowthIsOver();
   void StartJob(void (Checkpointer::*body)());
   void IndexJob();
   void LogJob();
+  void FreeTableJob();
+  void RaiseBarrier();
   Status CopyIndex();
   Status WriteSnapshot();
   std::vector<SessionCommit> CollectCommits(uint64_t version) const;
@@ -93,7 +100,7 @@ class Checkpointer {
   Storage* const storage_;
   LightEpoch* const epoch_;
   HybridLog* const log_;
-  HashTable* const table_;
+  HashIndex* const hash_index_;
   const uint32_t key_bytes_;
   const uint32_t value_bytes_;
   CheckpointObserver* const observer_;
@@ -116,8 +123,10 @@ class Checkpointer {
   SessionCore::Notice notice_;
   void (Checkpointer::*body_)() = nullptr;
   std::atomic<Job> job_{Job::kIdle};
-  Status job_status_ = Status::kOk;   // written by the job before job_ becomes kDone
-  std::atomic<bool> barrier_{false};  // every operation that could write below the final address is over
+  Status job_status_ = Status::kOk;  // written by the job before job_ becomes kDone
+  // Every operation is over that could write below the final address, or be in the table that has grown.
+  std::atomic<bool> barrier_{false};
+  bool table_retired_ = false;
 };
 
 }  // namespace faster

@@ -11,6 +11,11 @@
 //   PersistenceCallback  durable: sessions are told. v+1 operations neither copy nor update an old record in
 //   the
 //                   mutable region: some sessions still copy (WaitFlush), others update in place again (Rest)
+//
+// and of an index growth (index/hash_index.h; FASTER paper sec. 3.4), an action of the same machine:
+//
+//   GrowPrepare     sessions say which part of the old table they are in
+//   GrowInProgress  its parts are split, by operations that need them and by the driver; then it is freed
 #pragma once
 
 #include <atomic>
@@ -29,27 +34,32 @@ enum class Phase : uint8_t {
   kInProgress,
   kWaitPending,
   kWaitFlush,
-  kPersistenceCallback
+  kPersistenceCallback,
+  kGrowPrepare,
+  kGrowInProgress
 };
-constexpr int kPhases = 8;
+constexpr int kPhases = 10;
 
 constexpr std::string_view PhaseName(Phase phase) {
-  constexpr std::string_view kNames[kPhases] = {"Rest",      "PrepIndexChkpt",     "IndexChkpt",
-                                                "Prepare",   "InProgress",         "WaitPending",
-                                                "WaitFlush", "PersistenceCallback"};
+  constexpr std::string_view kNames[kPhases] = {
+      "Rest",        "PrepIndexChkpt", "IndexChkpt",          "Prepare",     "InProgress",
+      "WaitPending", "WaitFlush",      "PersistenceCallback", "GrowPrepare", "GrowInProgress"};
   return kNames[static_cast<uint8_t>(phase)];
 }
 
 // kNextPhase[kind][phase]; a phase that the kind never enters leads to Rest.
-constexpr Phase kNextPhase[3][kPhases] = {
+constexpr Phase kNextPhase[4][kPhases] = {
     /* full  */ {Phase::kPrepIndex, Phase::kIndex, Phase::kPrepare, Phase::kInProgress, Phase::kWaitPending,
-                 Phase::kWaitFlush, Phase::kPersistenceCallback, Phase::kRest},
+                 Phase::kWaitFlush, Phase::kPersistenceCallback, Phase::kRest, Phase::kRest, Phase::kRest},
     /* index */
     {Phase::kPrepIndex, Phase::kIndex, Phase::kRest, Phase::kRest, Phase::kRest, Phase::kRest, Phase::kRest,
-     Phase::kRest},
+     Phase::kRest, Phase::kRest, Phase::kRest},
     /* log   */
     {Phase::kPrepare, Phase::kRest, Phase::kRest, Phase::kInProgress, Phase::kWaitPending, Phase::kWaitFlush,
-     Phase::kPersistenceCallback, Phase::kRest},
+     Phase::kPersistenceCallback, Phase::kRest, Phase::kRest, Phase::kRest},
+    /* grow  */
+    {Phase::kGrowPrepare, Phase::kRest, Phase::kRest, Phase::kRest, Phase::kRest, Phase::kRest, Phase::kRest,
+     Phase::kRest, Phase::kGrowInProgress, Phase::kRest},
 };
 
 // Phase, kind of the running checkpoint and store version in one word.
@@ -80,6 +90,11 @@ struct SystemState {
 constexpr bool IsShifted(Phase phase) {
   return phase == Phase::kInProgress || phase == Phase::kWaitPending || phase == Phase::kWaitFlush ||
          phase == Phase::kPersistenceCallback;
+}
+
+// Operations look for their table before they work in it.
+constexpr bool IsGrowing(Phase phase) {
+  return phase == Phase::kGrowPrepare || phase == Phase::kGrowInProgress;
 }
 
 }  // namespace faster

@@ -12,12 +12,12 @@ namespace {
 class RecoveryRun {
  public:
   RecoveryRun(const StoreConfig& config, Storage* storage, const RecordShape& shape, HybridLog* log,
-              HashTable* table, RecoveryResult* result, Diagnosis* why)
+              HashIndex* index, RecoveryResult* result, Diagnosis* why)
       : config_(config),
         storage_(storage),
         shape_(shape),
         log_(log),
-        table_(table),
+        index_(index),
         result_(result),
         why_(why) {}
 
@@ -30,7 +30,8 @@ class RecoveryRun {
     if (status != Status::kOk) return status;
     meta_ = choice.log->log.metadata;
     const IndexMetadata* index = choice.index != nullptr ? &choice.index->index.metadata : nullptr;
-    if ((status = CheckGeometry(index)) != Status::kOk) return status;
+    if ((status = CheckGeometry()) != Status::kOk) return status;
+    if ((status = AllocateIndex(index)) != Status::kOk) return status;
     if ((status = LoadPages()) != Status::kOk) return status;
     LogAddress replay_from = meta_.begin_address;
     if (index != nullptr) {
@@ -66,7 +67,15 @@ class RecoveryRun {
     return WriteAbandoned(*storage_, config_.directory, abandoned, why_);
   }
 
-  Status CheckGeometry(const IndexMetadata* index) {
+  // Never smaller than the table under which records were written: see HashIndex.
+  Status AllocateIndex(const IndexMetadata* index) {
+    const uint64_t rebuilt = std::max(config_.index_buckets, meta_.table_size);
+    const Status status = index_->Allocate(index != nullptr ? index->table_size : rebuilt);
+    if (status == Status::kOk) table_ = &index_->table();
+    return status;
+  }
+
+  Status CheckGeometry() {
     if (meta_.page_bits != config_.page_bits)
       return Mismatch("page_bits", config_.page_bits, meta_.page_bits);
     if (meta_.block_bytes != config_.block_bytes) {
@@ -81,9 +90,6 @@ class RecoveryRun {
     if (meta_.key_bytes != shape_.key_bytes) return Mismatch("key bytes", shape_.key_bytes, meta_.key_bytes);
     if (meta_.value_bytes != shape_.value_bytes) {
       return Mismatch("value bytes", shape_.value_bytes, meta_.value_bytes);
-    }
-    if (index != nullptr && index->table_size != table_->size()) {
-      return Mismatch("index buckets", table_->size(), index->table_size);
     }
     return Status::kOk;
   }
@@ -239,7 +245,7 @@ class RecoveryRun {
 
   void ReplayRecord(LogAddress at, const uint8_t* record, RecordHeader header) {
     if (header.invalid() || at < meta_.begin_address) return;
-    const KeyHash hash = shape_.hash(shape_.hasher, record);
+    const KeyHash hash = shape_.hash(record);
     HashEntry entry;
     const uint32_t new_version = static_cast<uint32_t>(meta_.version + 1) & ((1u << meta_.version_bits) - 1);
     const bool undone = at >= meta_.start_address && header.version() == new_version;
@@ -270,7 +276,8 @@ class RecoveryRun {
   Storage* const storage_;
   const RecordShape& shape_;
   HybridLog* const log_;
-  HashTable* const table_;
+  HashIndex* const index_;
+  HashTable* table_ = nullptr;
   RecoveryResult* const result_;
   Diagnosis* const why_;
   LogMetadata meta_;
@@ -284,9 +291,9 @@ class RecoveryRun {
 
 Status RecoverStore(const StoreConfig& config, Storage* storage, const RecordShape& shape,
                     const std::optional<Token>& log_token, const std::optional<Token>& index_token,
-                    IdSource* ids, HybridLog* log, HashTable* table, RecoveryResult* result, Diagnosis* why) {
+                    IdSource* ids, HybridLog* log, HashIndex* index, RecoveryResult* result, Diagnosis* why) {
   Diagnosis unused;
-  return RecoveryRun(config, storage, shape, log, table, result, why != nullptr ? why : &unused)
+  return RecoveryRun(config, storage, shape, log, index, result, why != nullptr ? why : &unused)
       .Run(log_token, index_token, ids);
 }
 

@@ -17,7 +17,7 @@
 #include "faster/core/config.h"
 #include "faster/cpr/catalog.h"
 #include "faster/device/storage.h"
-#include "faster/index/hash_table.h"
+#include "faster/index/hash_index.h"
 #include "faster/log/hybrid_log.h"
 
 namespace faster {
@@ -27,8 +27,7 @@ struct RecordShape {
   uint32_t record_bytes;
   uint32_t key_bytes;
   uint32_t value_bytes;
-  KeyHash (*hash)(const void* hasher, const uint8_t* record);
-  const void* hasher;
+  RecordHash hash;
 };
 
 struct RecoveryResult {
@@ -40,11 +39,12 @@ struct RecoveryResult {
   std::vector<SessionCommit> sessions;
 };
 
-// Recovers into a fresh log (buffer allocated) and table (allocated). `tokens` empty = the newest complete
-// one. On any error both are unusable and the files untouched.
+// Recovers into a fresh log (buffer allocated) and index. `tokens` empty = the newest complete one. The index
+// gets the size of the one recovered; rebuilt from the log, the larger of the size under which its records
+// were written and config.index_buckets. On any error both are unusable and the files untouched.
 Status RecoverStore(const StoreConfig& config, Storage* storage, const RecordShape& shape,
                     const std::optional<Token>& log_token, const std::optional<Token>& index_token,
-                    IdSource* ids, HybridLog* log, HashTable* table, RecoveryResult* result, Diagnosis* why);
+                    IdSource* ids, HybridLog* log, HashIndex* index, RecoveryResult* result, Diagnosis* why);
 
 // Calls visit(address, record, header) for every record in a block that starts at `block`.
 template <class Visit>

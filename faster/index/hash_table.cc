@@ -32,8 +32,37 @@ uint64_t HashTable::NewOverflow() {
   if (!EnsureChunk(63 - static_cast<uint32_t>(__builtin_clzll(at)) - kFirstChunkBits)) return 0;
   uint64_t expected = number - 1;
   // The chunk exists before the count covers it: whoever reads a count may follow any number up to it.
-  return overflow_count_.compare_exchange_strong(expected, number, std::memory_order_acq_rel) ? number
-                                                                                              : NewOverflow();
+  if (!overflow_count_.compare_exchange_strong(expected, number, std::memory_order_acq_rel)) {
+    return NewOverflow();
+  }
+  if (number >= alarm_at_.load(std::memory_order_acquire)) {
+    alarm_at_.store(~uint64_t{0}, std::memory_order_relaxed);
+    ring_(ring_context_);
+  }
+  return number;
+}
+
+bool HashTable::Put(uint64_t number, HashEntry entry) {
+  for (HashBucket* bucket = &main_[number];;) {
+    for (Slot& slot : bucket->entry) {
+      if (slot.load(std::memory_order_relaxed) != 0) continue;
+      slot.store(entry.control, std::memory_order_relaxed);
+      return true;
+    }
+    uint64_t next = bucket->overflow.load(std::memory_order_relaxed);
+    if (next == 0 && (next = NewOverflow()) == 0) return false;
+    bucket->overflow.store(next, std::memory_order_relaxed);
+    bucket = Overflow(next);
+  }
+}
+
+void HashTable::Clear(uint64_t number) {
+  for (HashBucket* bucket = &main_[number];;) {
+    for (Slot& slot : bucket->entry) slot.store(0, std::memory_order_relaxed);
+    const uint64_t next = bucket->overflow.load(std::memory_order_relaxed);
+    if (next == 0) return;
+    bucket = Overflow(next);
+  }
 }
 
 Status HashTable::ReserveOverflow(uint64_t count) {

@@ -87,6 +87,16 @@ class HashTable {
   Status ReserveOverflow(uint64_t count);
   uint64_t CountEntries() const;
 
+  // For the index that splits a smaller table into this one. The bucket is not shared yet.
+  bool Put(uint64_t bucket, HashEntry entry);  // into a free slot; false without memory
+  void Clear(uint64_t bucket);                 // its overflow buckets stay linked
+  // Calls ring(context) once when there are `number` overflow buckets or more; never until Arm().
+  void SetAlarm(void (*ring)(void* context), void* context) {
+    ring_ = ring;
+    ring_context_ = context;
+  }
+  void Arm(uint64_t number) { alarm_at_.store(number, std::memory_order_release); }
+
  private:
   static constexpr uint32_t kFirstChunkBits = 4;  // chunk c holds 2^(4+c) overflow buckets
   static constexpr uint32_t kChunks = 44;
@@ -106,6 +116,9 @@ class HashTable {
   std::atomic<HashBucket*> chunks_[kChunks] = {};
   std::atomic<uint64_t> overflow_count_{0};
   std::mutex chunk_mutex_;
+  std::atomic<uint64_t> alarm_at_{~uint64_t{0}};
+  void (*ring_)(void* context) = nullptr;
+  void* ring_context_ = nullptr;
 };
 
 }  // namespace faster

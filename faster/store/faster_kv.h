@@ -40,6 +40,8 @@ class FasterKv {
       if (why) *why = {config.directory, 0, "no checkpoint where a new store is to be", entry.token.Text()};
       return Status::kExists;
     }
+    status = fresh->index_.Allocate(config.index_buckets);
+    if (status != Status::kOk) return status;
     fresh->log_.StartEmpty(NextGeneration(entries, fresh->ids_.Next()));
     fresh->checkpointer_.Begin({});
     *store = std::move(fresh);
@@ -55,7 +57,7 @@ class FasterKv {
     Status status = fresh->Open(why);
     if (status != Status::kOk) return status;
     status = RecoverStore(fresh->config_, storage, fresh->Shape(), log_token, index_token, &fresh->ids_,
-                          &fresh->log_, &fresh->table_, result, why);
+                          &fresh->log_, &fresh->index_, result, why);
     if (status != Status::kOk) return status;
     fresh->checkpointer_.Begin({result->version + 1, result->sessions});
     *store = std::move(fresh);
@@ -75,7 +77,11 @@ class FasterKv {
   Status Checkpoint(CheckpointKind kind, LogBackend backend, Token* token) {
     return checkpointer_.Start(kind, backend, token);
   }
-  // Moves the running checkpoint and the log's background work along; true when no checkpoint runs.
+  // Doubles the index while sessions go on working; moves with what moves a checkpoint. kBusy: a checkpoint
+  // or another growth has not ended. kInvalidArgument: at max_index_buckets. kOutOfMemory.
+  Status GrowIndex() { return checkpointer_.StartGrowth(); }
+  GrowthProgress Growth() { return checkpointer_.Growth(); }
+  // Moves the running checkpoint or growth and the log's background work along; true when none runs.
   bool Poll() {
     log_.Poll();
     return checkpointer_.Advance();
@@ -83,7 +89,7 @@ class FasterKv {
 
   HybridLog& log() { return log_; }
   const HybridLog& log() const { return log_; }
-  HashTable& index() { return table_; }
+  HashIndex& index() { return index_; }
   CheckpointLocks& locks() { return locks_; }
   SystemState State() const { return checkpointer_.State(); }
   const StoreConfig& config() const { return config_; }
@@ -119,18 +125,18 @@ class FasterKv {
   // Checks what must hold of every chain in memory; "" or what is wrong. No session may be active.
   std::string CheckInvariants() {
     std::string problem;
-    for (uint64_t i = 0; i < table_.size() && problem.empty(); ++i) {
-      const HashBucket* bucket = table_.main_bucket(i);
+    index_.ForEachBucket([&](const HashTable& table, uint64_t i) {
+      const HashBucket* bucket = table.main_bucket(i);
       for (;;) {
         for (const HashTable::Slot& slot : bucket->entry) {
           const HashEntry entry{slot.load(std::memory_order_acquire)};
-          if (!entry.free() && problem.empty()) problem = CheckChain(i, entry);
+          if (!entry.free() && problem.empty()) problem = CheckChain(table, i, entry);
         }
         const uint64_t next = bucket->overflow.load(std::memory_order_acquire);
         if (next == 0) break;
-        bucket = table_.overflow_bucket(next);
+        bucket = table.overflow_bucket(next);
       }
-    }
+    });
     if (problem.empty() && State().phase == Phase::kRest && locks_.AnyHeld())
       problem = "a checkpoint lock is held in Rest";
     return problem;
@@ -151,8 +157,9 @@ class FasterKv {
         ids_(config.seed),
         epoch_(config.max_sessions + 4),
         log_(config_, storage, &epoch_),
+        index_(config_, &epoch_, &log_, HashOfRecord()),
         locks_(config.index_buckets),
-        checkpointer_(config_, storage, &epoch_, &log_, &table_, sizeof(K), sizeof(V), observer, &ids_) {}
+        checkpointer_(config_, storage, &epoch_, &log_, &index_, sizeof(K), sizeof(V), observer, &ids_) {}
 
   Status Open(Diagnosis* why) {
     Status status = config_.Validate(Rec::kBytes, why);
@@ -160,26 +167,25 @@ class FasterKv {
     if (status == Status::kOk) status = storage_->Lock(config_.directory, &lock_);
     if (status == Status::kBusy && why)
       *why = {config_.directory, 0, "a store that no process has open", "a lock"};
-    if (status == Status::kOk) status = table_.Allocate(config_.index_buckets, config_.huge_pages);
     if (status == Status::kOk) status = log_.AllocateBuffer(why);
     return status;
   }
 
-  RecordShape Shape() const {
-    return {Rec::kBytes, sizeof(K), sizeof(V),
-            [](const void* functions, const uint8_t* record) {
+  RecordHash HashOfRecord() const {
+    return {[](const void* functions, const uint8_t* record) {
               const K key = Rec::At(const_cast<uint8_t*>(record))->key().Value();
               return KeyHash{static_cast<const F*>(functions)->Hash(key)};
             },
             &functions_};
   }
+  RecordShape Shape() const { return {Rec::kBytes, sizeof(K), sizeof(V), HashOfRecord()}; }
 
   std::unique_ptr<SessionType> OpenSession(Guid id, bool continued) {
     LightEpoch::Entry* entry = epoch_.Acquire();
     if (entry == nullptr) return nullptr;
     const typename SessionType::Parts parts{&epoch_,
                                             &log_,
-                                            &table_,
+                                            &index_,
                                             &locks_,
                                             &checkpointer_,
                                             &functions_,
@@ -192,7 +198,22 @@ class FasterKv {
     return nullptr;
   }
 
-  std::string CheckChain(uint64_t bucket, HashEntry entry) {
+  // Whether the key of a record in memory at `at` is found from its own bucket.
+  bool Reaches(const Rec* wanted, LogAddress at) {
+    const KeyHash hash{functions_.Hash(wanted->key().Value())};
+    HashEntry entry;
+    if (index_.TableOf(hash).Find(hash, &entry) == nullptr) return false;
+    for (LogAddress next = entry.address(); next >= at;) {
+      const Rec* record = Rec::At(log_.At(next));
+      if (record->KeyIs(wanted->key())) return true;
+      next = record->header().previous();
+    }
+    return false;
+  }
+
+  // Behind its start a chain may lead over records of other buckets that were one with this one before a
+  // growth (index/hash_index.h); these must be reached from their own bucket too.
+  std::string CheckChain(const HashTable& table, uint64_t bucket, HashEntry entry) {
     const LogAddress head = log_.head();
     std::string path;  // the chain so far: address:version
     for (LogAddress at = entry.address(); at >= head;) {
@@ -205,9 +226,11 @@ class FasterKv {
       if (!header.present()) return where + "the chain leads to no record";
       if (header.invalid()) return where + "an invalid record is linked";
       if (header.previous() >= at) return where + "addresses of the chain do not descend";
-      if (hash.bucket(table_.size() - 1) != bucket || hash.tag() != entry.tag())
-        return where + "wrong chain for its key";
-      if (log_.IsDead(at, header.version())) return where + "a record undone by recovery is linked";
+      if (hash.tag() != entry.tag()) return where + "wrong chain for its key";
+      const bool own = hash.bucket(table.size() - 1) == bucket;
+      const bool dead = log_.IsDead(at, header.version());
+      if (own && dead) return where + "a record undone by recovery is linked";
+      if (!own && !dead && !Reaches(record, at)) return where + "its key is not found from its own bucket";
       at = header.previous();
     }
     return "";
@@ -220,7 +243,7 @@ class FasterKv {
   std::unique_ptr<DirectoryLock> lock_;
   LightEpoch epoch_;
   HybridLog log_;
-  HashTable table_;
+  HashIndex index_;
   CheckpointLocks locks_;
   Checkpointer checkpointer_;  // destroyed first: its job uses all of the above
 };

@@ -18,12 +18,13 @@ enum class OperationType : uint8_t { kRead, kUpsert, kRmw, kDelete };
 
 // How one attempt to execute an operation ended.
 enum class Step : uint8_t {
-  kDone,         // `result` holds the answer
-  kRetryNow,     // lost a race for the index entry: look again
-  kRetryLater,   // must wait until other sessions moved on (fuzzy region, locks of the version shift)
-  kWaitForPage,  // the log has no room until a page is written and closed
-  kDisk,         // the record, if there is one, is on disk at or below disk_start
-  kShift,        // CPR_SHIFT: a session at v met version v+1; it must move on before it can go on
+  kDone,          // `result` holds the answer
+  kRetryNow,      // lost a race for the index entry: look again
+  kRetryLater,    // must wait until other sessions moved on (fuzzy region, locks of the version shift)
+  kWaitForPage,   // the log has no room until a page is written and closed
+  kDisk,          // the record, if there is one, is on disk at or below disk_start
+  kShift,         // CPR_SHIFT: a session at v met version v+1; it must move on before it can go on
+  kWaitForSplit,  // the part of the index is being split, or was about to be, by another session
 };
 
 // An operation that waits for a page ends with the device's error after so many failed page writes.
@@ -47,8 +48,8 @@ struct Operation {
   LogAddress disk_start = 0;
   LogAddress disk_at = 0;
   bool disk_done = false;
-  bool disk_found = false;        // a record that is no tombstone
-  LogAddress disk_found_at = 0;   // its address
+  bool disk_found = false;       // a record that is no tombstone
+  LogAddress disk_found_at = 0;  // its address
   Words<V> disk_value;
 
   uint64_t failures_before = ~uint64_t{0};  // page writes that had failed when it began to wait for a page

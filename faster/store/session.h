@@ -17,6 +17,7 @@
 
 #include "faster/cpr/checkpoint_locks.h"
 #include "faster/cpr/checkpointer.h"
+#include "faster/index/hash_index.h"
 #include "faster/log/hybrid_log.h"
 #include "faster/store/operation.h"
 #include "faster/store/session_core.h"
@@ -34,7 +35,7 @@ class Session final : public SessionCore {
   struct Parts {
     LightEpoch* epoch;
     HybridLog* log;
-    HashTable* table;
+    HashIndex* index;
     CheckpointLocks* locks;
     Checkpointer* checkpointer;
     const F* functions;
@@ -45,7 +46,7 @@ class Session final : public SessionCore {
   Session(const Parts& parts, LightEpoch::Entry* entry, Guid id)
       : SessionCore(parts.epoch, entry, parts.checkpointer->state(), parts.refresh_interval, id),
         log_(*parts.log),
-        table_(*parts.table),
+        index_(*parts.index),
         locks_(*parts.locks),
         checkpointer_(*parts.checkpointer),
         functions_(*parts.functions),
@@ -64,7 +65,7 @@ class Session final : public SessionCore {
     Enter();
     if (phase_ <= Phase::kIndex) [[likely]] {
       HashEntry entry;
-      if (table_.Find(hash, &entry) == nullptr) return Answer(Status::kNotFound);
+      if (table_->Find(hash, &entry) == nullptr) return Answer(Status::kNotFound);
       const Located at = Locate(entry.address(), Words<K>::Of(key));
       if (at.record != nullptr) [[likely]] {
         if (at.header.tombstone()) return Answer(Status::kNotFound);
@@ -85,7 +86,7 @@ class Session final : public SessionCore {
     Enter();
     if (phase_ <= Phase::kIndex) [[likely]] {
       HashEntry entry;
-      if (table_.Find(hash, &entry) != nullptr) {
+      if (table_->Find(hash, &entry) != nullptr) {
         const Located at = Locate(entry.address(), Words<K>::Of(key));
         if (at.record != nullptr && at.address >= log_.read_only() && !at.header.tombstone()) [[likely]] {
           at.record->Store(Words<V>::Of(value));
@@ -104,7 +105,7 @@ class Session final : public SessionCore {
     Enter();
     if (phase_ <= Phase::kIndex) [[likely]] {
       HashEntry entry;
-      if (table_.Find(hash, &entry) != nullptr) {
+      if (table_->Find(hash, &entry) != nullptr) {
         const Located at = Locate(entry.address(), Words<K>::Of(key));
         if (at.record != nullptr && at.address >= log_.read_only() && !at.header.tombstone()) [[likely]] {
           const Words<V> fresh = at.record->Modify([&](const Words<V>& old) { return Updated(old, input); });
@@ -130,7 +131,7 @@ class Session final : public SessionCore {
   }
 
   // Loads the cache lines that an operation on `key` will touch first.
-  void Prefetch(const K& key) const { table_.Prefetch(KeyHash{functions_.Hash(key)}); }
+  void Prefetch(const K& key) const { index_.Prefetch(KeyHash{functions_.Hash(key)}); }
 
   // Adopts the global phase, does a bounded amount of pending work and helps a running checkpoint along.
   void Refresh() {
@@ -247,9 +248,12 @@ class Session final : public SessionCore {
 
   // session_execute.h
   void Help();
+  void HelpToSplit();
   Status Run(Op& op);
   Status Pend(Op& op, Step step);
-  Step Execute(Op& op);
+  Step Execute(Op& op) { return IsGrowing(phase_) ? ExecuteGrowing(op) : ExecuteIn(op); }
+  Step ExecuteGrowing(Op& op);
+  Step ExecuteIn(Op& op);  // in table_
   Step ExecuteRead(Op& op, bool prepare);
   Step ExecuteUpdate(Op& op, bool prepare, bool shifted, AtomicCheckpointLock& lock);
   Step UpdateRecord(Op& op, HashTable::Slot* slot, HashEntry entry, const Located& at, bool copy_only);
@@ -262,6 +266,7 @@ class Session final : public SessionCore {
   }
   // session_pending.h
   bool LockPending() override;
+  void FollowIndex() override { table_ = &index_.table(); }
   void ProcessPending() override;
   void RunPending(Op* op);
   void IssueRead(Op* op, LogAddress address);
@@ -272,7 +277,8 @@ class Session final : public SessionCore {
   Op* TakeOperation();
 
   HybridLog& log_;
-  HashTable& table_;
+  HashIndex& index_;
+  HashTable* table_ = nullptr;  // where an operation works; while the index grows, chosen for each
   CheckpointLocks& locks_;
   Checkpointer& checkpointer_;
   const F& functions_;

@@ -20,6 +20,7 @@ void SessionCore::CatchUp(uint64_t global) {
     state_control_ = global;
     phase_ = state.phase;
     version_ = state.version;
+    if (phase_ == Phase::kRest) FollowIndex();
     if (observe_ != nullptr) observe_(observe_context_, *this, phase_, version_);
   }
   if (phase_ == Phase::kPrepare && !LockPending()) return;

@@ -57,6 +57,8 @@ class SessionCore {
 
   // Takes old locks for every pending update; false if one is not to be had yet. [owned]
   virtual bool LockPending() = 0;
+  // The index may have grown: looks up which table is the one of Rest. [owned]
+  virtual void FollowIndex() = 0;
   // A bounded amount of work on pending operations; the caller protects an epoch entry. [owned]
   virtual void ProcessPending() = 0;
 

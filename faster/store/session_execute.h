@@ -7,6 +7,7 @@
 //   WaitFlush                a record of v+1: as in Rest. Else: append a v+1 record (no v operation is left)
 //   PersistenceCallback      as WaitFlush, but an RMW does not copy a record that a session in Rest may be
 //                            changing in place: it waits for Rest
+//   GrowPrepare, GrowInProgress  as in Rest, in the table that HashIndex::Enter names
 // A pending operation of v whose session is at v+1 already keeps its old lock and executes as in Rest.
 #pragma once
 
@@ -18,7 +19,17 @@ template <class K, class V, class F>
 void Session<K, V, F>::Help() {
   epoch_->Drain();
   log_.Poll();
+  if (checkpointer_.State().phase == Phase::kGrowInProgress) HelpToSplit();
   checkpointer_.Advance();
+}
+
+// An operation's share of a growth: so many chunks for each call of Help().
+template <class K, class V, class F>
+void Session<K, V, F>::HelpToSplit() {
+  constexpr uint32_t kChunks = 4;
+  Enter();
+  if (phase_ == Phase::kGrowInProgress) static_cast<void>(index_.Sweep(kChunks));
+  Leave();
 }
 
 // First attempts, until the operation is done or pending. Called inside Enter(), returns outside.
@@ -46,7 +57,7 @@ Status Session<K, V, F>::Run(Op& op) {
         return Pend(op, step);
       case Step::kWaitForPage:
         // Nothing has happened yet: let go of everything, so that the page can close, and start over.
-        if (op.holds_old) locks_.Of(op.hash.bucket(table_.size() - 1)).UnlockOld();
+        if (op.holds_old) locks_.Of(op.hash.tag()).UnlockOld();
         op.holds_old = false;
         Leave();
         log_.Poll();
@@ -56,6 +67,11 @@ Status Session<K, V, F>::Run(Op& op) {
           return Answer(log_.last_write_failure());
         }
         checkpointer_.Advance();
+        std::this_thread::yield();
+        Enter();
+        break;
+      case Step::kWaitForSplit:
+        Leave();
         std::this_thread::yield();
         Enter();
         break;
@@ -86,12 +102,26 @@ Status Session<K, V, F>::Pend(Op& op, Step step) {
 }
 
 template <class K, class V, class F>
-Step Session<K, V, F>::Execute(Op& op) {
+Step Session<K, V, F>::ExecuteGrowing(Op& op) {
+  const HashIndex::Turn turn = index_.Enter(op.hash, phase_ == Phase::kGrowInProgress);
+  if (turn.out_of_memory) {
+    op.result = Status::kOutOfMemory;
+    return Step::kDone;
+  }
+  if (turn.table == nullptr) return Step::kWaitForSplit;
+  table_ = turn.table;
+  const Step step = ExecuteIn(op);
+  HashIndex::Leave(turn);
+  return step;
+}
+
+template <class K, class V, class F>
+Step Session<K, V, F>::ExecuteIn(Op& op) {
   const bool current = op.version == version_;
   const bool prepare = current && phase_ == Phase::kPrepare;
   const bool shifted = current && IsShifted(phase_);
   if (!op.is_update()) return ExecuteRead(op, prepare);
-  AtomicCheckpointLock& lock = locks_.Of(op.hash.bucket(table_.size() - 1));
+  AtomicCheckpointLock& lock = locks_.Of(op.hash.tag());
   if (prepare && !op.holds_old) {
     if (!lock.TryLockOld()) return Step::kShift;  // held new: version v+1 has begun
     op.holds_old = true;
@@ -120,7 +150,7 @@ Step Session<K, V, F>::ExecuteRead(Op& op, bool prepare) {
   const LogAddress begin = log_.begin();  // before the entry
   HashEntry entry;
   op.result = Status::kNotFound;
-  if (table_.Find(op.hash, &entry) == nullptr) return Step::kDone;
+  if (table_->Find(op.hash, &entry) == nullptr) return Step::kDone;
   if (prepare && ChainIsNew(entry.address())) return Step::kShift;
   const Located at =
       op.version == version_ ? Locate(entry.address(), op.key) : LocateOld(entry.address(), op.key);
@@ -141,8 +171,8 @@ template <class K, class V, class F>
 Step Session<K, V, F>::ExecuteUpdate(Op& op, bool prepare, bool shifted, AtomicCheckpointLock& lock) {
   const LogAddress begin = log_.begin();  // before the entry
   HashEntry entry;
-  HashTable::Slot* const slot =
-      op.type == OperationType::kDelete ? table_.Find(op.hash, &entry) : table_.FindOrCreate(op.hash, &entry);
+  HashTable::Slot* const slot = op.type == OperationType::kDelete ? table_->Find(op.hash, &entry)
+                                                                  : table_->FindOrCreate(op.hash, &entry);
   if (slot == nullptr) {
     op.result = op.type == OperationType::kDelete ? Status::kNotFound : Status::kOutOfMemory;
     return Step::kDone;

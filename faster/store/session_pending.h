@@ -22,7 +22,7 @@ template <class K, class V, class F>
 bool Session<K, V, F>::LockPending() {
   for (Op* op = pending_list_; op != nullptr; op = op->list_next) {
     if (!op->is_update() || op->holds_old) continue;
-    if (!locks_.Of(op->hash.bucket(table_.size() - 1)).TryLockOld()) return false;
+    if (!locks_.Of(op->hash.tag()).TryLockOld()) return false;
     op->holds_old = true;
   }
   return true;
@@ -136,7 +136,7 @@ template <class K, class V, class F>
 void Session<K, V, F>::Finish(Op* op, Status result) {
   op->result = result;
   if (op->holds_old) {  // an operation that ends with an error has no effect, but must not keep its lock
-    locks_.Of(op->hash.bucket(table_.size() - 1)).UnlockOld();
+    locks_.Of(op->hash.tag()).UnlockOld();
     op->holds_old = false;
   }
   (op->list_previous != nullptr ? op->list_previous->list_next : pending_list_) = op->list_next;

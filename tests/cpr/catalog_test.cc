@@ -158,6 +158,10 @@ TEST_F(Catalog, Pairing) {
   truncated.begin_address = log.begin_address + 1;
   EXPECT_FALSE(IndexFits(truncated, log, &reason));
   EXPECT_NE(reason.find("begin address"), std::string::npos);
+  LogMetadata grown = log;
+  grown.table_size = 2 * log.table_size;
+  EXPECT_FALSE(IndexFits(Index(2, 2, 700, 1024, kFirst), grown, &reason));
+  EXPECT_NE(reason.find("grew"), std::string::npos);
   LogMetadata old = log;  // without `until` the next generation's first block is the limit
   old.generations[0].until = 0;
   EXPECT_FALSE(IndexFits(Index(2, 2, 700, 1024, kFirst), old, &reason));

@@ -25,7 +25,7 @@ inline LogMetadata SampleLog() {
   m.segment_pages = 4;
   m.key_bytes = 8;
   m.value_bytes = 8;
-  m.table_size = 16;
+  m.table_size = 2;
   m.begin_address = 64;
   m.start_address = 1000;
   m.final_address = 2048;
