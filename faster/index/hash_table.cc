@@ -44,7 +44,9 @@ uint64_t HashTable::NewOverflow() {
 
 bool HashTable::Put(uint64_t number, HashEntry entry) {
   for (HashBucket* bucket = &main_[number];;) {
-    for (Slot& slot : bucket->entry) {
+    uint32_t at = KeyHash{entry.tag() << 50}.slot();
+    for (int i = 0; i < HashBucket::kEntries; ++i, at = (at + 1) % HashBucket::kEntries) {
+      Slot& slot = bucket->entry[at];
       if (slot.load(std::memory_order_relaxed) != 0) continue;
       slot.store(entry.control, std::memory_order_relaxed);
       return true;
@@ -72,16 +74,63 @@ Status HashTable::ReserveOverflow(uint64_t count) {
   return Status::kOk;
 }
 
+// Of one bucket: the slot whose upper 16 bits, masked, are `wanted`, and its value.
+template <uint64_t kMask>
+HashTable::Slot* HashTable::FindIn(const HashBucket* bucket, uint64_t wanted, const Slot* except,
+                                   HashEntry* entry) {
+#pragma GCC unroll 7
+  for (int i = 0; i < HashBucket::kEntries; ++i) {
+    const uint64_t seen = bucket->entry[i].load(std::memory_order_acquire);
+    if (((seen >> 48) & kMask) == wanted && &bucket->entry[i] != except) [[unlikely]] {
+      entry->control = seen;
+      return const_cast<Slot*>(&bucket->entry[i]);
+    }
+  }
+  return nullptr;
+}
+
+HashTable::Slot* HashTable::FindElsewhere(const HashBucket* bucket, uint64_t wanted, HashEntry* entry) const {
+  for (;;) {
+    if (Slot* const slot = FindIn<0xffff>(bucket, wanted >> 48, nullptr, entry)) return slot;
+    const uint64_t next = bucket->overflow.load(std::memory_order_acquire);
+    if (next == 0) return nullptr;
+    bucket = Overflow(next);
+  }
+}
+
 bool HashTable::TagIsTaken(KeyHash hash, const Slot* mine) const {
   const HashBucket* bucket = &main_[hash.bucket(mask_)];
-  const uint64_t wanted = hash.tag() << 48 | HashEntry::kUsed;
+  const uint64_t wanted = hash.tag() | HashEntry::kUsed >> 48;
+  HashEntry entry;
   for (;;) {
-    for (const Slot& slot : bucket->entry) {
-      const uint64_t seen = slot.load(std::memory_order_acquire);
-      if (&slot != mine && (seen & ~kAddressMask & ~HashEntry::kTentative) == wanted) return true;
-    }
+    if (FindIn<0x7fff>(bucket, wanted, mine, &entry) != nullptr) return true;  // tentative ones count
     const uint64_t next = bucket->overflow.load(std::memory_order_acquire);
     if (next == 0) return false;
+    bucket = Overflow(next);
+  }
+}
+
+HashTable::Slot* HashTable::Claim(KeyHash hash, uint64_t fresh) {
+  HashBucket* bucket = &main_[hash.bucket(mask_)];
+  for (;;) {
+    uint32_t at = hash.slot();
+    for (int i = 0; i < HashBucket::kEntries; ++i) {
+      Slot& slot = bucket->entry[at];
+      uint64_t free = 0;
+      if (slot.load(std::memory_order_relaxed) == 0 &&
+          slot.compare_exchange_strong(free, fresh, std::memory_order_acq_rel)) {
+        return &slot;
+      }
+      at = at + 1 == HashBucket::kEntries ? 0 : at + 1;
+    }
+    uint64_t next = bucket->overflow.load(std::memory_order_acquire);
+    if (next == 0) {
+      const uint64_t number = NewOverflow();
+      if (number == 0) return nullptr;
+      // A loser's bucket stays unused: one line, and only when two threads extend one bucket at once.
+      next =
+          bucket->overflow.compare_exchange_strong(next, number, std::memory_order_acq_rel) ? number : next;
+    }
     bucket = Overflow(next);
   }
 }
@@ -90,29 +139,8 @@ HashTable::Slot* HashTable::FindOrCreate(KeyHash hash, HashEntry* entry) {
   const HashEntry fresh = HashEntry::Make(0, hash.tag());
   for (;;) {
     if (Slot* slot = Find(hash, entry)) return slot;
-    Slot* claimed = nullptr;
-    HashBucket* bucket = &main_[hash.bucket(mask_)];
-    while (claimed == nullptr) {
-      for (Slot& slot : bucket->entry) {
-        uint64_t free = 0;
-        if (slot.load(std::memory_order_relaxed) == 0 &&
-            slot.compare_exchange_strong(free, fresh.control | HashEntry::kTentative,
-                                         std::memory_order_acq_rel)) {
-          claimed = &slot;
-          break;
-        }
-      }
-      if (claimed != nullptr) break;
-      uint64_t next = bucket->overflow.load(std::memory_order_acquire);
-      if (next == 0) {
-        const uint64_t number = NewOverflow();
-        if (number == 0) return nullptr;
-        // A loser's bucket stays unused: one line, and only when two threads extend one bucket at once.
-        next =
-            bucket->overflow.compare_exchange_strong(next, number, std::memory_order_acq_rel) ? number : next;
-      }
-      bucket = Overflow(next);
-    }
+    Slot* const claimed = Claim(hash, fresh.control | HashEntry::kTentative);
+    if (claimed == nullptr) return nullptr;
     if (!TagIsTaken(hash, claimed)) {
       claimed->store(fresh.control, std::memory_order_release);
       *entry = fresh;
