@@ -39,6 +39,9 @@ Status StoreConfig::Validate(uint64_t record_bytes, Diagnosis* why) const {
   if (max_sessions < 1 || max_sessions > 65536)
     return Refuse(why, "max_sessions", "1 to 65536", max_sessions);
   if (refresh_interval < 1) return Refuse(why, "refresh_interval", "at least 1", refresh_interval);
+  if (batch_ahead < 1 || batch_ahead > kMaxBatchAhead)
+    return Refuse(why, "batch_ahead", "1 to 16", batch_ahead);
+  if (batch_group < 1) return Refuse(why, "batch_group", "at least 1", batch_group);
   return Status::kOk;
 }
 

@@ -8,6 +8,8 @@
 
 namespace faster {
 
+constexpr uint32_t kMaxBatchAhead = 16;
+
 struct StoreConfig {
   std::string directory;             // the store's directory within the storage; "" = its root
   uint32_t page_bits = 25;           // log page of 2^page_bits bytes, 9 (512 B) to 30
@@ -22,6 +24,8 @@ struct StoreConfig {
   uint32_t version_bits = 13;             // width of the version in a record, 1 to 13
   uint32_t max_sessions = 128;            // sessions open at the same time
   uint32_t refresh_interval = 1;          // operations between looks at the global phase
+  uint32_t batch_ahead = 12;              // batches: operations between two stages of prefetching, 1 to 16
+  uint32_t batch_group = 64;              // batches: operations under one epoch protection, at least 1
   bool huge_pages = false;                // madvise(MADV_HUGEPAGE) for log buffer and index
   // Source of session ids, checkpoint tokens and generations (the engine has no hidden randomness). Every
   // opening of a store must bring another seed: blocks of an abandoned history are told apart by it.

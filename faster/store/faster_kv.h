@@ -183,14 +183,8 @@ class FasterKv {
   std::unique_ptr<SessionType> OpenSession(Guid id, bool continued) {
     LightEpoch::Entry* entry = epoch_.Acquire();
     if (entry == nullptr) return nullptr;
-    const typename SessionType::Parts parts{&epoch_,
-                                            &log_,
-                                            &index_,
-                                            &locks_,
-                                            &checkpointer_,
-                                            &functions_,
-                                            config_.refresh_interval,
-                                            (1u << config_.version_bits) - 1};
+    const typename SessionType::Parts parts{&epoch_,        &log_,       &index_, &locks_,
+                                            &checkpointer_, &functions_, &config_};
     auto session = std::make_unique<SessionType>(parts, entry, id);
     if (checkpointer_.Register(session.get(), continued) == Status::kOk) return session;
     session->Abandon();

@@ -31,7 +31,7 @@ class Session final : public SessionCore {
   using Op = Operation<K, V, Input>;
   using Rec = Record<K, V>;
 
-  // The parts of the store that operations use.
+  // The parts of the store that operations use. `config` is read by the constructor only.
   struct Parts {
     LightEpoch* epoch;
     HybridLog* log;
@@ -39,18 +39,19 @@ class Session final : public SessionCore {
     CheckpointLocks* locks;
     Checkpointer* checkpointer;
     const F* functions;
-    uint32_t refresh_interval;
-    uint32_t version_mask;
+    const StoreConfig* config;
   };
 
   Session(const Parts& parts, LightEpoch::Entry* entry, Guid id)
-      : SessionCore(parts.epoch, entry, parts.checkpointer->state(), parts.refresh_interval, id),
+      : SessionCore(parts.epoch, entry, parts.checkpointer->state(), parts.config->refresh_interval, id),
         log_(*parts.log),
         index_(*parts.index),
         locks_(*parts.locks),
         checkpointer_(*parts.checkpointer),
         functions_(*parts.functions),
-        version_mask_(parts.version_mask) {}
+        version_mask_((1u << parts.config->version_bits) - 1),
+        batch_ahead_(parts.config->batch_ahead),
+        batch_group_(parts.config->batch_group) {}
   ~Session() override {
     Close();
     while (Op* op = free_) {
@@ -63,62 +64,62 @@ class Session final : public SessionCore {
   Status Read(const K& key, V* value, void* user = nullptr) {
     const KeyHash hash{functions_.Hash(key)};
     Enter();
-    if (phase_ <= Phase::kIndex) [[likely]] {
-      HashEntry entry;
-      if (table_->Find(hash, &entry) == nullptr) return Answer(Status::kNotFound);
-      const Located at = Locate(entry.address(), Words<K>::Of(key));
-      if (at.record != nullptr) [[likely]] {
-        if (at.header.tombstone()) return Answer(Status::kNotFound);
-        *value = at.record->Load().Value();
-        return Answer(Status::kOk);
-      }
-      if (at.disk == 0) return Answer(Status::kNotFound);
-    }
-    Op op = Make(OperationType::kRead, key, hash, user);
-    const Status status = Run(op);
-    if (status == Status::kOk) *value = op.value.Value();
-    return status;
+    Status status;
+    if (TryRead(hash, key, value, &status)) [[likely]]
+      return Answer(status);
+    return RunRead(hash, key, value, user);
   }
 
   // kOk, or kPending while a checkpoint shifts versions.
   Status Upsert(const K& key, const V& value, void* user = nullptr) {
     const KeyHash hash{functions_.Hash(key)};
     Enter();
-    if (phase_ <= Phase::kIndex) [[likely]] {
-      HashEntry entry;
-      if (table_->Find(hash, &entry) != nullptr) {
-        const Located at = Locate(entry.address(), Words<K>::Of(key));
-        if (at.record != nullptr && at.address >= log_.read_only() && !at.header.tombstone()) [[likely]] {
-          at.record->Store(Words<V>::Of(value));
-          return Answer(Status::kOk);
-        }
-      }
-    }
-    Op op = Make(OperationType::kUpsert, key, hash, user);
-    op.value = Words<V>::Of(value);
-    return Run(op);
+    if (TryUpsert(hash, key, value)) [[likely]]
+      return Answer(Status::kOk);
+    return RunUpsert(hash, key, value, user);
   }
 
   // value := Update(value, input), or Initial(input) if the key is absent; *result is the new value for kOk.
   Status Rmw(const K& key, const Input& input, V* result = nullptr, void* user = nullptr) {
     const KeyHash hash{functions_.Hash(key)};
     Enter();
-    if (phase_ <= Phase::kIndex) [[likely]] {
-      HashEntry entry;
-      if (table_->Find(hash, &entry) != nullptr) {
-        const Located at = Locate(entry.address(), Words<K>::Of(key));
-        if (at.record != nullptr && at.address >= log_.read_only() && !at.header.tombstone()) [[likely]] {
-          const Words<V> fresh = at.record->Modify([&](const Words<V>& old) { return Updated(old, input); });
-          if (result != nullptr) *result = fresh.Value();
-          return Answer(Status::kOk);
-        }
-      }
-    }
-    Op op = Make(OperationType::kRmw, key, hash, user);
-    op.input = input;
-    const Status status = Run(op);
-    if (status == Status::kOk && result != nullptr) *result = op.value.Value();
-    return status;
+    if (TryRmw(hash, key, input, result)) [[likely]]
+      return Answer(Status::kOk);
+    return RunRmw(hash, key, input, result, user);
+  }
+
+  // BATCHES: `count` calls of Read, Upsert or Rmw in the order of the array, while the cache lines of those
+  // to come are already on their way (session_batch.h). As with single calls each operation has a serial of
+  // its own, given when it is executed, so they are dense and in order; each may be pending and then ends
+  // through CompletePending, where its `users` pointer (null: none) comes back; and the phase is looked at
+  // between operations as often, so a commit point may lie in the middle of a batch. What differs: up to
+  // batch_group operations share one epoch protection, so the epoch, and a driver that wants the session,
+  // wait for that many. done(i, status[, value]) is told of operation i before i + 1 is executed, while
+  // serial() is its serial; it must be brief and not call the session otherwise; the value means something
+  // for kOk.
+  template <class Done>
+  void ReadBatch(size_t count, const K* keys, void* const* users, const Done& done);
+  template <class Done>
+  void UpsertBatch(size_t count, const K* keys, const V* values, void* const* users, const Done& done);
+  template <class Done>
+  void RmwBatch(size_t count, const K* keys, const Input* inputs, void* const* users, const Done& done);
+  // The same with arrays for the answers.
+  void ReadBatch(size_t count, const K* keys, V* values, Status* statuses, void* const* users = nullptr) {
+    ReadBatch(count, keys, users, [=](size_t i, Status status, const V& value) {
+      statuses[i] = status;
+      if (status == Status::kOk) values[i] = value;
+    });
+  }
+  void UpsertBatch(size_t count, const K* keys, const V* values, Status* statuses,
+                   void* const* users = nullptr) {
+    UpsertBatch(count, keys, values, users, [=](size_t i, Status status) { statuses[i] = status; });
+  }
+  void RmwBatch(size_t count, const K* keys, const Input* inputs, V* results, Status* statuses,
+                void* const* users = nullptr) {
+    RmwBatch(count, keys, inputs, users, [=](size_t i, Status status, const V& result) {
+      statuses[i] = status;
+      if (status == Status::kOk) results[i] = result;
+    });
   }
 
   // kOk: the key is gone (a tombstone was written, whether or not an older record on disk existed).
@@ -239,14 +240,61 @@ class Session final : public SessionCore {
   }
   Status Answer(Status status) {
     ++serial_;
-    const bool help = (++calls_ & 63) == 0 && (epoch_->has_actions() || phase_ != Phase::kRest);
+    LeaveAfter(1);
+    return status;
+  }
+  // Leave() after so many operations; every 64th lends a hand.
+  void LeaveAfter(uint32_t operations) {
+    const uint32_t before = calls_;
+    calls_ += operations;
+    const bool help = ((before ^ calls_) & ~63u) != 0 && (epoch_->has_actions() || phase_ != Phase::kRest);
     Leave();
     if (help) [[unlikely]]
       Help();
-    return status;
   }
 
-  // session_execute.h
+  // The common case of each operation, inside Enter(): in a phase that asks nothing of it, record in memory
+  // and, for updates, mutable. True: done.
+  bool TryRead(KeyHash hash, const K& key, V* value, Status* status) {
+    if (phase_ > Phase::kIndex) [[unlikely]]
+      return false;
+    *status = Status::kNotFound;
+    HashEntry entry;
+    if (table_->Find(hash, &entry) == nullptr) return true;
+    const Located at = Locate(entry.address(), Words<K>::Of(key));
+    if (at.record == nullptr) return at.disk == 0;
+    if (at.header.tombstone()) [[unlikely]]
+      return true;
+    *value = at.record->Load().Value();
+    *status = Status::kOk;
+    return true;
+  }
+  // The record of `key` if it may be changed in place.
+  Rec* Mutable(KeyHash hash, const K& key) {
+    HashEntry entry;
+    if (phase_ > Phase::kIndex || table_->Find(hash, &entry) == nullptr) return nullptr;
+    const Located at = Locate(entry.address(), Words<K>::Of(key));
+    const bool in_place = at.address >= log_.read_only() && at.record != nullptr;
+    return in_place && !at.header.tombstone() ? at.record : nullptr;
+  }
+  bool TryUpsert(KeyHash hash, const K& key, const V& value) {
+    Rec* const record = Mutable(hash, key);
+    if (record == nullptr) return false;
+    record->Store(Words<V>::Of(value));
+    return true;
+  }
+  bool TryRmw(KeyHash hash, const K& key, const Input& input, V* result) {
+    Rec* const record = Mutable(hash, key);
+    if (record == nullptr) return false;
+    const Words<V> fresh = record->Modify([&](const Words<V>& old) { return Updated(old, input); });
+    if (result != nullptr) *result = fresh.Value();
+    return true;
+  }
+
+  // session_execute.h: the rest, out of the way. Called inside Enter(), return outside.
+  Status RunRead(KeyHash hash, const K& key, V* value, void* user);
+  Status RunUpsert(KeyHash hash, const K& key, const V& value, void* user);
+  Status RunRmw(KeyHash hash, const K& key, const Input& input, V* result, void* user);
   void Help();
   void HelpToSplit();
   Status Run(Op& op);
@@ -275,6 +323,10 @@ class Session final : public SessionCore {
   Status ParseBlock(Op* op, LogAddress* next);
   void Finish(Op* op, Status result);
   Op* TakeOperation();
+  // session_batch.h
+  template <class Operate>
+  void RunBatch(size_t count, const K* keys, const Operate& operate);
+  void PrefetchRecord(KeyHash hash) const;
 
   HybridLog& log_;
   HashIndex& index_;
@@ -283,6 +335,8 @@ class Session final : public SessionCore {
   Checkpointer& checkpointer_;
   const F& functions_;
   const uint32_t version_mask_;
+  const uint32_t batch_ahead_;
+  const uint32_t batch_group_;
   uint32_t calls_ = 0;
   bool closed_ = false;
   Op* free_ = nullptr;
@@ -294,5 +348,6 @@ class Session final : public SessionCore {
 
 }  // namespace faster
 
+#include "faster/store/session_batch.h"
 #include "faster/store/session_execute.h"
 #include "faster/store/session_pending.h"

@@ -32,6 +32,31 @@ void Session<K, V, F>::HelpToSplit() {
   Leave();
 }
 
+template <class K, class V, class F>
+[[gnu::noinline]] Status Session<K, V, F>::RunRead(KeyHash hash, const K& key, V* value, void* user) {
+  Op op = Make(OperationType::kRead, key, hash, user);
+  const Status status = Run(op);
+  if (status == Status::kOk) *value = op.value.Value();
+  return status;
+}
+
+template <class K, class V, class F>
+[[gnu::noinline]] Status Session<K, V, F>::RunUpsert(KeyHash hash, const K& key, const V& value, void* user) {
+  Op op = Make(OperationType::kUpsert, key, hash, user);
+  op.value = Words<V>::Of(value);
+  return Run(op);
+}
+
+template <class K, class V, class F>
+[[gnu::noinline]] Status Session<K, V, F>::RunRmw(KeyHash hash, const K& key, const Input& input, V* result,
+                                                  void* user) {
+  Op op = Make(OperationType::kRmw, key, hash, user);
+  op.input = input;
+  const Status status = Run(op);
+  if (status == Status::kOk && result != nullptr) *result = op.value.Value();
+  return status;
+}
+
 // First attempts, until the operation is done or pending. Called inside Enter(), returns outside.
 template <class K, class V, class F>
 Status Session<K, V, F>::Run(Op& op) {
