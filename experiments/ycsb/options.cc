@@ -117,6 +117,23 @@ bool CheckCombination(const Options& options, std::string* error) {
   return error->empty();
 }
 
+// A batch is of one kind of operation, so a mixed workload is reordered within it; and it does not wait.
+bool CheckBatch(const Options& options, std::string* error) {
+  using workloads::Operation;
+  const auto& spec = options.spec;
+  if (spec.batch == 1) return true;
+  if (spec.inserts()) {
+    *error = "--batch: a workload that inserts waits for each record it made, so nothing can be batched";
+  } else if (spec.mix.Contains(Operation::kReadModifyWrite)) {
+    *error = "--batch: YCSB's read-modify-write waits for its read; use rmwproportion instead";
+  } else if (spec.target != 0) {
+    *error = "--batch: operations of a batch begin together, so they cannot be spread by -target";
+  } else if (options.crash_after > 0 && !spec.mix.single()) {
+    *error = "--batch changes the order of a mixed workload, so --crash-after needs one kind of operation";
+  }
+  return error->empty();
+}
+
 bool CheckVerifiable(const Options& options, std::string* error) {
   using workloads::Operation;
   if (options.crash_after == 0) return true;
@@ -148,6 +165,11 @@ bool ParseOptions(const std::vector<std::string>& arguments, Options* options, s
     };
   };
   CommandLine line(kUsage, kDescription);
+  uint64_t batch = 1;
+  line.AddNumber(
+      "batch", "N",
+      "N operations per call of the engine: its batched operations; those of one kind together (1)", &batch,
+      1, 1 << 16);
   line.Add("checkpoint-every", "S", "a checkpoint every S seconds of the run phase",
            seconds(&options->checkpoint_every));
   line.AddChoice("checkpoint", {"full", "log", "index"}, "what a checkpoint holds (full)", &kind);
@@ -182,9 +204,12 @@ bool ParseOptions(const std::vector<std::string>& arguments, Options* options, s
   options->checkpoint.backend =
       log == "snapshot" ? faster::LogBackend::kSnapshot : faster::LogBackend::kFoldOver;
   const bool checkpoints = options->checkpoint_every > 0;
-  return CheckStore(options->properties, error) &&
-         workloads::ycsb::ParseSpec(options->properties, checkpoints, &options->spec, error) &&
-         CheckCombination(*options, error) && CheckVerifiable(*options, error);
+  if (!CheckStore(options->properties, error) ||
+      !workloads::ycsb::ParseSpec(options->properties, checkpoints, &options->spec, error)) {
+    return false;
+  }
+  options->spec.batch = static_cast<uint32_t>(batch);
+  return CheckBatch(*options, error) && CheckCombination(*options, error) && CheckVerifiable(*options, error);
 }
 
 std::vector<std::string> UnknownProperties(const Properties& properties) {

@@ -132,6 +132,7 @@ void Driver::LoadThread(size_t thread) {
   for (size_t i = 0; i < thread; ++i) plan.first += Share(spec_.insert_count, i);
   plan.count = Share(spec_.insert_count, thread);
   plan.hashed = spec_.hashed_keys;
+  plan.batch = spec_.batch;
   plan.stop = &stop_;
   clients_[thread]->Load(plan, states_[thread].get());
 }
@@ -143,6 +144,7 @@ void Driver::RunThread(size_t thread) {
   plan.session = static_cast<uint32_t>(thread);
   plan.incarnation = options_.incarnation;
   plan.prefetch = spec_.prefetch;
+  plan.batch = spec_.batch;
   plan.stop = &stop_;
   if (spec_.target != 0)
     plan.seconds_per_operation = static_cast<double>(spec_.threads) / static_cast<double>(spec_.target);

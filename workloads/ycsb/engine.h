@@ -32,6 +32,7 @@ struct LoadPlan {
   uint64_t first = 0;  // record numbers
   uint64_t count = 0;
   bool hashed = true;
+  uint32_t batch = 1;  // operations per call of the engine
   const std::atomic<bool>* stop = nullptr;
 };
 
@@ -53,6 +54,7 @@ struct RunPlan {
   uint32_t incarnation = 0;
   double seconds_per_operation = 0;  // throttled if not 0
   uint32_t prefetch = 0;
+  uint32_t batch = 1;  // operations per call of the engine; those of one kind follow each other then
   const std::atomic<bool>* stop = nullptr;
   SessionJournal* journal = nullptr;
 };

@@ -31,6 +31,7 @@ class ClientOf final : public Client {
   void Load(const LoadPlan& plan, ThreadState* state) override {
     state_ = state;
     uint64_t begun = 0;
+    if (plan.batch > 1) return Finish(LoadBatches(plan));
     for (; begun < plan.count; ++begun) {
       const bool timed = begun % kSampleEvery == 0;
       if (timed && !Tick(plan.stop, begun)) break;
@@ -50,6 +51,8 @@ class ClientOf final : public Client {
     uint64_t begun = 0;
     if (plan.drawn != nullptr)
       begun = RunDrawn(plan);
+    else if (plan.batch > 1)
+      begun = RunBatches(plan);
     else if (plan.seconds_per_operation > 0)
       begun = RunStream<true>(plan);
     else
@@ -96,6 +99,114 @@ class ClientOf final : public Client {
       Perform(element.operation, element.key, tick ? NanosecondsNow() : 0);
     }
     return plan.count;
+  }
+
+  // The operations of one kind in a group of `batch`, in the order of the stream.
+  struct Group {
+    std::vector<uint64_t> keys, operands;
+    std::vector<Value<kBytes>> values;
+    size_t size = 0;
+  };
+
+  uint64_t LoadBatches(const LoadPlan& plan) {
+    Group group;
+    group.keys.resize(plan.batch);
+    group.values.resize(plan.batch);
+    uint64_t begun = 0;
+    while (begun < plan.count && Tick(plan.stop, begun)) {
+      group.size = std::min<uint64_t>(plan.batch, plan.count - begun);
+      for (size_t i = 0; i < group.size; ++i) {
+        group.keys[i] = KeyOfRecord(plan.first + begun + i, plan.hashed);
+        group.values[i] = Value<kBytes>::Of(LoadedWord(plan.first + begun + i));
+      }
+      UpsertGroup(Metric::kInsert, group);
+      begun += group.size;
+    }
+    return begun;
+  }
+
+  uint64_t RunBatches(const RunPlan& plan) {
+    const OperationStream& stream = *plan.stream;
+    Group reads, updates, rmws;
+    for (Group* group : {&reads, &updates, &rmws}) group->keys.resize(plan.batch);
+    updates.values.resize(plan.batch);
+    rmws.operands.resize(plan.batch);
+    uint64_t n = 0;
+    while (n < plan.count && Tick(plan.stop, n)) {
+      const uint64_t count = std::min<uint64_t>(plan.batch, plan.count - n);
+      reads.size = updates.size = rmws.size = 0;
+      for (uint64_t i = 0; i < count; ++i) {
+        const StreamElement element = stream.At(plan.first + n + i);
+        Group& group = element.operation == Operation::kRead  ? reads
+                       : element.operation == Operation::kRmw ? rmws
+                                                              : updates;
+        group.keys[group.size++] = element.key;
+      }
+      if (journal_ != nullptr) journal_->issued.store(session_->serial() + count, std::memory_order_release);
+      ReadGroup(reads);
+      for (size_t i = 0; i < updates.size; ++i)
+        updates.values[i] = Value<kBytes>::Of(writer_ | (session_->serial() + 1 + i));
+      UpsertGroup(Metric::kUpdate, updates);
+      RmwGroup(rmws);
+      n += count;
+    }
+    return n;
+  }
+
+  // The first operation of a group is the one that is timed: it takes as long as all of them.
+  void ReadGroup(const Group& group) {
+    if (group.size == 0) return;
+    const uint64_t start = NanosecondsNow();
+    Measurements& measurements = state_->measurements;
+    session_->ReadBatch(group.size, group.keys.data(), SameFor(group, User(Metric::kRead, 0)),
+                        [&](size_t, Status status, const Value<kBytes>& value) {
+                          if (status == Status::kOk) [[likely]]
+                            Use(value);
+                          CountOrPend(measurements, Metric::kRead, status);
+                        });
+    EndGroup(Metric::kRead, start);
+  }
+  void UpsertGroup(Metric metric, const Group& group) {
+    if (group.size == 0) return;
+    const uint64_t start = NanosecondsNow();
+    const uint64_t serial = session_->serial() + 1;
+    Measurements& measurements = state_->measurements;
+    session_->UpsertBatch(group.size, group.keys.data(), group.values.data(), SameFor(group, User(metric, 0)),
+                          [&](size_t i, Status status) {
+                            if (status == Status::kPending && journal_ != nullptr)
+                              journal_->AddPended(serial + i);
+                            CountOrPend(measurements, metric, status);
+                          });
+    EndGroup(metric, start);
+  }
+  void RmwGroup(Group& group) {
+    if (group.size == 0) return;
+    const uint64_t start = NanosecondsNow();
+    for (size_t i = 0; i < group.size; ++i)
+      group.operands[i] = OperandOf(writer_ | (session_->serial() + 1 + i));
+    Measurements& measurements = state_->measurements;
+    session_->RmwBatch(group.size, group.keys.data(), group.operands.data(),
+                       SameFor(group, User(Metric::kRmw, 0)),
+                       [&](size_t, Status status, const Value<kBytes>&) {
+                         CountOrPend(measurements, Metric::kRmw, status);
+                       });
+    EndGroup(Metric::kRmw, start);
+  }
+  // One user pointer for every operation of a group.
+  void* const* SameFor(const Group& group, void* user) {
+    if (users_.size() < group.size || users_[0] != user) users_.assign(group.keys.size(), user);
+    return users_.data();
+  }
+  [[gnu::always_inline]] void CountOrPend(Measurements& measurements, Metric metric, Status status) {
+    if (status == Status::kPending) [[unlikely]]
+      ++pending_;
+    else
+      measurements.Count(metric, status);
+  }
+  void EndGroup(Metric metric, uint64_t start) {
+    Time(metric, start);
+    if (journal_ != nullptr) journal_->pending.store(pending_, std::memory_order_relaxed);
+    if (pending_ >= kMostPending) Complete(false);
   }
 
   uint64_t RunDrawn(const RunPlan& plan) {
@@ -222,6 +333,7 @@ class ClientOf final : public Client {
   SessionJournal* journal_ = nullptr;
   uint64_t writer_ = 0;
   uint64_t pending_ = 0;
+  std::vector<void*> users_;
 };
 
 template <size_t kBytes>

@@ -51,6 +51,7 @@ struct WorkloadSpec {
   uint32_t refresh_interval = 64;
   uint64_t keys_per_thread = 0;
   uint32_t prefetch = 0;
+  uint32_t batch = 1;  // operations handed to the engine at once
   uint64_t seed = 1;
 
   bool inserts() const { return mix.Contains(Operation::kInsert); }
