@@ -1,11 +1,24 @@
 #include "faster/core/epoch.h"
 
 #include <algorithm>
+#include <thread>
 
 namespace faster {
 
 LightEpoch::LightEpoch(uint32_t entries) : count_(entries), entries_(new Entry[entries]) {
   list_.reserve(32);
+}
+
+void LightEpoch::AwaitOthers() {
+  std::atomic<bool> left{false};
+  BumpWith({[](void* flag, uint64_t) {
+              static_cast<std::atomic<bool>*>(flag)->store(true, std::memory_order_release);
+            },
+            &left, 0});
+  while (!left.load(std::memory_order_acquire)) {
+    Drain();
+    std::this_thread::yield();
+  }
 }
 
 LightEpoch::Entry* LightEpoch::Acquire() {

@@ -51,6 +51,8 @@ class LightEpoch {
   // Runs the actions whose epoch is safe. Called by everyone who waits for anything, and now and then by
   // operations, so that the last thread out leaves nothing behind.
   void Drain();
+  // Returns once every thread protected now has left. The caller's own entries are not protected.
+  void AwaitOthers();
   bool has_actions() const { return waiting_.load(std::memory_order_relaxed) != 0; }
   uint64_t current() const { return current_.load(std::memory_order_acquire); }
 

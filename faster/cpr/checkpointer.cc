@@ -54,7 +54,7 @@ Status Checkpointer::Register(SessionCore* session, bool continued) {
   session->phase_ = now.phase;
   session->version_ = now.version;
   session->notice_ = &notice_;
-  if (observer_ != nullptr) {
+  if (observer_ != nullptr && !session->internal_) {
     session->observe_context_ = observer_;
     session->observe_ = [](void* observer, const SessionCore& who, Phase phase, uint64_t version) {
       static_cast<CheckpointObserver*>(observer)->OnSessionPhase(who.id(), phase, version);
@@ -72,7 +72,8 @@ void Checkpointer::Unregister(SessionCore* session) {
     session->Enter();
     session->CatchUp(state_.load(std::memory_order_acquire));
     session->Leave();
-    closed_[session->id()] = Closed{session->serial_, session->commit_point_, session->shifted_version_};
+    if (!session->internal_)
+      closed_[session->id()] = Closed{session->serial_, session->commit_point_, session->shifted_version_};
     std::erase(sessions_, session);
   }
   Advance();  // the session that left may have been the last one waited for
@@ -101,6 +102,27 @@ Status Checkpointer::Start(CheckpointKind kind, LogBackend backend, Token* token
   log_metadata_.token = *token;
   MoveTo(now.Next(kind));
   return Status::kOk;
+}
+
+Status Checkpointer::ShiftBegin(LogAddress to) {
+  std::lock_guard lock(mutex_);
+  if (truncating_ || VersionsDiffer(State().phase)) return Status::kBusy;
+  log_->ShiftBegin(to);
+  return Status::kOk;
+}
+
+Status Checkpointer::AnnounceTruncation(LogAddress to) {
+  std::lock_guard lock(mutex_);
+  if (truncating_ || VersionsDiffer(State().phase)) return Status::kBusy;
+  truncating_ = true;
+  log_->AnnounceBegin(to);
+  return Status::kOk;
+}
+
+void Checkpointer::Truncate(LogAddress to) {
+  std::lock_guard lock(mutex_);
+  log_->ShiftBegin(to);
+  truncating_ = false;
 }
 
 bool Checkpointer::Advance() {
@@ -146,6 +168,7 @@ bool Checkpointer::AllAcknowledged(uint64_t control) {
 
 bool Checkpointer::ConditionHolds(const SystemState& state) {
   if (state.phase == Phase::kGrowInProgress) return GrowthIsOver();
+  if (state.phase == Phase::kPrepare) return !truncating_;
   if (state.phase != Phase::kIndex && state.phase != Phase::kWaitFlush) return true;
   const Job job = job_.load(std::memory_order_acquire);
   if (job == Job::kDone) {
@@ -229,7 +252,9 @@ void Checkpointer::EnterWaitFlush() {
 std::vector<SessionCommit> Checkpointer::CollectCommits(uint64_t version) const {
   std::vector<SessionCommit> commits;
   commits.reserve(sessions_.size() + closed_.size());
-  for (const SessionCore* session : sessions_) commits.push_back({session->id(), session->commit_point_});
+  for (const SessionCore* session : sessions_) {
+    if (!session->internal_) commits.push_back({session->id(), session->commit_point_});
+  }
   for (const auto& [id, closed] : closed_) {
     commits.push_back({id, closed.shifted_version == version ? closed.commit_point : closed.serial});
   }

@@ -65,6 +65,13 @@ class Checkpointer {
   Status Register(SessionCore* session, bool continued);
   void Unregister(SessionCore* session);  // remembers its commit point; re-evaluates the phase
 
+  // The begin address moves only while all sessions are at one version, so that no operation meets a begin
+  // that belongs to another version than its own; a checkpoint has the begin of its version's end.
+  // kBusy otherwise, or while a truncation is under way: nothing happened.
+  Status ShiftBegin(LogAddress to);  // by a compaction: nothing below `to` is the newest of its key
+  Status AnnounceTruncation(LogAddress to);
+  void Truncate(LogAddress to);  // what was announced, once every update that began before is over
+
   const std::atomic<uint64_t>* state() const { return &state_; }
   SystemState State() const { return SystemState::FromControl(state_.load(std::memory_order_acquire)); }
   // Lhs of the running checkpoint: no record of version v+1 lies below.
@@ -113,6 +120,7 @@ class Checkpointer {
   std::mutex mutex_;  // guards everything below but the atomics
   std::vector<SessionCore*> sessions_;
   std::map<Guid, Closed> closed_;
+  bool truncating_ = false;  // announced: the version may not shift
 
   // The running checkpoint.
   LogBackend backend_ = LogBackend::kFoldOver;

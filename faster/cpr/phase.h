@@ -97,4 +97,9 @@ constexpr bool IsGrowing(Phase phase) {
   return phase == Phase::kGrowPrepare || phase == Phase::kGrowInProgress;
 }
 
+// Some sessions may be at v and others at v+1, or operations of v be pending in sessions at v+1.
+constexpr bool VersionsDiffer(Phase phase) {
+  return phase == Phase::kInProgress || phase == Phase::kWaitPending;
+}
+
 }  // namespace faster

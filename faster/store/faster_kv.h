@@ -14,6 +14,8 @@
 #include <utility>
 
 #include "faster/cpr/recovery.h"
+#include "faster/store/compaction.h"
+#include "faster/store/live_iterator.h"
 #include "faster/store/session.h"
 
 namespace faster {
@@ -24,6 +26,8 @@ class FasterKv {
 
  public:
   using SessionType = Session<K, V, F>;
+  using CompactionType = Compaction<K, V, F>;
+  using IteratorType = LiveIterator<K, V, F>;
   using Rec = Record<K, V>;
 
   // Refuses (kExists) a directory that holds a complete checkpoint: it would be overwritten.
@@ -85,6 +89,41 @@ class FasterKv {
   bool Poll() {
     log_.Poll();
     return checkpointer_.Advance();
+  }
+
+  // A compaction of what lies below `until` (compaction.h), to be stepped by the caller, who ends it before
+  // the store is destroyed. nullptr: one is there already, or no epoch entry is free.
+  std::unique_ptr<CompactionType> StartCompaction(LogAddress until, CompactionKind kind) {
+    if (compacting_.exchange(true, std::memory_order_acq_rel)) return nullptr;
+    LightEpoch::Entry* entry = epoch_.Acquire();
+    auto session = entry == nullptr ? nullptr : OpenSession(checkpointer_.NewSessionId(), false, true);
+    if (session == nullptr) {
+      if (entry != nullptr) epoch_.Release(entry);
+      compacting_.store(false, std::memory_order_release);
+      return nullptr;
+    }
+    typename CompactionType::Parts parts{&log_, &checkpointer_, &epoch_,
+                                         entry, &compacting_,   std::move(session)};
+    return std::make_unique<CompactionType>(std::move(parts), until, kind);
+  }
+  // The same to its end. kBusy: another one runs. *stop ends it early (kAborted).
+  Status Compact(LogAddress until, CompactionKind kind, CompactionProgress* progress = nullptr,
+                 const std::atomic<bool>* stop = nullptr) {
+    const auto compaction = StartCompaction(until, kind);
+    if (compaction == nullptr) return Status::kBusy;
+    const Status status = compaction->Run(stop);
+    if (progress != nullptr) *progress = compaction->progress();
+    return status;
+  }
+
+  // Every live key (live_iterator.h). nullptr when no epoch entry is free. It ends before the store.
+  std::unique_ptr<IteratorType> Iterate() {
+    LightEpoch::Entry* entry = epoch_.Acquire();
+    if (entry == nullptr) return nullptr;
+    auto session = OpenSession(checkpointer_.NewSessionId(), false, true);
+    if (session != nullptr) return std::make_unique<IteratorType>(&epoch_, entry, &log_, std::move(session));
+    epoch_.Release(entry);
+    return nullptr;
   }
 
   HybridLog& log() { return log_; }
@@ -155,7 +194,7 @@ class FasterKv {
         storage_(storage),
         functions_(functions),
         ids_(config.seed),
-        epoch_(config.max_sessions + 4),
+        epoch_(config.max_sessions + 12),
         log_(config_, storage, &epoch_),
         index_(config_, &epoch_, &log_, HashOfRecord()),
         locks_(config.index_buckets),
@@ -180,11 +219,11 @@ class FasterKv {
   }
   RecordShape Shape() const { return {Rec::kBytes, sizeof(K), sizeof(V), HashOfRecord()}; }
 
-  std::unique_ptr<SessionType> OpenSession(Guid id, bool continued) {
+  std::unique_ptr<SessionType> OpenSession(Guid id, bool continued, bool internal = false) {
     LightEpoch::Entry* entry = epoch_.Acquire();
     if (entry == nullptr) return nullptr;
-    const typename SessionType::Parts parts{&epoch_,        &log_,       &index_, &locks_,
-                                            &checkpointer_, &functions_, &config_};
+    const typename SessionType::Parts parts{&epoch_,        &log_,       &index_,  &locks_,
+                                            &checkpointer_, &functions_, &config_, internal};
     auto session = std::make_unique<SessionType>(parts, entry, id);
     if (checkpointer_.Register(session.get(), continued) == Status::kOk) return session;
     session->Abandon();
@@ -239,6 +278,7 @@ class FasterKv {
   HybridLog log_;
   HashIndex index_;
   CheckpointLocks locks_;
+  std::atomic<bool> compacting_{false};
   Checkpointer checkpointer_;  // destroyed first: its job uses all of the above
 };
 

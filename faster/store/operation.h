@@ -1,4 +1,4 @@
-// Operation: one read, upsert, RMW or delete while it cannot be answered at once.
+// Operation: one read, upsert, RMW, delete, insert or copy while it cannot be answered at once.
 //
 // It lives on the stack while it is tried for the first time, and in its session's pool while it is pending.
 // Owned by the session; an I/O thread writes only io_status and io_bytes, then hands it over through the
@@ -14,7 +14,15 @@
 
 namespace faster {
 
-enum class OperationType : uint8_t { kRead, kUpsert, kRmw, kDelete };
+enum class OperationType : uint8_t {
+  kRead,
+  kUpsert,
+  kRmw,
+  kDelete,
+  kInsert,  // an upsert that is refused (kExists, `value` what is there) if the key is there
+  kCopy,    // compaction: appends `value` if no record of the key lies at or above `search_from`
+  kLocate,  // iteration: where the newest record of the key below `below` lies (disk_found_at); of no version
+};
 
 // How one attempt to execute an operation ended.
 enum class Step : uint8_t {
@@ -35,8 +43,11 @@ struct Operation {
   OperationType type;
   Words<K> key;
   KeyHash hash;
-  Words<V> value;  // upsert: what is written; read, rmw: the result
-  Input input{};   // rmw
+  Words<V> value;              // upsert: what is written; read, rmw: the result
+  Input input{};               // rmw
+  LogAddress copy_from = 0;    // copy: the record that is copied
+  LogAddress search_from = 0;  // copy: what lies below in the chain does not matter
+  LogAddress below = 0;        // locate
   uint64_t serial = 0;
   uint64_t version = 0;
   bool holds_old = false;  // holds the old lock of its bucket
@@ -49,7 +60,7 @@ struct Operation {
   LogAddress disk_at = 0;
   bool disk_done = false;
   bool disk_found = false;       // a record that is no tombstone
-  LogAddress disk_found_at = 0;  // its address
+  LogAddress disk_found_at = 0;  // address of the key's record, a tombstone too; 0 if there is none
   Words<V> disk_value;
 
   uint64_t failures_before = ~uint64_t{0};  // page writes that had failed when it began to wait for a page
@@ -62,7 +73,7 @@ struct Operation {
   Operation* list_previous = nullptr;
   std::unique_ptr<uint8_t[]> block;  // one log block, kept with the pooled operation
 
-  bool is_update() const { return type != OperationType::kRead; }
+  bool is_update() const { return type != OperationType::kRead && type != OperationType::kLocate; }
 };
 
 // First-in first-out list through Operation::next.

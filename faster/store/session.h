@@ -40,6 +40,7 @@ class Session final : public SessionCore {
     Checkpointer* checkpointer;
     const F* functions;
     const StoreConfig* config;
+    bool internal = false;
   };
 
   Session(const Parts& parts, LightEpoch::Entry* entry, Guid id)
@@ -51,7 +52,9 @@ class Session final : public SessionCore {
         functions_(*parts.functions),
         version_mask_((1u << parts.config->version_bits) - 1),
         batch_ahead_(parts.config->batch_ahead),
-        batch_group_(parts.config->batch_group) {}
+        batch_group_(parts.config->batch_group) {
+    internal_ = parts.internal;
+  }
   ~Session() override {
     Close();
     while (Op* op = free_) {
@@ -129,6 +132,47 @@ class Session final : public SessionCore {
     Enter();
     Op op = Make(OperationType::kDelete, key, hash, user);
     return Run(op);
+  }
+
+  // Writes `value` if the key is not there. kExists: it is, and nothing changed; *existing is what it has.
+  Status InsertIfAbsent(const K& key, const V& value, V* existing = nullptr, void* user = nullptr) {
+    Enter();
+    Op op = Make(OperationType::kInsert, key, KeyHash{functions_.Hash(key)}, user);
+    op.value = Words<V>::Of(value);
+    const Status status = Run(op);
+    if (status == Status::kExists && existing != nullptr) *existing = op.value.Value();
+    return status;
+  }
+
+  // Forgets every record below the largest block boundary that is neither above `to` nor in memory: keys
+  // whose newest record lies there are absent from now on. *begin is where the log begins afterwards. An
+  // operation of this session: a checkpoint has it or not by its serial. kAborted: no effect, because a
+  // checkpoint is shifting versions or another truncation runs; try again. Waits until operations that had
+  // begun have left the store, not for pending ones. The space on disk is freed when no checkpoint needs it
+  // (Retention).
+  Status ShiftBeginAddress(LogAddress to, LogAddress* begin);
+
+  // For compaction: appends a copy of the record `from`, if no newer record of its key lies at or above
+  // `search_from`. kNotFound: there is one, or `from` was truncated.
+  Status CopyToTail(const K& key, const V& value, LogAddress from, LogAddress search_from) {
+    Enter();
+    Op op = Make(OperationType::kCopy, key, KeyHash{functions_.Hash(key)}, nullptr);
+    op.value = Words<V>::Of(value);
+    op.copy_from = from;
+    op.search_from = search_from;
+    return Run(op);
+  }
+
+  // For iteration: *at is where the newest record of the key lies of those below `below`. kNotFound: there is
+  // none, or it is a tombstone on disk. kPending as usual; the address is then disk_found_at of the
+  // operation.
+  Status LocateBelow(const K& key, LogAddress below, LogAddress* at) {
+    Enter();
+    Op op = Make(OperationType::kLocate, key, KeyHash{functions_.Hash(key)}, nullptr);
+    op.below = below;
+    const Status status = Run(op);
+    *at = op.disk_found_at;
+    return status;
   }
 
   // Loads the cache lines that an operation on `key` will touch first.
@@ -306,6 +350,8 @@ class Session final : public SessionCore {
   Step ExecuteUpdate(Op& op, bool prepare, bool shifted, AtomicCheckpointLock& lock);
   Step UpdateRecord(Op& op, HashTable::Slot* slot, HashEntry entry, const Located& at, bool copy_only);
   Step UpdateAbsent(Op& op, HashTable::Slot* slot, HashEntry entry, const Located& at);
+  Step ExecuteLocate(Op& op);
+  Step CopyAbsent(Op& op, HashTable::Slot* slot, HashEntry entry, const Located& at);
   Step Append(Op& op, HashTable::Slot* slot, HashEntry entry, const Words<V>& value, bool tombstone);
   bool ChainIsNew(LogAddress address) const;
   bool IsNew(LogAddress address, RecordHeader header, uint64_t new_version) const {
@@ -351,3 +397,4 @@ class Session final : public SessionCore {
 #include "faster/store/session_batch.h"
 #include "faster/store/session_execute.h"
 #include "faster/store/session_pending.h"
+#include "faster/store/session_truncate.h"

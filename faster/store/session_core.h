@@ -78,6 +78,7 @@ class SessionCore {
   std::atomic<uint64_t> acked_{0};                   // SystemState whose duties are done
   std::vector<std::pair<Token, uint64_t>> commits_;  // commit points not yet told to the user
   const Guid id_;
+  bool internal_ = false;  // the engine's own (compaction): no checkpoint knows its serials
 
   // What PersistenceCallback reports; set by the driver before it enters the phase.
   struct Notice {

@@ -145,6 +145,8 @@ Step Session<K, V, F>::ExecuteIn(Op& op) {
   const bool current = op.version == version_;
   const bool prepare = current && phase_ == Phase::kPrepare;
   const bool shifted = current && IsShifted(phase_);
+  if (op.type == OperationType::kLocate) [[unlikely]]
+    return ExecuteLocate(op);
   if (!op.is_update()) return ExecuteRead(op, prepare);
   AtomicCheckpointLock& lock = locks_.Of(op.hash.tag());
   if (prepare && !op.holds_old) {
@@ -193,13 +195,34 @@ Step Session<K, V, F>::ExecuteRead(Op& op, bool prepare) {
 }
 
 template <class K, class V, class F>
+Step Session<K, V, F>::ExecuteLocate(Op& op) {
+  const LogAddress begin = log_.begin();  // before the entry
+  const LogAddress head = log_.head();
+  HashEntry entry;
+  op.result = Status::kNotFound;
+  if (table_->Find(op.hash, &entry) == nullptr) return Step::kDone;
+  LogAddress at = entry.address();
+  for (; at >= head; at = Rec::At(log_.At(at))->header().previous()) {
+    if (at >= op.below || !Rec::At(log_.At(at))->KeyIs(op.key)) continue;
+    op.disk_found_at = at;
+    op.result = Status::kOk;
+    return Step::kDone;
+  }
+  if (at < begin || at == 0 || (op.disk_done && op.disk_start == at)) return Step::kDone;
+  op.disk_done = false;
+  op.disk_start = at;
+  return Step::kDisk;
+}
+
+template <class K, class V, class F>
 Step Session<K, V, F>::ExecuteUpdate(Op& op, bool prepare, bool shifted, AtomicCheckpointLock& lock) {
   const LogAddress begin = log_.begin();  // before the entry
   HashEntry entry;
-  HashTable::Slot* const slot = op.type == OperationType::kDelete ? table_->Find(op.hash, &entry)
-                                                                  : table_->FindOrCreate(op.hash, &entry);
+  const bool creates = op.type != OperationType::kDelete && op.type != OperationType::kCopy;
+  HashTable::Slot* const slot =
+      creates ? table_->FindOrCreate(op.hash, &entry) : table_->Find(op.hash, &entry);
   if (slot == nullptr) {
-    op.result = op.type == OperationType::kDelete ? Status::kNotFound : Status::kOutOfMemory;
+    op.result = creates ? Status::kOutOfMemory : Status::kNotFound;
     return Step::kDone;
   }
   if (prepare && ChainIsNew(entry.address())) return Step::kShift;
@@ -241,6 +264,14 @@ Step Session<K, V, F>::UpdateRecord(Op& op, HashTable::Slot* slot, HashEntry ent
       if (!in_place) return Append(op, slot, entry, op.value, false);
       at.record->Store(op.value);
       return Step::kDone;
+    case OperationType::kInsert:
+      if (!live) return Append(op, slot, entry, op.value, false);
+      op.value = at.record->Load();
+      op.result = Status::kExists;
+      return Step::kDone;
+    case OperationType::kCopy:  // what is in memory is newer than what is copied
+      op.result = Status::kNotFound;
+      return Step::kDone;
     default:
       if (in_place) {
         op.value = at.record->Modify([&](const Words<V>& old) { return Updated(old, op.input); });
@@ -257,6 +288,7 @@ template <class K, class V, class F>
 Step Session<K, V, F>::UpdateAbsent(Op& op, HashTable::Slot* slot, HashEntry entry, const Located& at) {
   op.result = Status::kOk;
   if (op.type == OperationType::kUpsert) return Append(op, slot, entry, op.value, false);
+  if (op.type == OperationType::kCopy) return CopyAbsent(op, slot, entry, at);
   if (op.type == OperationType::kDelete) {
     if (at.disk != 0) return Append(op, slot, entry, Words<V>{}, true);
     op.result = Status::kNotFound;
@@ -272,7 +304,32 @@ Step Session<K, V, F>::UpdateAbsent(Op& op, HashTable::Slot* slot, HashEntry ent
     // What a truncation is about to remove is gone for an update already.
     found = op.disk_found && op.disk_found_at >= log_.update_begin();
   }
+  if (op.type == OperationType::kInsert) {
+    if (!found) return Append(op, slot, entry, op.value, false);
+    op.value = op.disk_value;
+    op.result = Status::kExists;
+    return Step::kDone;
+  }
   op.value = found ? Updated(op.disk_value, op.input) : Words<V>::Of(functions_.Initial(op.input));
+  return Append(op, slot, entry, op.value, false);
+}
+
+// The key has no record in memory. The copied record is the newest if the chain leads to it without meeting
+// another one of its key; the CAS on the entry then fails if one is linked meanwhile.
+template <class K, class V, class F>
+Step Session<K, V, F>::CopyAbsent(Op& op, HashTable::Slot* slot, HashEntry entry, const Located& at) {
+  op.result = Status::kNotFound;
+  // A truncation is about to remove it, or has done so: a copy would bring it back.
+  if (at.disk == 0 || op.copy_from < log_.update_begin()) return Step::kDone;
+  if (at.disk >= op.search_from) {
+    if (!op.disk_done || op.disk_start != at.disk) {
+      op.disk_done = false;
+      op.disk_start = at.disk;
+      return Step::kDisk;
+    }
+    if (op.disk_found_at >= op.search_from) return Step::kDone;
+  }
+  op.result = Status::kOk;
   return Append(op, slot, entry, op.value, false);
 }
 

@@ -100,7 +100,9 @@ Status Session<K, V, F>::ParseBlock(Op* op, LogAddress* next) {
   const Rec* record = Rec::At(op->block.get() + (op->disk_at - block_start));
   const RecordHeader header = record->header();
   if (!header.present() || header.previous() >= op->disk_at) return Status::kCorruption;
-  const bool too_new = op->version != version_ && IsNew(op->disk_at, header, version_);
+  const bool too_new = op->type == OperationType::kLocate
+                           ? op->disk_at >= op->below
+                           : op->version != version_ && IsNew(op->disk_at, header, version_);
   if (record->KeyIs(op->key) && !header.invalid() && !too_new &&
       !log_.IsDead(op->disk_at, header.version())) {
     op->disk_found = !header.tombstone();
@@ -109,6 +111,7 @@ Status Session<K, V, F>::ParseBlock(Op* op, LogAddress* next) {
     return Status::kOk;
   }
   op->disk_found = false;
+  op->disk_found_at = 0;
   *next = header.previous();
   return Status::kOk;
 }
@@ -123,7 +126,7 @@ void Session<K, V, F>::OnBlock(Op* op) {
     op->disk_done = false;  // begin moved over it meanwhile: look again where the key is now
     return RunPending(op);
   }
-  if (next != 0 && next >= begin) return IssueRead(op, next);
+  if (next != 0 && next >= begin && next >= op->search_from) return IssueRead(op, next);
   op->disk_done = true;
   // A chain that ends at begin: if begin has moved since the search began, the key may have been copied to
   // the tail. The index says so.

@@ -55,7 +55,8 @@ class Decoder {
       return true;
     }
     for (const Operation& op : history_.operations) {
-      if (op.key != key_ || op.type != OpType::kUpsert || op.operand != word) continue;
+      if (op.key != key_ || (op.type != OpType::kUpsert && op.type != OpType::kInsert) || op.operand != word)
+        continue;
       *text = Name(op);
       return true;
     }
@@ -93,12 +94,13 @@ std::string Fate(const History& history, const Operation& op) {
 
 std::string OperationLine(const History& history, uint32_t index, const Decoder& decoder, bool marked) {
   const Operation& op = history.operations[index];
-  constexpr const char* kTypes[] = {"read", "upsert", "rmw", "delete"};
+  constexpr const char* kTypes[] = {"read", "upsert", "rmw", "delete", "insert", "truncate"};
   std::string effect;
   if (op.outcome == OpOutcome::kUnknown) {
     effect = "no response";
   } else if (op.outcome == OpOutcome::kFail) {
     effect = op.type == OpType::kRead || op.type == OpType::kDelete ? "found nothing" : "refused";
+    if (op.type == OpType::kInsert && op.result != 0) effect += ", there is " + decoder.Text(op.result);
   } else if (op.type == OpType::kRead) {
     effect = "= " + decoder.Text(op.result);
   } else if (op.type == OpType::kRmw) {
@@ -167,9 +169,11 @@ std::string Explain(const History& history, const Verdict& verdict) {
     if (Returned(recovery) && recovery.incarnation + 1 == verdict.incarnation)
       text += StateLine("began with ", recovery.state, verdict.key, decoder);
   std::vector<uint32_t> order;
-  for (uint32_t i = 0; i < history.operations.size(); ++i)
-    if (history.operations[i].key == verdict.key && history.operations[i].incarnation == verdict.incarnation)
-      order.push_back(i);
+  for (uint32_t i = 0; i < history.operations.size(); ++i) {
+    const Operation& op = history.operations[i];
+    const bool concerns = op.key == verdict.key || op.type == OpType::kTruncate;
+    if (concerns && op.incarnation == verdict.incarnation) order.push_back(i);
+  }
   std::sort(order.begin(), order.end(), [&](uint32_t a, uint32_t b) {
     return history.operations[a].invoked < history.operations[b].invoked;
   });

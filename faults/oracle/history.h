@@ -7,6 +7,12 @@
 // What the fields mean to the checkers (DESIGN: R0-R6):
 // * A delete with kOk wrote a tombstone and is an update whether or not the key was there; a delete with
 //   kFail found nothing and counts as a read. An upsert or RMW with kFail was refused and says nothing.
+// * An insert with kOk found the key absent and wrote `operand`; with kFail it was refused because of the
+// word
+//   `result`, and counts as a read of it.
+// * A truncate is of no key: with kOk or kUnknown it may, for each key by itself, have removed what was there
+//   when it was invoked. It may not have removed an update that was invoked after `mark`, the time at which
+//   the place to truncate at was taken from the end of what memory holds: such a key is above that place.
 // * kUnknown: no response before the crash. It is in the recovered state if its serial is within the commit
 //   point; otherwise it may or may not have taken effect before the crash.
 // * Words are not 0. For the linear checker upsert words and RMW operands are unique within a key.
@@ -24,7 +30,7 @@
 
 namespace faults {
 
-enum class OpType : uint8_t { kRead, kUpsert, kRmw, kDelete };
+enum class OpType : uint8_t { kRead, kUpsert, kRmw, kDelete, kInsert, kTruncate };
 enum class OpOutcome : uint8_t {
   kOk,       // read: found; update: changed the key
   kFail,     // no effect: read/delete found nothing, refused
@@ -39,9 +45,10 @@ struct Operation {
   uint64_t serial = 0;  // dense per session; restarts at t[s]+1 in a new incarnation
   OpType type = OpType::kRead;
   uint64_t key = 0;
-  uint64_t operand = 0;  // upsert: the word written; rmw: the operand (see words.h)
+  uint64_t operand = 0;  // upsert, insert: the word written; rmw: the operand (see words.h)
   OpOutcome outcome = OpOutcome::kUnknown;
-  uint64_t result = 0;  // read: word found; rmw: new word (0 if the engine does not tell)
+  uint64_t result = 0;  // read, refused insert: word found; rmw: new word (0 if the engine does not tell)
+  uint64_t mark = 0;    // truncate
   uint64_t invoked = 0;
   uint64_t responded = kNever;
   bool went_pending = false;

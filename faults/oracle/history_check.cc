@@ -85,7 +85,9 @@ bool HistoryCheck::CheckOperations(const History& history, Verdict* verdict) {
       wrong = "is outside the time of its incarnation";
     } else if (op.invoked < history.session_opened[op.session]) {
       wrong = "is before its session was opened";
-    } else if (op.type == OpType::kUpsert && op.operand == 0) {
+    } else if (op.type == OpType::kTruncate && op.mark > op.invoked) {
+      wrong = "has a mark that is later than itself";
+    } else if ((op.type == OpType::kUpsert || op.type == OpType::kInsert) && op.operand == 0) {
       wrong = "writes the word 0";
     } else if (history.quiesced && op.incarnation == last && op.outcome == OpOutcome::kUnknown) {
       wrong = "has no response in a quiesced history";

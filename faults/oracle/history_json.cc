@@ -16,7 +16,7 @@ using State = std::vector<std::pair<uint64_t, uint64_t>>;
 
 constexpr uint64_t kFormat = 1;
 constexpr size_t kLongestFound = 60;  // bytes of a wrong line that an error shows
-constexpr std::array<std::string_view, 4> kTypes = {"read", "upsert", "rmw", "delete"};
+constexpr std::array<std::string_view, 6> kTypes = {"read", "upsert", "rmw", "delete", "insert", "truncate"};
 constexpr std::array<std::string_view, 3> kOutcomes = {"ok", "fail", "unknown"};
 constexpr std::array<std::string_view, 3> kKinds = {"full", "index", "log"};
 constexpr std::array<std::string_view, 2> kBackends = {"foldover", "snapshot"};
@@ -26,6 +26,10 @@ std::string Hex(uint64_t word) {
   char text[19];
   std::snprintf(text, sizeof text, "0x%016llx", static_cast<unsigned long long>(word));
   return text;
+}
+
+bool HasOperand(OpType type) {
+  return type == OpType::kUpsert || type == OpType::kRmw || type == OpType::kInsert;
 }
 
 json StateJson(const State& state) {
@@ -49,7 +53,8 @@ json OperationJson(const Operation& op) {
                {"key", op.key},
                {"outcome", kOutcomes[static_cast<int>(op.outcome)]},
                {"invoked", op.invoked}};
-  if (op.type == OpType::kUpsert || op.type == OpType::kRmw) line["operand"] = Hex(op.operand);
+  if (HasOperand(op.type)) line["operand"] = Hex(op.operand);
+  if (op.type == OpType::kTruncate) line["mark"] = op.mark;
   if (op.result != 0) line["result"] = Hex(op.result);
   if (op.responded != kNever) line["responded"] = op.responded;
   if (op.went_pending) line["pending"] = true;
@@ -240,7 +245,7 @@ void ReadHeader(LineReader* line, History* history) {
 
 void ReadOperation(LineReader* line, History* history) {
   line->Only({"session", "incarnation", "serial", "type", "key", "outcome", "invoked", "operand", "result",
-              "responded", "pending", "phase"});
+              "responded", "pending", "phase", "mark"});
   Operation op;
   op.session = static_cast<uint32_t>(line->Number("session", kMost32));
   op.incarnation = static_cast<uint32_t>(line->Number("incarnation", kMost32));
@@ -249,7 +254,8 @@ void ReadOperation(LineReader* line, History* history) {
   op.key = line->Number("key", std::numeric_limits<uint64_t>::max());
   op.outcome = static_cast<OpOutcome>(line->Choice("outcome", kOutcomes));
   op.invoked = line->Number("invoked");
-  if (op.type == OpType::kUpsert || op.type == OpType::kRmw) op.operand = line->Word("operand");
+  if (HasOperand(op.type)) op.operand = line->Word("operand");
+  if (op.type == OpType::kTruncate) op.mark = line->Number("mark");
   if (line->Has("result")) op.result = line->Word("result");
   if (line->Has("responded")) op.responded = line->Number("responded");
   if (line->Has("pending")) op.went_pending = line->Flag("pending");

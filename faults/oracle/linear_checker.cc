@@ -17,6 +17,11 @@ bool Refuse(Verdict* verdict, Rule rule, std::string what) {
 
 bool IsUpdate(const Operation& op) { return op.type != OpType::kRead && op.outcome != OpOutcome::kFail; }
 
+// An insert without a response may have been refused.
+bool MayHaveRead(const Operation& op) {
+  return op.type == OpType::kInsert && op.outcome == OpOutcome::kUnknown;
+}
+
 }  // namespace
 
 Verdict LinearChecker::Check(const History& history) {
@@ -42,30 +47,38 @@ void LinearChecker::GroupByKey() {
   const std::vector<Operation>& ops = history_->operations;
   key_ids_.Clear(64);
   keys_.clear();
+  truncates_.clear();
   op_key_.resize(ops.size());
   op_level_.resize(ops.size());
   for (uint32_t i = 0; i < ops.size(); ++i) {
-    op_key_[i] = KeyId(ops[i].key);
     op_level_[i] = cuts_.Level(ops[i]);
+    const bool of_a_key = ops[i].type != OpType::kTruncate;
+    op_key_[i] = of_a_key ? KeyId(ops[i].key) : kNoKey;
+    if (!of_a_key && ops[i].outcome != OpOutcome::kFail) truncates_.push_back(i);
   }
   for (const Recovery& recovery : history_->recoveries)
     for (const auto& [key, word] : recovery.state) KeyId(key);
   if (history_->quiesced)
     for (const auto& [key, word] : history_->final_state) KeyId(key);
   group_start_.assign(cuts_.incarnations() * keys_.size() + 1, 0);
-  for (uint32_t i = 0; i < ops.size(); ++i)
+  size_t of_keys = 0;
+  for (uint32_t i = 0; i < ops.size(); ++i) {
+    if (op_key_[i] == kNoKey) continue;
     ++group_start_[ops[i].incarnation * keys_.size() + op_key_[i] + 1];
+    ++of_keys;
+  }
   for (size_t g = 1; g < group_start_.size(); ++g) group_start_[g] += group_start_[g - 1];
   grouped_.resize(ops.size());
   grouped_level_.resize(ops.size());
   for (uint32_t i = static_cast<uint32_t>(ops.size()); i-- > 0;) {  // fills every group from its end
+    if (op_key_[i] == kNoKey) continue;
     const uint32_t at = --group_start_[ops[i].incarnation * keys_.size() + op_key_[i] + 1];
     grouped_[at] = i;
     grouped_level_[at] = op_level_[i];
   }
   // Every start was moved down to the begin of its own group: one place too far to the right in the array.
   for (size_t g = 1; g < group_start_.size(); ++g) group_start_[g - 1] = group_start_[g];
-  group_start_.back() = static_cast<uint32_t>(ops.size());
+  group_start_.back() = static_cast<uint32_t>(of_keys);
 }
 
 bool LinearChecker::LoadState(const std::vector<std::pair<uint64_t, uint64_t>>& state, uint64_t* words,
@@ -110,6 +123,13 @@ bool LinearChecker::CheckIncarnation(uint32_t incarnation, Verdict* verdict) {
     return false;
   }
   violations_.clear();
+  incarnation_truncates_.clear();
+  truncate_levels_.clear();
+  for (const uint32_t i : truncates_) {
+    if (history_->operations[i].incarnation != incarnation) continue;
+    incarnation_truncates_.push_back(i);
+    truncate_levels_.push_back(op_level_[i]);
+  }
   for (uint32_t key = 0; key < keys_.size() && violations_.size() < kMostViolations; ++key)
     CheckKey(incarnation, key, verdict);
   if (violations_.empty()) return true;
@@ -134,6 +154,8 @@ bool LinearChecker::CheckKey(uint32_t incarnation, uint32_t key, Verdict* verdic
   input.operations = history_->operations.data();
   input.ops = {grouped_.data() + begin, count};
   input.levels = {grouped_level_.data() + begin, count};
+  input.truncates = incarnation_truncates_;
+  input.truncate_levels = truncate_levels_;
   input.base = base_words_[key];
   input.cut_words = {cut_words_.data() + key * cuts, cuts};
   KeyFailure failure;
@@ -225,6 +247,7 @@ void LinearChecker::CheckBuffered(Verdict* verdict) {
       for (uint32_t op = 0; op < ops.size(); ++op) {
         if (ops[op].incarnation != i || !IsUpdate(ops[op])) continue;
         if (op_level_[op] <= c) {
+          if (MayHaveRead(ops[op])) continue;
           if (committed == LinearCuts::kNone || ops[op].invoked > ops[committed].invoked) committed = op;
         } else if (lost == LinearCuts::kNone || ops[op].responded < ops[lost].responded) {
           lost = op;

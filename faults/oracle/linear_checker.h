@@ -57,8 +57,12 @@ class LinearChecker {
   LinearCuts cuts_;
   LinearKey key_checker_;
   WordTable key_ids_;
-  std::vector<uint64_t> keys_;         // by dense id
-  std::vector<uint32_t> op_key_;       // dense id of every operation
+  std::vector<uint64_t> keys_;  // by dense id
+  static constexpr uint32_t kNoKey = ~0u;
+  std::vector<uint32_t> truncates_;  // operations of no key
+  std::vector<uint32_t> incarnation_truncates_;
+  std::vector<uint32_t> truncate_levels_;
+  std::vector<uint32_t> op_key_;       // dense id of every operation's key
   std::vector<uint32_t> op_level_;     // of every operation
   std::vector<uint32_t> group_start_;  // by incarnation * keys + key
   std::vector<uint32_t> grouped_;      // operations by group

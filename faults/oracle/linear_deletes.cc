@@ -44,6 +44,7 @@ void LinearKey::MakeItems() {
     item.word = entries_[block.tail].word;
     item.update = true;
     item.needs_absent = entries_[block.head].on_absent;
+    item.last_update = block.last_update;
     item.op = entries_[block.head].op;
     AddItem(item);
   }
@@ -55,6 +56,11 @@ void LinearKey::MakeItems() {
     item.low = item.head = item.high = entry.level;
     item.update = true;
     item.optional = entry.optional;
+    item.truncation = entry.truncation;
+    if (entry.truncation)
+      item.first_response = kNever;  // it holds nothing back: MayTruncate looks at when it responded
+    else
+      item.last_update = entry.invoked;
     item.op = entry.op;
     AddItem(item);
   }
@@ -116,6 +122,21 @@ bool LinearKey::Enabled(uint32_t item) const {
 bool LinearKey::LevelAllows(const Item& item) const {
   for (uint32_t level = 0; level < item.high; ++level)
     if (unplaced_[level] != (item.low == level && !item.optional ? 1u : 0u)) return false;
+  return true;
+}
+
+// A truncation may remove what is there now: the updates so far were invoked before its mark, and what saw
+// them before its response. (A read of "absent" placed early does not count: it may as well come after.)
+bool LinearKey::MayTruncate(const Item& item) const {
+  const Operation& truncate = in_->operations[item.op];
+  if (state_ == 0 || item.low < level_) return false;
+  const Block& initial = blocks_[0];
+  if (initial.last_update > truncate.mark || initial.last_invoked > truncate.responded) return false;
+  for (const uint32_t placed : trail_) {
+    const Item& before = items_[placed];
+    if (!before.update) continue;
+    if (before.last_update > truncate.mark || before.last_invoked > truncate.responded) return false;
+  }
   return true;
 }
 
@@ -204,6 +225,7 @@ uint32_t LinearKey::NextItem(Frame* frame) const {
       continue;
     }
     if (!it.update || (it.needs_absent && state_ != 0)) continue;
+    if (it.truncation && !MayTruncate(it)) continue;
     if (frame->tried != kNone && due(item) <= due(frame->tried)) continue;
     if (best != kNone && due(best) <= due(item)) continue;
     if (LevelAllows(it) && CutsHold(level_, it.head, state_)) best = item;

@@ -63,6 +63,10 @@ bool LinearKey::Collect() {
     const Operation& op = in_->operations[in_->ops[i]];
     const uint32_t level = in_->use_levels ? in_->levels[i] : 0;
     const bool nothing_found = op.outcome == OpOutcome::kFail;
+    if (op.type == OpType::kInsert && nothing_found) {  // refused: a read of what was there
+      if (op.result != 0) readers_.push_back(Reader{in_->ops[i], level, op.result, kNone});
+      continue;
+    }
     if (op.type == OpType::kRead || (op.type == OpType::kDelete && nothing_found)) {
       if (op.outcome == OpOutcome::kUnknown) continue;
       if (!nothing_found && op.result == 0)
@@ -72,6 +76,7 @@ bool LinearKey::Collect() {
       AddUpdate(op, in_->ops[i], level);
     }
   }
+  AddTruncations();
   if (!deletes_ || in_->base != 0) producers_.Insert(in_->base, 0);
   for (uint32_t e = 1; e < entries_.size(); ++e) {
     const Entry& entry = entries_[e];
@@ -82,15 +87,37 @@ bool LinearKey::Collect() {
   return true;
 }
 
+// Nothing to remove, nothing to add: a key that never was there stays as simple as it is.
+void LinearKey::AddTruncations() {
+  if (in_->base == 0 && entries_.size() == 1) return;
+  for (size_t i = 0; i < in_->truncates.size(); ++i) {
+    const Operation& op = in_->operations[in_->truncates[i]];
+    Entry entry;
+    entry.op = in_->truncates[i];
+    entry.level = in_->use_levels ? in_->truncate_levels[i] : 0;
+    entry.invoked = op.invoked;
+    entry.responded = op.responded;
+    entry.kind = Kind::kDelete;
+    entry.optional = entry.truncation = true;
+    entries_.push_back(entry);
+    deletes_ = true;
+  }
+}
+
 void LinearKey::AddUpdate(const Operation& op, uint32_t index, uint32_t level) {
   Entry entry;
   entry.op = index;
   entry.level = level;
   entry.invoked = op.invoked;
   entry.responded = op.responded;
-  entry.optional = op.outcome == OpOutcome::kUnknown && (!in_->use_levels || level == cut_count_);
+  // What no cut holds may have had no effect, and an insert may always have been refused.
+  entry.optional = op.outcome == OpOutcome::kUnknown &&
+                   (!in_->use_levels || level == cut_count_ || op.type == OpType::kInsert);
   if (op.type == OpType::kUpsert) {
     entry.kind = Kind::kBlind;
+    entry.word = op.operand;
+  } else if (op.type == OpType::kInsert) {
+    entry.kind = Kind::kInsert;
     entry.word = op.operand;
   } else if (op.type == OpType::kDelete) {
     entry.kind = Kind::kDelete;
@@ -113,6 +140,7 @@ uint32_t LinearKey::Producer(uint64_t word) {
     entry = Decode(word, depth);
   if (entry != kNone && entries_[entry].optional) {
     entries_[entry].optional = false;  // somebody saw it: it took effect
+    if (entries_[entry].kind == Kind::kInsert && !Link(entry, 0)) return kNone;
   }
   return entry;
 }
@@ -169,6 +197,7 @@ bool LinearKey::LinkRmws() {
   for (uint32_t e = 1; e < entries_.size(); ++e) {
     Entry& entry = entries_[e];
     if (entry.kind == Kind::kBlind || entry.kind == Kind::kDelete) entry.head = true;
+    if (entry.kind == Kind::kInsert && !entry.optional && !Link(e, 0)) return false;
     if (entry.kind != Kind::kRmw) continue;
     const Operation& op = in_->operations[entry.op];
     if (op.outcome != OpOutcome::kOk || op.result == 0) continue;  // decoded, linked by Decode
@@ -285,6 +314,7 @@ bool LinearKey::Walk(uint32_t head) {
       if (!in_time(entry.op)) return false;
       pass(entry.op);
       Extend(&block, entry.op);
+      block.last_update = std::max(block.last_update, entry.invoked);
     }
     for (uint32_t r = entry.readers; r != kNone; r = readers_[r].next) {
       if (!in_time(readers_[r].op)) return false;

@@ -15,6 +15,9 @@
 // memo of dead ends (linear_deletes.cc): linear in the length of the history for a bounded number of
 // operations in flight.
 //
+// A truncation is, for each key, a delete that may have had no effect and must precede every update invoked
+// after its mark (history.h).
+//
 // Updates without a known result (RMWs cut off by the crash) are decoded on demand: a word that nobody else
 // wrote is taken apart by their operands. One whose word nobody ever saw can only be a blind write.
 //
@@ -33,6 +36,8 @@ struct KeyInput {
   const Operation* operations = nullptr;
   std::span<const uint32_t> ops;        // of this key and incarnation, indexes into operations
   std::span<const uint32_t> levels;     // first cut that holds the operation, or the number of cuts
+  std::span<const uint32_t> truncates;  // of this incarnation
+  std::span<const uint32_t> truncate_levels;
   uint64_t base = 0;                    // the word the incarnation started with, 0 if absent
   std::span<const uint64_t> cut_words;  // the word each cut must have, 0 if absent
   bool use_levels = true;               // R3 and what is mandatory
@@ -55,7 +60,7 @@ class LinearKey {
 
  private:
   static constexpr uint32_t kNone = ~0u;
-  enum class Kind : uint8_t { kInitial, kBlind, kRmw, kUntold, kDelete };
+  enum class Kind : uint8_t { kInitial, kBlind, kRmw, kUntold, kDelete, kInsert };
 
   struct Entry {  // an update
     uint32_t op = kNone;
@@ -69,6 +74,7 @@ class LinearKey {
     bool optional = false;   // may have had no effect
     bool head = false;       // begins a block
     bool on_absent = false;  // an RMW that found the key absent
+    bool truncation = false;
     bool walked = false;
   };
   struct Reader {
@@ -82,6 +88,7 @@ class LinearKey {
     uint32_t tail = 0;
     uint64_t first_response = kNever;
     uint64_t last_invoked = 0;
+    uint64_t last_update = 0;   // last invocation of an update
     uint32_t first_op = kNone;  // that has first_response
     uint32_t last_op = kNone;   // that has last_invoked
     uint32_t low = 0;           // levels of its updates
@@ -99,6 +106,8 @@ class LinearKey {
     bool update = false;
     bool needs_absent = false;
     bool optional = false;
+    bool truncation = false;
+    uint64_t last_update = 0;  // last invocation of an update in it
     uint32_t op = kNone;
     uint32_t by_response_next = kNone, by_response_prev = kNone;
     uint32_t by_invoked_next = kNone, by_invoked_prev = kNone;
@@ -115,6 +124,7 @@ class LinearKey {
   // Building blocks (linear_key.cc). False: *failure_ is set.
   bool Collect();
   void AddUpdate(const Operation& op, uint32_t index, uint32_t level);
+  void AddTruncations();
   bool LinkReaders();
   bool LinkRmws();
   bool LinkCuts();
@@ -138,6 +148,7 @@ class LinearKey {
   void Relink(uint32_t item);
   bool Enabled(uint32_t item) const;
   bool LevelAllows(const Item& item) const;
+  bool MayTruncate(const Item& item) const;
   bool CutsHold(uint32_t from, uint32_t to, uint64_t state) const;
   void Place(uint32_t item);
   void UndoTo(uint32_t trail);

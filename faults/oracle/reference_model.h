@@ -41,6 +41,16 @@ class ReferenceModel {
         if (found == words_.end() && !tombstone_on_absent) op->outcome = OpOutcome::kFail;
         if (found != words_.end()) words_.erase(found);
         break;
+      case OpType::kInsert:
+        if (found != words_.end()) {
+          op->outcome = OpOutcome::kFail;
+          op->result = found->second;
+        } else {
+          words_[op->key] = op->operand;
+        }
+        break;
+      case OpType::kTruncate:  // removes nothing: it may
+        break;
     }
   }
 

@@ -13,7 +13,8 @@ Verdict SearchChecker::Check(const History& history) {
   if (!BuildIncarnations(&verdict) || !CheckCheckpoints(&verdict)) return verdict;
   CollectCuts();
   keys_.clear();
-  for (const Operation& op : history.operations) keys_.push_back(op.key);
+  for (const Operation& op : history.operations)
+    if (op.type != OpType::kTruncate) keys_.push_back(op.key);
   for (const Recovery& recovery : history.recoveries)
     for (const auto& entry : recovery.state) keys_.push_back(entry.first);
   if (history.quiesced)
@@ -82,26 +83,41 @@ SearchChecker::Problem SearchChecker::MakeProblem(uint32_t incarnation, uint64_t
     if (cuts) problem.cut_words.push_back(WordOf(*cut.state, key, &strange));
   for (uint32_t i = 0; i < history_->operations.size(); ++i) {
     const Operation& op = history_->operations[i];
-    if (op.incarnation != incarnation || op.key != key) continue;
-    const bool reads = op.type == OpType::kRead;
+    const bool truncate = op.type == OpType::kTruncate;
+    if (op.incarnation != incarnation || (op.key != key && !truncate)) continue;
+    const bool reads =
+        op.type == OpType::kRead || (op.type == OpType::kInsert && op.outcome == OpOutcome::kFail);
     if (reads && op.outcome == OpOutcome::kUnknown) continue;
     if (op.outcome == OpOutcome::kFail && !reads && op.type != OpType::kDelete) continue;  // refused
     Step step;
     step.op = i;
     step.type = op.type;
     if (op.type == OpType::kDelete && op.outcome == OpOutcome::kFail) step.type = OpType::kRead;
+    if (op.type == OpType::kInsert && reads) step.type = OpType::kRead;
     step.operand = op.operand;
     if (step.type == OpType::kRead) {
       step.has_result = true;
-      step.result = op.outcome == OpOutcome::kFail ? 0 : op.result == 0 ? kNever : op.result;
+      step.result = op.outcome == OpOutcome::kFail && op.type != OpType::kInsert ? 0
+                    : op.result == 0                                             ? kNever
+                                                                                 : op.result;
+      if (op.type == OpType::kInsert && op.result == 0) continue;  // refused, and nothing said about it
     } else if (op.type == OpType::kRmw && op.outcome == OpOutcome::kOk && op.result != 0) {
       step.has_result = true;
       step.result = op.result;
     }
     step.level = levels ? LevelOf(op) : 0;
-    step.optional = op.outcome == OpOutcome::kUnknown && (!levels || step.level == it.cuts.size());
+    // What no cut holds may have had no effect, and an insert may always have been refused.
+    step.optional = op.outcome == OpOutcome::kUnknown &&
+                    (!levels || step.level == it.cuts.size() || op.type == OpType::kInsert);
     step.invoked = op.invoked;
     step.responded = op.responded;
+    if (truncate) {
+      step.type = OpType::kDelete;
+      step.optional = step.truncation = true;
+      step.mark = op.mark;
+      step.deadline = op.responded;
+      step.responded = kNever;
+    }
     problem.steps.push_back(step);
   }
   return problem;
@@ -132,9 +148,10 @@ Rule SearchChecker::JudgeKey(uint32_t incarnation, uint64_t key, Verdict* verdic
     for (uint64_t base : bases) {
       bool written = false;  // what an operation of the incarnation writes was not there before
       for (const Step& step : weak.steps)
-        written |= base != 0 && base == (step.type == OpType::kUpsert ? step.operand
-                                         : step.type == OpType::kRmw  ? step.result
-                                                                      : 0);
+        written |=
+            base != 0 && base == (step.type == OpType::kUpsert || step.type == OpType::kInsert ? step.operand
+                                  : step.type == OpType::kRmw                                  ? step.result
+                                                                                               : 0);
       weak.base = base;
       if (!written && Solve(weak, max_steps) == Answer::kYes) return Rule::kR5;
     }
@@ -184,9 +201,21 @@ bool SearchChecker::MayFollow(const Problem& problem, const Node& node, uint32_t
     if (other.responded < step.invoked) return false;
     if (update && !step.free && !other.optional && other.level < step.level) return false;
   }
+  if (update && !step.free && step.level < node.level) return false;  // an optional one that is too late
+  if (step.truncation && !step.free && !MayTruncate(problem, node, step)) return false;
   for (size_t cut = node.level; update && !step.free && cut < problem.cut_words.size() && cut < step.level;
        ++cut)
     if (problem.cut_words[cut] != node.state) return false;
+  return true;
+}
+
+bool SearchChecker::MayTruncate(const Problem& problem, const Node& node, const Step& step) const {
+  for (uint32_t i = 0; i < problem.steps.size(); ++i) {
+    const Step& before = problem.steps[i];
+    if (before.free || (node.placed[i / 64] >> i % 64 & 1) == 0) continue;
+    if (before.invoked > step.deadline) return false;
+    if (before.type != OpType::kRead && !before.truncation && before.invoked > step.mark) return false;
+  }
   return true;
 }
 
@@ -194,6 +223,10 @@ bool SearchChecker::Apply(const Step& step, uint64_t* state) const {
   switch (step.type) {
     case OpType::kRead:
       return *state == step.result;
+    case OpType::kInsert:
+      if (*state != 0 && !step.free) return false;
+      *state = step.operand;
+      return true;
     case OpType::kUpsert:
       *state = step.operand;
       return true;
@@ -203,6 +236,8 @@ bool SearchChecker::Apply(const Step& step, uint64_t* state) const {
     case OpType::kRmw:
       *state = RmwWord(*state, step.operand);
       return step.free || !step.has_result || *state == step.result;
+    case OpType::kTruncate:
+      break;  // made a delete by MakeProblem
   }
   return false;
 }
@@ -305,6 +340,7 @@ void SearchChecker::CheckBuffered(Verdict* verdict) const {
   for (const Operation& lost : ops) {
     if (!update(lost)) continue;
     for (const Operation& committed : ops) {
+      if (committed.type == OpType::kInsert && committed.outcome == OpOutcome::kUnknown) continue;
       if (!update(committed) || committed.incarnation != lost.incarnation) continue;
       if (lost.responded >= committed.invoked || LevelOf(committed) >= LevelOf(lost)) continue;
       verdict->buffered = false;

@@ -54,6 +54,10 @@ class SearchChecker {
     uint64_t result = 0;  // required, if has_result
     bool has_result = false;
     bool optional = false;
+    bool truncation =
+        false;  // a delete that precedes all updates invoked after `mark`, in time for `deadline`
+    uint64_t mark = 0;
+    uint64_t deadline = 0;
     bool free = false;  // Shrink: may be anywhere, with any result
     uint32_t level = 0;
     uint64_t invoked = 0;
@@ -96,6 +100,7 @@ class SearchChecker {
   Answer Solve(const Problem& problem, uint64_t max_nodes);
   Answer Descend(const Problem& problem, Node node);
   bool MayFollow(const Problem& problem, const Node& node, uint32_t at) const;
+  bool MayTruncate(const Problem& problem, const Node& node, const Step& step) const;
   bool Apply(const Step& step, uint64_t* state) const;
   bool Remember(const Node& node);
   bool CheckScans(Verdict* verdict) const;

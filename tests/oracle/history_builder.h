@@ -45,6 +45,18 @@ class HistoryBuilder {
     if (!found && responded != kNever) history.operations[op].outcome = faults::OpOutcome::kFail;
     return op;
   }
+  // `there` 0: it was inserted; else it was refused because of that word.
+  uint32_t Insert(uint32_t s, uint64_t key, uint64_t word, uint64_t there, uint64_t invoked,
+                  uint64_t responded) {
+    const uint32_t op = Add(s, faults::OpType::kInsert, key, word, there, invoked, responded);
+    if (there != 0 && responded != kNever) history.operations[op].outcome = faults::OpOutcome::kFail;
+    return op;
+  }
+  uint32_t Truncate(uint32_t s, uint64_t mark, uint64_t invoked, uint64_t responded) {
+    const uint32_t op = Add(s, faults::OpType::kTruncate, 0, 0, 0, invoked, responded);
+    history.operations[op].mark = mark;
+    return op;
+  }
 
   // Commit points by session index; a negative one leaves the session out. callback kNever: none came.
   faster::Token Checkpoint(uint64_t requested, uint64_t callback, std::vector<int64_t> points,

@@ -75,7 +75,7 @@ TEST(HistoryJson, EveryWrongLineIsNamed) {
             "line 1: expected format 1, found another");
   EXPECT_EQ(ErrorOf(Replaced(good, "\"serial\":1,", "")).substr(0, 8), "line 7: ");
   EXPECT_EQ(ErrorOf(Replaced(good, "\"type\":\"upsert\"", "\"type\":\"write\"")),
-            "line 7: expected type: one of read upsert rmw delete, found write");
+            "line 7: expected type: one of read upsert rmw delete insert truncate, found write");
   EXPECT_EQ(ErrorOf(Replaced(good, "\"type\":\"upsert\"", "\"type\":\"upsert\",\"colour\":1")),
             "line 7: expected no field \"colour\" in this event");
   EXPECT_EQ(ErrorOf(Replaced(good, "\"0xffffffffffffffff\"", "\"0xFF\"")),

@@ -157,6 +157,9 @@ class NaiveChecker {
         if (fail) return true;
         *word = faults::RmwWord(*word, op.operand);
         return unknown || op.result == 0 || op.result == *word;
+      case faults::OpType::kInsert:
+      case faults::OpType::kTruncate:
+        break;  // not in its histories
     }
     return false;
   }
