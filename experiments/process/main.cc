@@ -49,7 +49,8 @@ CommandLine Flags(Arguments* a) {
     *reason = "must be a number";
     return a->seeded = ParseNumber(text, &a->seed);
   });
-  line.AddChoice("checkpoint", {"full", "log", "index"}, "only checkpoints of this kind", &a->checkpoint);
+  line.AddChoice("checkpoint", {"full", "log", "index", "incremental"}, "only checkpoints of this kind",
+                 &a->checkpoint);
   line.AddChoice("log", {"foldover", "snapshot"}, "only checkpoints with this way to save the log", &a->log);
   line.AddText("out", "DIR", "results there instead of store/crash/<UTC time>", &a->out);
   line.AddSwitch("stop-at-first", "end at the first violation", &a->stop_at_first);

@@ -41,19 +41,21 @@ KillPlan Drawn(const std::vector<int>& kinds, Dice& dice) {
 
 CheckpointChoice ChoiceOf(int kind) {
   if (kind == 4) return {CheckpointKind::kIndexOnly, LogBackend::kFoldOver};
+  if (kind == 5) return {CheckpointKind::kIncremental, LogBackend::kSnapshot};
   return {kind < 2 ? CheckpointKind::kFull : CheckpointKind::kLogOnly,
           kind % 2 == 0 ? LogBackend::kFoldOver : LogBackend::kSnapshot};
 }
 
 int KindOf(const CheckpointChoice& choice) {
   if (choice.kind == CheckpointKind::kIndexOnly) return 4;
+  if (choice.kind == CheckpointKind::kIncremental) return 5;
   return (choice.kind == CheckpointKind::kFull ? 0 : 2) + (choice.backend == LogBackend::kFoldOver ? 0 : 1);
 }
 
 std::string KindText(int kind) {
   const CheckpointChoice choice = ChoiceOf(kind);
   std::string text(CheckpointKindName(choice.kind));
-  if (kind != 4) text += "/" + std::string(LogBackendName(choice.backend));
+  if (kind < 4) text += "/" + std::string(LogBackendName(choice.backend));
   return text;
 }
 
@@ -99,8 +101,9 @@ StoreOptions SmallStore(const std::string& root, Dice& dice) {
   constexpr uint32_t kIntervals[] = {1, 1, 4, 64};
   config.refresh_interval = dice.Pick(kIntervals);
   options.verify_config = config;
-  if (dice.Chance(50)) {  // recovered into more memory than it ran with: other pages come from disk
-    options.verify_config.buffer_pages = config.buffer_pages << dice.Below(5);
+  if (dice.Chance(50)) {  // recovered into more or less memory than it ran with: other pages come from disk
+    options.verify_config.buffer_pages = dice.Chance(40) ? std::max(4u, config.buffer_pages >> dice.Below(4))
+                                                         : config.buffer_pages << dice.Below(5);
     options.verify_config.mutable_pages = dice.Between(1, options.verify_config.buffer_pages - 2);
   }
   return options;

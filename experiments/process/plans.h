@@ -11,7 +11,7 @@
 namespace experiments::process {
 
 // Rows and columns of the table, as cpr-crash names them.
-constexpr int kKinds = 5;
+constexpr int kKinds = 6;
 constexpr int kRows = 9;  // Rest-before, the seven phases, Rest-after
 constexpr int kRestBefore = 0;
 constexpr int kRestAfter = 8;

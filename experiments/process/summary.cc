@@ -70,7 +70,7 @@ std::string AgainCommand(const CampaignOptions& options) {
   if (options.kinds.size() == 1) {
     const auto choice = ChoiceOf(options.kinds.front());
     command += " --checkpoint " + std::string(CheckpointKindName(choice.kind));
-    if (options.kinds.front() != 4) command += " --log " + std::string(LogBackendName(choice.backend));
+    if (options.kinds.front() < 4) command += " --log " + std::string(LogBackendName(choice.backend));
   }
   return command + " --stop-at-first";
 }

@@ -172,7 +172,8 @@ bool ParseOptions(const std::vector<std::string>& arguments, Options* options, s
       1, 1 << 16);
   line.Add("checkpoint-every", "S", "a checkpoint every S seconds of the run phase",
            seconds(&options->checkpoint_every));
-  line.AddChoice("checkpoint", {"full", "log", "index"}, "what a checkpoint holds (full)", &kind);
+  line.AddChoice("checkpoint", {"full", "log", "index", "incremental"}, "what a checkpoint holds (full)",
+                 &kind);
   line.AddChoice("log", {"foldover", "snapshot"}, "how the log part is made (foldover)", &log);
   line.AddText("dir", "DIR",
                "the store's directory; it stays (default: below the results, removed at the end)",
@@ -200,7 +201,8 @@ bool ParseOptions(const std::vector<std::string>& arguments, Options* options, s
   }
   options->checkpoint.kind = kind == "full"    ? faster::CheckpointKind::kFull
                              : kind == "index" ? faster::CheckpointKind::kIndexOnly
-                                               : faster::CheckpointKind::kLogOnly;
+                             : kind == "log"   ? faster::CheckpointKind::kLogOnly
+                                               : faster::CheckpointKind::kIncremental;
   options->checkpoint.backend =
       log == "snapshot" ? faster::LogBackend::kSnapshot : faster::LogBackend::kFoldOver;
   const bool checkpoints = options->checkpoint_every > 0;

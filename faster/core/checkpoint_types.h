@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -14,11 +15,13 @@ using Token = Guid;           // identity of one checkpoint, and the name of its
 using LogAddress = uint64_t;  // 48-bit logical address in the hybrid log; 0 is "none"
 
 // What the phase machine does. Growth of the index is no checkpoint, but excludes them; it writes nothing.
-enum class CheckpointKind : uint8_t { kFull, kIndexOnly, kLogOnly, kGrowIndex };
+// kIncremental: a log checkpoint that writes only what changed in memory since the last snapshot or delta; a
+// snapshot of the log if there is none to build on.
+enum class CheckpointKind : uint8_t { kFull, kIndexOnly, kLogOnly, kGrowIndex, kIncremental };
 enum class LogBackend : uint8_t { kFoldOver, kSnapshot };
 
 constexpr std::string_view CheckpointKindName(CheckpointKind kind) {
-  constexpr std::string_view kNames[] = {"full", "index", "log", "grow"};
+  constexpr std::string_view kNames[] = {"full", "index", "log", "grow", "incremental"};
   return kNames[static_cast<uint8_t>(kind)];
 }
 constexpr std::string_view LogBackendName(LogBackend backend) {
@@ -78,6 +81,29 @@ struct IndexMetadata {
   uint64_t data_checksum = 0;       // XXH3-64 of index.dat
 };
 
+// The chain that a delta ends: the snapshot that it began with and the deltas since, oldest first, its own
+// last. Every one of them is needed to recover it.
+struct DeltaChain {
+  Token base;
+  std::vector<Token> deltas;
+  uint64_t total_entries = 0;  // blocks in all of them
+  std::string unknown;         // JSON members that a later writer added: kept when written again
+};
+
+// One delta: the blocks of [flushed_until, final) that differ from what the chain before it holds.
+struct DeltaMetadata {
+  Token token;
+  Token base;
+  Token previous;  // the delta before, or the base
+  uint64_t version = 0;
+  uint64_t bytes = 0;  // size of the file
+  LogAddress previous_final = 0;
+  LogAddress final_address = 0;
+  uint64_t entries = 0;          // blocks in it
+  uint64_t header_checksum = 0;  // binds this record to one file
+  std::string unknown;           // as above
+};
+
 struct LogMetadata {
   Token token;
   bool use_snapshot_file = false;
@@ -97,6 +123,12 @@ struct LogMetadata {
   std::vector<SessionCommit> sessions;  // every session ever opened, sorted by session
   std::vector<DeadRange> dead_ranges;
   std::vector<Generation> generations;  // ascending by `from`
+  // An incremental checkpoint: use_snapshot_file, and what the chain holds takes the place of log.snapshot.
+  bool is_incremental = false;
+  Token previous;            // prev_snapshot_token
+  uint64_t delta_bytes = 0;  // delta_tail_address
+  DeltaMetadata delta;       // of delta.meta and incremental.info, read with log.meta
+  DeltaChain chain;
 };
 
 }  // namespace faster

@@ -38,6 +38,8 @@ Status StoreConfig::Validate(uint64_t record_bytes, Diagnosis* why) const {
     return Refuse(why, "version_bits", "between 1 and 13", version_bits);
   if (max_sessions < 1 || max_sessions > 65536)
     return Refuse(why, "max_sessions", "1 to 65536", max_sessions);
+  if (recovery_threads < 1 || recovery_threads > 256)
+    return Refuse(why, "recovery_threads", "1 to 256", recovery_threads);
   if (refresh_interval < 1) return Refuse(why, "refresh_interval", "at least 1", refresh_interval);
   if (batch_ahead < 1 || batch_ahead > kMaxBatchAhead)
     return Refuse(why, "batch_ahead", "1 to 16", batch_ahead);

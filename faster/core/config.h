@@ -26,6 +26,8 @@ struct StoreConfig {
   uint32_t refresh_interval = 1;          // operations between looks at the global phase
   uint32_t batch_ahead = 12;              // batches: operations between two stages of prefetching, 1 to 16
   uint32_t batch_group = 64;              // batches: operations under one epoch protection, at least 1
+  uint32_t recovery_threads = 1;          // that a recovery reads, verifies and replays with, 1 to 256
+  uint32_t delta_chain = 16;              // deltas on one snapshot before a new one is written
   bool huge_pages = false;                // madvise(MADV_HUGEPAGE) for log buffer and index
   // Source of session ids, checkpoint tokens and generations (the engine has no hidden randomness). Every
   // opening of a store must bring another seed: blocks of an abandoned history are told apart by it.

@@ -5,6 +5,7 @@
 #include <tuple>
 
 #include "faster/cpr/abandoned.h"
+#include "faster/cpr/delta_log.h"
 
 namespace faster {
 namespace {
@@ -135,10 +136,20 @@ Status ListCheckpoints(Storage& storage, std::string_view directory, std::vector
     entry.token = token;
     LoadPart(storage, directory, token, &entry.index);
     LoadPart(storage, directory, token, &entry.log);
+    if (entry.log.valid() && entry.log.metadata.is_incremental)
+      entry.log.status = ReadDeltaMetadata(storage, directory, &entry.log.metadata, &entry.log.why);
   }
   std::sort(entries->begin(), entries->end(),
             [](const CatalogEntry& a, const CatalogEntry& b) { return Age(a) > Age(b); });
   return Status::kOk;
+}
+
+std::vector<Token> RequiredBy(const LogMetadata& log) {
+  std::vector<Token> required;
+  if (!log.is_incremental) return required;
+  required.push_back(log.chain.base);
+  required.insert(required.end(), log.chain.deltas.begin(), log.chain.deltas.end() - 1);
+  return required;
 }
 
 bool IndexFits(const IndexMetadata& index, const LogMetadata& log, std::string* reason) {

@@ -14,6 +14,9 @@
 //
 // ABANDONED. Checkpoints that a recovery to an older one has left behind (abandoned.h) are not listed.
 //
+// CHAINS. The log part of an incremental checkpoint is its log.meta with delta.meta and incremental.info; one
+// of them missing or damaged is damage. The data files of the chain are opened by the recovery only.
+//
 // PAIRING (CPR paper 6.3 lets an older index go with a newer log). An index checkpoint fits a log checkpoint
 // if it was captured by a generation in the log's lineage, lies wholly inside that generation's part of the
 // log and below the log's final address, is of no later version, knows no larger begin address, and has as
@@ -57,6 +60,10 @@ struct CatalogEntry {
 // unreadable or damaged part is not an error of the list. Fails if the directory itself cannot be listed.
 Status ListCheckpoints(Storage& storage, std::string_view directory, std::vector<CatalogEntry>* entries,
                        Diagnosis* why);
+
+// The other checkpoints whose files a recovery of `log` (as ListCheckpoints gave it) reads: the base and the
+// deltas before it. Whoever removes checkpoints keeps these as long as `log` is kept.
+std::vector<Token> RequiredBy(const LogMetadata& log);
 
 // True if a recovery of `log` may start from `index`; if not, *reason says why (one phrase).
 bool IndexFits(const IndexMetadata& index, const LogMetadata& log, std::string* reason);

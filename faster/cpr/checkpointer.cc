@@ -17,6 +17,7 @@ Checkpointer::Checkpointer(const StoreConfig& config, Storage* storage, LightEpo
       value_bytes_(value_bytes),
       observer_(observer),
       ids_(ids),
+      snapshots_(config_, storage, log),
       driver_entry_(epoch->Acquire()),
       job_entry_(epoch->Acquire()) {}
 
@@ -24,8 +25,9 @@ Checkpointer::~Checkpointer() {
   while (job_.load(std::memory_order_acquire) == Job::kRunning) std::this_thread::yield();
 }
 
-void Checkpointer::Begin(const Origin& origin) {
+void Checkpointer::Begin(Origin origin) {
   hash_index_->Arm(true);
+  snapshots_.Begin(std::move(origin.snapshot));
   for (const SessionCommit& session : origin.sessions)
     closed_[session.session] = Closed{session.serial, 0, 0};
   state_.store(SystemState{Phase::kRest, CheckpointKind::kFull, origin.version}.control(),
@@ -84,7 +86,7 @@ Status Checkpointer::Start(CheckpointKind kind, LogBackend backend, Token* token
   const SystemState now = State();
   if (now.phase != Phase::kRest || !AllAcknowledged(now.control())) return Status::kBusy;
   log_->RetryFailedWrites();
-  backend_ = backend;
+  backend_ = kind == CheckpointKind::kIncremental ? LogBackend::kSnapshot : backend;
   status_ = Status::kOk;
   job_.store(Job::kIdle, std::memory_order_relaxed);
   barrier_.store(false, std::memory_order_relaxed);
@@ -369,37 +371,17 @@ Status Checkpointer::CopyIndex() {
 }
 
 void Checkpointer::LogJob() {
-  const bool full = State().kind == CheckpointKind::kFull;
+  const CheckpointKind kind = State().kind;
+  const bool full = kind == CheckpointKind::kFull;
   job_status_ = full ? Status::kOk : CreateTokenDirectory(*storage_, config_.directory, index_.token);
   LogMetadata& log = log_metadata_;
   log.flushed_until = log.final_address;
-  if (job_status_ == Status::kOk && log.use_snapshot_file) job_status_ = WriteSnapshot();
+  if (job_status_ == Status::kOk && log.use_snapshot_file)
+    job_status_ = snapshots_.Write(kind == CheckpointKind::kIncremental, &log, job_entry_);
   if (job_status_ == Status::kOk) job_status_ = log_->SyncUntil(log.flushed_until, job_entry_);
   Diagnosis why;
   if (job_status_ == Status::kOk) job_status_ = WriteMetadata(*storage_, config_.directory, log, &why);
-}
-
-Status Checkpointer::WriteSnapshot() {
-  LogMetadata& log = log_metadata_;
-  log.flushed_until = std::min(log_->flushed_until(), log.final_address);
-  std::unique_ptr<File> file;
-  const std::string path = CheckpointPath(config_.directory, log.token, kLogSnapshotName);
-  Status status = storage_->Open(path, OpenMode::kTruncate, &file);
-  if (status != Status::kOk) return status;
-  status = WriteSnapshotHeader(
-      *file, {log.token, log.flushed_until, log.final_address, config_.block_bytes, log_->generation()});
-  std::unique_ptr<uint64_t[]> page(new uint64_t[log_->page_bytes() / 8]);
-  uint8_t* const bytes = reinterpret_cast<uint8_t*>(page.get());
-  for (LogAddress from = log.flushed_until; status == Status::kOk && from < log.final_address;) {
-    const LogAddress page_end = (from & ~(log_->page_bytes() - 1)) + log_->page_bytes();
-    const uint64_t length = std::min(page_end, log.final_address) - from;
-    status = log_->CopyOut(from, length, bytes, job_entry_);
-    if (status != Status::kOk) break;
-    log_->SealBlocks(bytes, from, length);
-    status = WriteAll(*file, SnapshotOffset(log.flushed_until, from), bytes, length);
-    from += length;
-  }
-  return status == Status::kOk ? file->Sync() : status;
+  if (job_status_ == Status::kOk && log.use_snapshot_file) snapshots_.Keep();
 }
 
 std::string Checkpointer::Describe() {

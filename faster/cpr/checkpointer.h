@@ -6,10 +6,11 @@
 // job.
 //
 // DURABILITY ORDER: index.dat, sync, index.meta (temporary name, sync, rename, directory sync); log pages and
-// log.snapshot, sync; log.meta the same way, last: it is the commit mark. OnDurable(kOk) follows that. An
-// error anywhere ends the checkpoint with OnDurable(error), leaves earlier checkpoints as they were, and the
-// store runs on. INVARIANT: the global state advances only when all sessions have acknowledged it.
-// THREAD-SAFETY: all members. One mutex, never held during I/O; operations do not touch it in Rest.
+// log.snapshot or delta (snapshot_writer.h), sync; log.meta the same way, last: it is the commit mark.
+// OnDurable(kOk) follows that. An error anywhere ends the checkpoint with OnDurable(error), leaves earlier
+// checkpoints as they were, and the store runs on. INVARIANT: the global state advances only when all
+// sessions have acknowledged it. THREAD-SAFETY: all members. One mutex, never held during I/O; operations do
+// not touch it in Rest.
 #pragma once
 
 #include <atomic>
@@ -22,6 +23,8 @@
 #include "faster/cpr/formats.h"
 #include "faster/cpr/index_data.h"
 #include "faster/cpr/phase.h"
+#include "faster/cpr/recovery_progress.h"
+#include "faster/cpr/snapshot_writer.h"
 #include "faster/device/storage.h"
 #include "faster/index/hash_index.h"
 #include "faster/log/hybrid_log.h"
@@ -38,6 +41,8 @@ class CheckpointObserver {
   virtual void OnSessionPhase(const Guid& session, Phase phase, uint64_t version) {}
   virtual void OnDurable(const Token& token, CheckpointKind kind, Status status, uint64_t version,
                          const std::vector<SessionCommit>& sessions) {}
+  // From time to time while a store is recovered, and at its end.
+  virtual void OnRecovery(const RecoveryProgress& progress) {}
 };
 
 class Checkpointer {
@@ -46,6 +51,7 @@ class Checkpointer {
   struct Origin {
     uint64_t version = 1;
     std::vector<SessionCommit> sessions;
+    SnapshotState snapshot;  // what the next delta can build on
   };
 
   Checkpointer(const StoreConfig& config, Storage* storage, LightEpoch* epoch, HybridLog* log,
@@ -53,7 +59,7 @@ class Checkpointer {
                IdSource* ids);
   ~Checkpointer();  // waits for the running job
 
-  void Begin(const Origin& origin);
+  void Begin(Origin origin);
   Status Start(CheckpointKind kind, LogBackend backend, Token* token);  // kBusy while one runs
   bool Advance();                                                       // true in Rest
   // Doubles the index, by an action of the same machine: kBusy while a checkpoint or another growth runs.
@@ -99,7 +105,6 @@ class Checkpointer {
   void FreeTableJob();
   void RaiseBarrier();
   Status CopyIndex();
-  Status WriteSnapshot();
   std::vector<SessionCommit> CollectCommits(uint64_t version) const;
   std::string TokenPath() const;
 
@@ -112,6 +117,7 @@ class Checkpointer {
   const uint32_t value_bytes_;
   CheckpointObserver* const observer_;
   IdSource* const ids_;
+  SnapshotWriter snapshots_;  // used by the job
   LightEpoch::Entry* const driver_entry_;
   LightEpoch::Entry* const job_entry_;
 

@@ -1,4 +1,5 @@
-// Text form of the two metadata records: `index.meta` and `log.meta` (FORMATS.md lists every field).
+// Text form of the metadata records: `index.meta`, `log.meta`, `delta.meta`, `incremental.info` (FORMATS.md
+// lists every field).
 //
 // The text is pretty-printed JSON whose last field is the XXH3-64 of all bytes before that field. It is
 // verified over the bytes as they are, before anything is parsed (a torn text must not reach the parser),
@@ -25,10 +26,14 @@ constexpr uint64_t kMaxMetadataBytes = 64ull << 20;  // a larger metadata file i
 // What must hold for a record to be written or believed. kInvalidArgument and a line in *why otherwise.
 FASTER_METADATA_API Status ValidateMetadata(const IndexMetadata& metadata, Diagnosis* why);
 FASTER_METADATA_API Status ValidateMetadata(const LogMetadata& metadata, Diagnosis* why);
+FASTER_METADATA_API Status ValidateMetadata(const DeltaMetadata& metadata, Diagnosis* why);
+FASTER_METADATA_API Status ValidateMetadata(const DeltaChain& metadata, Diagnosis* why);
 
 // The whole text of the file. The record must be valid (ValidateMetadata): it is not looked at again.
 FASTER_METADATA_API std::string FormatMetadata(const IndexMetadata& metadata);
 FASTER_METADATA_API std::string FormatMetadata(const LogMetadata& metadata);
+FASTER_METADATA_API std::string FormatMetadata(const DeltaMetadata& metadata);  // delta.meta
+FASTER_METADATA_API std::string FormatMetadata(const DeltaChain& metadata);     // incremental.info
 
 // The record in `text`, the contents of `file` (a name for *why only). kCorruption, *metadata untouched and
 // *why filled in if the checksum, the form, a type or a value is wrong; kUnsupported if all is well but the
@@ -36,6 +41,10 @@ FASTER_METADATA_API std::string FormatMetadata(const LogMetadata& metadata);
 FASTER_METADATA_API Status ParseMetadata(std::string_view text, std::string_view file,
                                          IndexMetadata* metadata, Diagnosis* why);
 FASTER_METADATA_API Status ParseMetadata(std::string_view text, std::string_view file, LogMetadata* metadata,
+                                         Diagnosis* why);
+FASTER_METADATA_API Status ParseMetadata(std::string_view text, std::string_view file,
+                                         DeltaMetadata* metadata, Diagnosis* why);
+FASTER_METADATA_API Status ParseMetadata(std::string_view text, std::string_view file, DeltaChain* metadata,
                                          Diagnosis* why);
 
 // 16 lower-case hexadecimal digits, as checksums are written in these files.

@@ -48,7 +48,7 @@ constexpr std::string_view PhaseName(Phase phase) {
 }
 
 // kNextPhase[kind][phase]; a phase that the kind never enters leads to Rest.
-constexpr Phase kNextPhase[4][kPhases] = {
+constexpr Phase kNextPhase[5][kPhases] = {
     /* full  */ {Phase::kPrepIndex, Phase::kIndex, Phase::kPrepare, Phase::kInProgress, Phase::kWaitPending,
                  Phase::kWaitFlush, Phase::kPersistenceCallback, Phase::kRest, Phase::kRest, Phase::kRest},
     /* index */
@@ -60,6 +60,9 @@ constexpr Phase kNextPhase[4][kPhases] = {
     /* grow  */
     {Phase::kGrowPrepare, Phase::kRest, Phase::kRest, Phase::kRest, Phase::kRest, Phase::kRest, Phase::kRest,
      Phase::kRest, Phase::kGrowInProgress, Phase::kRest},
+    /* incremental */
+    {Phase::kPrepare, Phase::kRest, Phase::kRest, Phase::kInProgress, Phase::kWaitPending, Phase::kWaitFlush,
+     Phase::kPersistenceCallback, Phase::kRest, Phase::kRest, Phase::kRest},
 };
 
 // Phase, kind of the running checkpoint and store version in one word.

@@ -1,27 +1,38 @@
 #include "faster/cpr/recovery.h"
 
 #include <algorithm>
+#include <bit>
 #include <memory>
+#include <utility>
 
 #include "faster/cpr/abandoned.h"
+#include "faster/cpr/checkpointer.h"
 #include "faster/cpr/index_data.h"
+#include "faster/cpr/log_image.h"
+#include "faster/cpr/recovery_progress.h"
+#include "faster/cpr/task_runner.h"
 
 namespace faster {
 namespace {
 
+constexpr size_t kPagesPerThread = 4;  // taken apart at a time
+
 class RecoveryRun {
  public:
   RecoveryRun(const StoreConfig& config, Storage* storage, const RecordShape& shape, HybridLog* log,
-              HashIndex* index, RecoveryResult* result, Diagnosis* why)
+              HashIndex* index, CheckpointObserver* observer, RecoveryResult* result, Diagnosis* why)
       : config_(config),
         storage_(storage),
         shape_(shape),
         log_(log),
         index_(index),
         result_(result),
-        why_(why) {}
+        why_(why),
+        runner_(MakeTaskRunner(storage, config.recovery_threads)),
+        observer_(observer) {}
 
-  Status Run(const std::optional<Token>& log_token, const std::optional<Token>& index_token, IdSource* ids) {
+  Status Run(const std::optional<Token>& log_token, const std::optional<Token>& index_token, IdSource* ids,
+             SnapshotState* snapshot) {
     std::vector<CatalogEntry> entries;
     Status status = ListCheckpoints(*storage_, config_.directory, &entries, why_);
     if (status != Status::kOk) return status;
@@ -32,6 +43,7 @@ class RecoveryRun {
     const IndexMetadata* index = choice.index != nullptr ? &choice.index->index.metadata : nullptr;
     if ((status = CheckGeometry()) != Status::kOk) return status;
     if ((status = AllocateIndex(index)) != Status::kOk) return status;
+    progress_.bytes_total = index != nullptr ? index->data_bytes : 0;
     if ((status = LoadPages()) != Status::kOk) return status;
     LogAddress replay_from = meta_.begin_address;
     if (index != nullptr) {
@@ -40,11 +52,15 @@ class RecoveryRun {
     }
     if ((status = Replay(replay_from)) != Status::kOk) return status;
     if ((status = AbandonNewer(entries, choice.log)) != Status::kOk) return status;
+    generation_ = NextGeneration(entries, ids->Next());
+    if ((status = WriteWhatDoesNotFit()) != Status::kOk) return status;
+    Remember(snapshot);
     result_->log_token = meta_.token;
     result_->index_token = index != nullptr ? index->token : Token{};
     result_->version = meta_.version;
     result_->sessions = meta_.sessions;
-    log_->StartRecovered(meta_, head_, meta_.flushed_until, NextGeneration(entries, ids->Next()));
+    log_->StartRecovered(meta_, head_, flushed_, generation_);
+    Report(RecoveryProgress::Step::kDone, 0);
     return Status::kOk;
   }
 
@@ -94,41 +110,32 @@ class RecoveryRun {
     return Status::kOk;
   }
 
-  Status BadBlock(const std::string& file, uint64_t offset, Status status) {
+  Status BadBlock(const std::string& file, uint64_t offset, Status status, Diagnosis* why) {
     if (status == Status::kIoError) {
-      *why_ = {file, offset, "a readable log block", "a read error of the device"};
+      *why = {file, offset, "a readable log block", "a read error of the device"};
       return status;
     }
     const bool missing = status == Status::kNotFound || status == Status::kShortIo;
-    *why_ = {file, offset, "a log block with a good checksum",
-             missing ? "no such bytes" : "a wrong checksum"};
+    *why = {file, offset, "a log block with a good checksum", missing ? "no such bytes" : "a wrong checksum"};
     return Status::kCorruption;
   }
 
-  // Reads [from, to) of one page, each byte from the file that holds it, and verifies every block.
-  Status ReadRange(LogAddress from, LogAddress to, uint8_t* bytes) {
+  // Reads [from, to) of one page, each byte from the file that holds it, and verifies every block. Any
+  // thread.
+  Status ReadRange(LogAddress from, LogAddress to, uint8_t* bytes, Diagnosis* why) {
     const LogAddress split = std::clamp(meta_.flushed_until, from, to);
     if (from < split) {
       const Status status = log_->file().Read(from, bytes, split - from);
       if (status != Status::kOk)
-        return BadBlock(log_->file().PathOf(from), log_->file().OffsetOf(from), status);
+        return BadBlock(log_->file().PathOf(from), log_->file().OffsetOf(from), status, why);
     }
-    if (split < to) {
-      const Status status = ReadFully(*snapshot_, SnapshotOffset(meta_.flushed_until, split),
-                                      bytes + (split - from), to - split);
-      if (status != Status::kOk) {
-        return BadBlock(snapshot_path_, SnapshotOffset(meta_.flushed_until, split), status);
-      }
-    }
-    for (LogAddress block = from; block < to; block += config_.block_bytes) {
+    for (LogAddress block = from; block < split; block += config_.block_bytes) {
       const uint8_t* const at = bytes + (block - from);
       const uint64_t sum = BlockChecksum(at, config_.block_bytes, block, GenerationOf(block));
-      if (LoadWord(reinterpret_cast<const uint64_t*>(at)) == sum) continue;
-      return block < split
-                 ? BadBlock(log_->file().PathOf(block), log_->file().OffsetOf(block), Status::kCorruption)
-                 : BadBlock(snapshot_path_, SnapshotOffset(meta_.flushed_until, block), Status::kCorruption);
+      if (LoadWord(reinterpret_cast<const uint64_t*>(at)) != sum)
+        return BadBlock(log_->file().PathOf(block), log_->file().OffsetOf(block), Status::kCorruption, why);
     }
-    return Status::kOk;
+    return split < to ? image_.Read(split, to, bytes + (split - from), why) : Status::kOk;
   }
 
   uint64_t GenerationOf(LogAddress address) const {
@@ -138,22 +145,10 @@ class RecoveryRun {
     return 0;
   }
 
-  Status OpenSnapshot() {
-    snapshot_path_ = CheckpointPath(config_.directory, meta_.token, kLogSnapshotName);
-    const Status status = storage_->Open(snapshot_path_, OpenMode::kRead, &snapshot_);
-    if (status != Status::kOk) return BadBlock(snapshot_path_, 0, status);
-    SnapshotHeader header;
-    const Status read = ReadSnapshotHeader(*snapshot_, snapshot_path_, meta_.token, &header, why_);
-    if (read != Status::kOk) return read;
-    if (header.first == meta_.flushed_until && header.end == meta_.final_address) return Status::kOk;
-    *why_ = {snapshot_path_, 0, "the range of the log that log.meta names", "another range"};
-    return Status::kCorruption;
-  }
-
   // Fills the buffer with the newest pages.
   Status LoadPages() {
     if (meta_.use_snapshot_file) {
-      const Status status = OpenSnapshot();
+      const Status status = image_.Open(storage_, config_.directory, &meta_, why_);
       if (status != Status::kOk) return status;
     }
     // A log that ends with a full page has its tail in that page; the next one is opened by the next record.
@@ -162,16 +157,111 @@ class RecoveryRun {
     first = std::max(first, meta_.begin_address >> config_.page_bits);  // pages below may have been removed
     const LogAddress first_address = first << config_.page_bits;
     head_ = std::max<LogAddress>(first_address, 8);
-    if (meta_.flushed_until < first_address) {
-      return Mismatch("a buffer of at most these pages:", config_.buffer_pages,
-                      tail_page + 1 - (meta_.flushed_until >> config_.page_bits));
-    }
-    for (LogAddress from = first_address; from < meta_.final_address; from += log_->page_bytes()) {
-      const LogAddress to = std::min(from + log_->page_bytes(), meta_.final_address);
-      const Status status = ReadRange(from, to, log_->At(from));
+    flushed_ = std::max(meta_.flushed_until, first_address);
+    progress_.bytes_total += meta_.final_address - std::min(first_address, meta_.final_address);
+    return ForEachPage(first_address, [&](Part& part) {
+      return ReadRange(part.from, part.to, log_->At(part.from), &part.why);
+    });
+  }
+
+  // A record as the replay needs it.
+  struct Found {
+    KeyHash hash;
+    LogAddress at;
+    RecordHeader header;
+  };
+  struct alignas(64) Counts {
+    uint64_t replayed = 0;
+    uint64_t undone = 0;
+    bool out_of_memory = false;
+  };
+
+  // One page, or what of it lies in a range, and what a task did with it.
+  struct Part {
+    LogAddress from = 0;
+    LogAddress to = 0;
+    Status status = Status::kOk;
+    Diagnosis why;
+    std::unique_ptr<uint64_t[]> bytes;      // of a page that is not in the buffer
+    std::vector<std::vector<Found>> found;  // its records, by partition of the index
+  };
+
+  // Calls work(part) for every page of [from, final address) in any order and on any thread, some pages at a
+  // time, and then after() on this one. The error is that of the lowest page.
+  template <class Work, class After>
+  Status ForEachPage(LogAddress from, Work&& work, After&& after) {
+    std::vector<Part> window(kPagesPerThread * runner_->threads());
+    while (from < meta_.final_address) {
+      size_t parts = 0;
+      for (; parts < window.size() && from < meta_.final_address; ++parts) {
+        Part& part = window[parts];
+        part.from = from;
+        from = part.to =
+            std::min((from & ~(log_->page_bytes() - 1)) + log_->page_bytes(), meta_.final_address);
+      }
+      runner_->ForEach(parts, [&](uint64_t i) { window[i].status = work(window[i]); });
+      for (size_t i = 0; i < parts; ++i) {
+        if (window[i].status == Status::kOk) continue;
+        *why_ = window[i].why;
+        return window[i].status;
+      }
+      const Status status = after(window, parts);
       if (status != Status::kOk) return status;
     }
     return Status::kOk;
+  }
+  template <class Work>
+  Status ForEachPage(LogAddress from, Work&& work) {
+    return ForEachPage(from, work, [&](const std::vector<Part>& window, size_t parts) {
+      Report(RecoveryProgress::Step::kLoading, window[parts - 1].to - window[0].from);
+      return Status::kOk;
+    });
+  }
+
+  void Report(RecoveryProgress::Step step, uint64_t bytes) {
+    progress_.step = step;
+    progress_.bytes += bytes;
+    progress_.records = result_->records_replayed + result_->records_undone;
+    if (observer_ != nullptr) observer_->OnRecovery(progress_);
+  }
+
+  // What the snapshot holds and this memory does not is written to the main log, as the incarnation that
+  // begins here would write it once it needs the room: with its generation, above everything that a
+  // checkpoint of the history relies on there. A crash leaves blocks of an incarnation that nobody knows. Not
+  // synced: the next checkpoint does that, and until then there is the snapshot.
+  Status WriteWhatDoesNotFit() {
+    std::unique_ptr<uint64_t[]> page;
+    for (LogAddress from = std::max(meta_.flushed_until, meta_.begin_address); from < flushed_;) {
+      if (!page) page.reset(new uint64_t[log_->page_bytes() / 8]);
+      uint8_t* const bytes = reinterpret_cast<uint8_t*>(page.get());
+      const LogAddress to = std::min((from & ~(log_->page_bytes() - 1)) + log_->page_bytes(), flushed_);
+      Status status = ReadRange(from, to, bytes, why_);
+      if (status != Status::kOk) return status;
+      for (LogAddress block = from; block < to; block += config_.block_bytes) {
+        uint8_t* const at = bytes + (block - from);
+        const uint64_t sum = BlockChecksum(at, config_.block_bytes, block, generation_);
+        StoreWord(reinterpret_cast<uint64_t*>(at), sum);
+      }
+      status = log_->file().Write(from, bytes, to - from);
+      if (status != Status::kOk) {
+        *why_ = {log_->file().PathOf(from), log_->file().OffsetOf(from),
+                 "room for log pages that this memory does not hold", std::string(StatusName(status))};
+        return status;
+      }
+      from = to;
+    }
+    return Status::kOk;
+  }
+
+  // The next delta can build on what was recovered.
+  void Remember(SnapshotState* snapshot) {
+    if (!meta_.use_snapshot_file) return;
+    snapshot->chain = meta_.chain;
+    if (!meta_.is_incremental) snapshot->chain.base = meta_.token;
+    snapshot->first = flushed_;
+    snapshot->end = meta_.final_address;
+    for (LogAddress block = flushed_; block < meta_.final_address; block += config_.block_bytes)
+      snapshot->seals.push_back(BlockChecksum(log_->At(block), config_.block_bytes, block, generation_));
   }
 
   Status LoadIndex(const IndexMetadata& index) {
@@ -200,7 +290,9 @@ class RecoveryRun {
     for (uint64_t i = 0; i < table_->size() && status == Status::kOk; ++i) load(table_->main_bucket(i));
     for (uint64_t n = 1; n <= index.overflow_buckets && status == Status::kOk; ++n)
       load(table_->overflow_bucket(n));
-    return status == Status::kOk ? reader.Finish(why_) : status;
+    if (status == Status::kOk) status = reader.Finish(why_);
+    if (status == Status::kOk) Report(RecoveryProgress::Step::kIndex, index.data_bytes);
+    return status;
   }
 
   // min(Lis, Lhs). An index captured after the shift of the checkpoint that its incarnation was recovered
@@ -219,50 +311,85 @@ class RecoveryRun {
     return std::max(start, meta_.begin_address);  // the log may be gone below
   }
 
+  // Two steps for some pages at a time: the pages are read, if they are not in memory, and taken apart into
+  // records by partition of the index; then each partition's records are replayed in the order of their
+  // addresses. A chain lies within one partition, so threads neither share a bucket nor change the order in
+  // it.
   Status Replay(LogAddress from) {
-    std::unique_ptr<uint64_t[]> page;
     from &= ~LogAddress{config_.block_bytes - 1};
-    while (from < meta_.final_address) {
-      const LogAddress page_start = from & ~(log_->page_bytes() - 1);
-      const LogAddress to = std::min(page_start + log_->page_bytes(), meta_.final_address);
-      uint8_t* bytes = log_->At(from);
-      if (page_start + 8 < head_) {  // head_ is a page start, or 8 in page 0
-        if (!page) page.reset(new uint64_t[log_->page_bytes() / 8]);
-        bytes = reinterpret_cast<uint8_t*>(page.get());
-        const Status status = ReadRange(from, to, bytes);
-        if (status != Status::kOk) return status;
-      }
-      for (LogAddress block = from; block < to; block += config_.block_bytes) {
-        ForEachRecord(
-            block, bytes + (block - from), config_.block_bytes, shape_.record_bytes,
-            [&](LogAddress at, uint8_t* record, RecordHeader header) { ReplayRecord(at, record, header); });
-      }
-      if (out_of_memory_) return Status::kOutOfMemory;
-      from = to;
+    progress_.bytes_total += std::max(head_ & ~(log_->page_bytes() - 1), from) - from;
+    const uint64_t wanted = runner_->threads() == 1 ? 1 : 4 * std::bit_ceil(runner_->threads());
+    const uint64_t partitions = std::min<uint64_t>(wanted, table_->size());
+    std::vector<Counts> counts(partitions);
+    return ForEachPage(
+        from, [&](Part& part) { return TakeApart(&part, partitions); },
+        [&](std::vector<Part>& window, size_t parts) {
+          runner_->ForEach(partitions, [&](uint64_t partition) {
+            for (size_t i = 0; i < parts; ++i) ReplayFound(window[i].found[partition], &counts[partition]);
+          });
+          return Count(window[0].from, window[parts - 1].to, &counts);
+        });
+  }
+
+  Status TakeApart(Part* part, uint64_t partitions) {
+    part->found.resize(partitions);
+    for (std::vector<Found>& found : part->found) found.clear();
+    uint8_t* bytes = log_->At(part->from);
+    if ((part->from & ~(log_->page_bytes() - 1)) + 8 < head_) {  // head_ is a page start, or 8 in page 0
+      if (!part->bytes) part->bytes.reset(new uint64_t[log_->page_bytes() / 8]);
+      bytes = reinterpret_cast<uint8_t*>(part->bytes.get());
+      const Status status = ReadRange(part->from, part->to, bytes, &part->why);
+      if (status != Status::kOk) return status;
+    }
+    for (LogAddress block = part->from; block < part->to; block += config_.block_bytes) {
+      ForEachRecord(block, bytes + (block - part->from), config_.block_bytes, shape_.record_bytes,
+                    [&](LogAddress at, uint8_t* record, RecordHeader header) {
+                      if (header.invalid() || at < meta_.begin_address) return;
+                      const KeyHash hash = shape_.hash(record);
+                      part->found[hash.bucket(partitions - 1)].push_back({hash, at, header});
+                    });
     }
     return Status::kOk;
   }
 
-  void ReplayRecord(LogAddress at, const uint8_t* record, RecordHeader header) {
-    if (header.invalid() || at < meta_.begin_address) return;
-    const KeyHash hash = shape_.hash(record);
+  void ReplayFound(const std::vector<Found>& found, Counts* counts) {
+    constexpr size_t kAhead = 12;
+    for (size_t i = 0; i < found.size(); ++i) {
+      if (i + kAhead < found.size()) table_->Prefetch(found[i + kAhead].hash);
+      ReplayRecord(found[i], counts);
+    }
+  }
+
+  Status Count(LogAddress from, LogAddress to, std::vector<Counts>* counts) {
+    for (Counts& one : *counts) {
+      if (one.out_of_memory) return Status::kOutOfMemory;
+      result_->records_replayed += std::exchange(one.replayed, 0);
+      result_->records_undone += std::exchange(one.undone, 0);
+    }
+    const LogAddress on_disk = std::min(to, head_ & ~(log_->page_bytes() - 1));
+    Report(RecoveryProgress::Step::kReplay, on_disk > from ? on_disk - from : 0);
+    return Status::kOk;
+  }
+
+  void ReplayRecord(const Found& record, Counts* counts) {
     HashEntry entry;
     const uint32_t new_version = static_cast<uint32_t>(meta_.version + 1) & ((1u << meta_.version_bits) - 1);
-    const bool undone = at >= meta_.start_address && header.version() == new_version;
-    if (!undone && !WasDead(at, header.version())) {
-      HashTable::Slot* slot = table_->FindOrCreate(hash, &entry);
+    const bool undone = record.at >= meta_.start_address && record.header.version() == new_version;
+    if (!undone && !WasDead(record.at, record.header.version())) {
+      HashTable::Slot* slot = table_->FindOrCreate(record.hash, &entry);
       if (slot == nullptr) {
-        out_of_memory_ = true;
+        counts->out_of_memory = true;
         return;
       }
-      slot->store(HashEntry::Make(at, hash.tag()).control, std::memory_order_relaxed);
-      ++result_->records_replayed;
+      slot->store(HashEntry::Make(record.at, record.hash.tag()).control, std::memory_order_relaxed);
+      ++counts->replayed;
       return;
     }
-    result_->records_undone += undone;
-    HashTable::Slot* slot = table_->Find(hash, &entry);
-    if (slot != nullptr && entry.address() >= at) {
-      slot->store(HashEntry::Make(header.previous(), hash.tag()).control, std::memory_order_relaxed);
+    counts->undone += undone;
+    HashTable::Slot* slot = table_->Find(record.hash, &entry);
+    if (slot != nullptr && entry.address() >= record.at) {
+      slot->store(HashEntry::Make(record.header.previous(), record.hash.tag()).control,
+                  std::memory_order_relaxed);
     }
   }
 
@@ -281,20 +408,24 @@ class RecoveryRun {
   RecoveryResult* const result_;
   Diagnosis* const why_;
   LogMetadata meta_;
-  std::unique_ptr<File> snapshot_;
-  std::string snapshot_path_;
+  LogImage image_;
+  uint64_t generation_ = 0;  // of the incarnation that begins
   LogAddress head_ = 0;
-  bool out_of_memory_ = false;
+  LogAddress flushed_ = 0;
+  const std::unique_ptr<TaskRunner> runner_;
+  CheckpointObserver* const observer_;
+  RecoveryProgress progress_;
 };
 
 }  // namespace
 
 Status RecoverStore(const StoreConfig& config, Storage* storage, const RecordShape& shape,
                     const std::optional<Token>& log_token, const std::optional<Token>& index_token,
-                    IdSource* ids, HybridLog* log, HashIndex* index, RecoveryResult* result, Diagnosis* why) {
+                    IdSource* ids, HybridLog* log, HashIndex* index, SnapshotState* snapshot,
+                    CheckpointObserver* observer, RecoveryResult* result, Diagnosis* why) {
   Diagnosis unused;
-  return RecoveryRun(config, storage, shape, log, index, result, why != nullptr ? why : &unused)
-      .Run(log_token, index_token, ids);
+  return RecoveryRun(config, storage, shape, log, index, observer, result, why != nullptr ? why : &unused)
+      .Run(log_token, index_token, ids, snapshot);
 }
 
 }  // namespace faster

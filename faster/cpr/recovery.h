@@ -4,11 +4,16 @@
 //     live (version <= v):  slot(key) := L
 //     dead (version v+1):   if slot(key) >= L, slot(key) := L.previous
 //
-// It reads and never writes: the dead range goes into the metadata of the next checkpoint, so a crash during
-// recovery changes nothing, and damaged files stay as they are. (One exception: a recovery to an older, named
-// checkpoint first makes durable that the newer ones are abandoned.) Every block it reads is verified against
-// its checksum; what lies below S is verified when it is read back later. Version v+1 continues after it.
-// Blocking, single-threaded. COST: reading [S, E) and the pages that fit in memory, and the index file.
+// It changes nothing that a checkpoint relies on: the dead range goes into the metadata of the next
+// checkpoint, so a crash during recovery is as if it had not begun, and damaged files stay as they are. It
+// writes in two cases only, after all has been read: a recovery to an older, named checkpoint makes durable
+// that the newer ones are abandoned; and blocks of a snapshot for which the memory of this store is too small
+// go to the main log, as blocks of the incarnation that begins. Every block it reads is verified against its
+// checksum; what lies below S is verified when it is read back later. Version v+1 continues after it.
+// Blocking; by config.recovery_threads threads (task_runner.h): pages are read, verified and taken apart side
+// by side, then partitions of the index are rebuilt side by side, each in the order of addresses, so the
+// result is that of one thread. The observer's OnRecovery is called on the caller's thread. COST: reading [S,
+// E) and the pages that fit in memory, and the index file.
 #pragma once
 
 #include <optional>
@@ -16,6 +21,7 @@
 
 #include "faster/core/config.h"
 #include "faster/cpr/catalog.h"
+#include "faster/cpr/snapshot_writer.h"
 #include "faster/device/storage.h"
 #include "faster/index/hash_index.h"
 #include "faster/log/hybrid_log.h"
@@ -30,6 +36,8 @@ struct RecordShape {
   RecordHash hash;
 };
 
+class CheckpointObserver;
+
 struct RecoveryResult {
   Token log_token;
   Token index_token;     // null: the index was rebuilt from the log
@@ -41,10 +49,12 @@ struct RecoveryResult {
 
 // Recovers into a fresh log (buffer allocated) and index. `tokens` empty = the newest complete one. The index
 // gets the size of the one recovered; rebuilt from the log, the larger of the size under which its records
-// were written and config.index_buckets. On any error both are unusable and the files untouched.
+// were written and config.index_buckets. *snapshot is what the next delta can build on. On any error all are
+// unusable and no checkpoint is damaged.
 Status RecoverStore(const StoreConfig& config, Storage* storage, const RecordShape& shape,
                     const std::optional<Token>& log_token, const std::optional<Token>& index_token,
-                    IdSource* ids, HybridLog* log, HashIndex* index, RecoveryResult* result, Diagnosis* why);
+                    IdSource* ids, HybridLog* log, HashIndex* index, SnapshotState* snapshot,
+                    CheckpointObserver* observer, RecoveryResult* result, Diagnosis* why);
 
 // Calls visit(address, record, header) for every record in a block that starts at `block`.
 template <class Visit>

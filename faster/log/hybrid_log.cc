@@ -57,9 +57,8 @@ void HybridLog::StartRecovered(const LogMetadata& log, LogAddress head, LogAddre
                           static_cast<uint32_t>(log.version + 1) & ((1u << log.version_bits) - 1)});
   generations_ = log.generations;
   generations_.back().until = log.final_address;
-  // From `flushed` on, blocks that a snapshot recovery holds only in memory included, this incarnation
-  // writes.
-  generations_.push_back({flushed, generation, 0});
+  // From there on, blocks that a snapshot recovery holds only in memory included, this incarnation writes.
+  generations_.push_back({log.flushed_until, generation, 0});
   // The tail stays in a page that is just full: its successor may not find a free frame yet.
   const uint64_t offset = log.final_address & (page_bytes_ - 1);
   const bool full = offset == 0 && log.final_address != 0;
@@ -71,7 +70,7 @@ void HybridLog::StartRecovered(const LogMetadata& log, LogAddress head, LogAddre
   closed_until_.store(head, std::memory_order_release);
   wanted_head_.store(head & ~(page_bytes_ - 1), std::memory_order_release);
   flushes_.Reset(flushed);
-  synced_until_ = flushed;
+  synced_until_ = std::max(log.flushed_until, log.begin_address & ~block_mask_);
   recovered_ = true;
 }
 

@@ -45,7 +45,8 @@ class HybridLog {
   Status AllocateBuffer(Diagnosis* why);
   // Empty log written by `generation`.
   void StartEmpty(uint64_t generation);
-  // Continues a recovered log: everything below `tail` is history; bytes in [head, tail) are in the buffer.
+  // Continues a recovered log: everything below `tail` is history; bytes in [head, tail) are in the buffer,
+  // those below `flushed` on disk (from log.flushed_until on written by recovery and not synced yet).
   void StartRecovered(const LogMetadata& log, LogAddress head, LogAddress flushed, uint64_t generation);
 
   // [protected] Space for one record, zeroed; 0 if the next page is not ready: leave the epoch, Poll, retry.

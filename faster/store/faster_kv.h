@@ -60,10 +60,11 @@ class FasterKv {
     std::unique_ptr<FasterKv> fresh(new FasterKv(config, storage, functions, observer));
     Status status = fresh->Open(why);
     if (status != Status::kOk) return status;
+    SnapshotState snapshot;
     status = RecoverStore(fresh->config_, storage, fresh->Shape(), log_token, index_token, &fresh->ids_,
-                          &fresh->log_, &fresh->index_, result, why);
+                          &fresh->log_, &fresh->index_, &snapshot, observer, result, why);
     if (status != Status::kOk) return status;
-    fresh->checkpointer_.Begin({result->version + 1, result->sessions});
+    fresh->checkpointer_.Begin({result->version + 1, result->sessions, std::move(snapshot)});
     *store = std::move(fresh);
     return Status::kOk;
   }

@@ -18,7 +18,7 @@ constexpr uint64_t kFormat = 1;
 constexpr size_t kLongestFound = 60;  // bytes of a wrong line that an error shows
 constexpr std::array<std::string_view, 6> kTypes = {"read", "upsert", "rmw", "delete", "insert", "truncate"};
 constexpr std::array<std::string_view, 3> kOutcomes = {"ok", "fail", "unknown"};
-constexpr std::array<std::string_view, 3> kKinds = {"full", "index", "log"};
+constexpr std::array<std::string_view, 5> kKinds = {"full", "index", "log", "grow", "incremental"};
 constexpr std::array<std::string_view, 2> kBackends = {"foldover", "snapshot"};
 constexpr uint8_t kStatuses = static_cast<uint8_t>(faster::Status::kUnsupported) + 1;
 

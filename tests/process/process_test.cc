@@ -30,21 +30,25 @@ TEST(Plans, ReachableCellsAreThoseOfTheMachine) {
     for (int row = 0; row < kRows; ++row) cells += Reachable(kind, row);
     EXPECT_EQ(KindOf(ChoiceOf(kind)), kind);
   }
-  EXPECT_EQ(cells, 2 * 9 + 2 * 7 + 4);
+  EXPECT_EQ(cells, 2 * 9 + 3 * 7 + 4);
   EXPECT_FALSE(Reachable(2, static_cast<int>(faster::Phase::kIndex)));
   EXPECT_FALSE(Reachable(4, static_cast<int>(faster::Phase::kPrepare)));
 }
 
 TEST(Plans, DrawnStoresAreValid) {
   Dice dice(5);
+  int smaller = 0, larger = 0;  // memory of the recovery
   for (int i = 0; i < 500; ++i) {
     const StoreOptions store = SmallStore("x", dice);
     faster::Diagnosis why;
     EXPECT_EQ(store.config.Validate(store.spec.record_bytes(), &why), faster::Status::kOk) << why.Text();
     EXPECT_EQ(store.verify_config.Validate(store.spec.record_bytes(), &why), faster::Status::kOk)
         << why.Text();
-    EXPECT_GE(store.verify_config.buffer_pages, store.config.buffer_pages);  // a snapshot must fit
+    smaller += store.verify_config.buffer_pages < store.config.buffer_pages;
+    larger += store.verify_config.buffer_pages > store.config.buffer_pages;
   }
+  EXPECT_GT(smaller, 25);
+  EXPECT_GT(larger, 100);
 }
 
 TEST(Kills, StrikeInTheChosenPhase) {

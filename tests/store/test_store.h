@@ -53,8 +53,10 @@ class TestStore {
   Kv& kv() { return *kv_; }
   MemoryStorage& storage() { return storage_; }
   const StoreConfig& config() const { return config_; }
+  StoreConfig& next_config() { return config_; }  // of the next recovery
   const Token& last_token() const { return observer_.token; }
 
+  void Close() { kv_.reset(); }
   RecoveryResult Recover(std::optional<Token> token = {}) {
     kv_.reset();
     ++config_.seed;

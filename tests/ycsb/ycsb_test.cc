@@ -199,7 +199,7 @@ TEST_F(Ycsb, RefusesInOneLine) {
       {"workloada -db rocksdb", "rocksdb"},
       {"workloada --frobnicate", "frobnicate"},
       {"workloada --checkpoint-every soon", "seconds"},
-      {"workloada --checkpoint incremental", "checkpoint"},
+      {"workloada --checkpoint some", "checkpoint"},
       {"workloada --verify", "--crash-after"},
       {"workloada --crash-after 1", "--checkpoint-every"},
       {"workloadd --crash-after 1 --checkpoint-every 1", "insert"},
