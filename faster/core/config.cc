@@ -40,6 +40,10 @@ Status StoreConfig::Validate(uint64_t record_bytes, Diagnosis* why) const {
     return Refuse(why, "max_sessions", "1 to 65536", max_sessions);
   if (recovery_threads < 1 || recovery_threads > 256)
     return Refuse(why, "recovery_threads", "1 to 256", recovery_threads);
+  if (read_cache_bytes != 0 &&
+      (!std::has_single_bit(read_cache_bytes) || read_cache_bytes > uint64_t{1} << 46)) {
+    return Refuse(why, "read_cache_bytes", "0 or a power of two up to 2^46", read_cache_bytes);
+  }
   if (refresh_interval < 1) return Refuse(why, "refresh_interval", "at least 1", refresh_interval);
   if (batch_ahead < 1 || batch_ahead > kMaxBatchAhead)
     return Refuse(why, "batch_ahead", "1 to 16", batch_ahead);

@@ -28,6 +28,9 @@ struct StoreConfig {
   uint32_t batch_group = 64;              // batches: operations under one epoch protection, at least 1
   uint32_t recovery_threads = 1;          // that a recovery reads, verifies and replays with, 1 to 256
   uint32_t delta_chain = 16;              // deltas on one snapshot before a new one is written
+  uint64_t read_cache_bytes = 0;          // records read from disk: a power of two, 0 = none
+  bool read_cache_second_chance = true;   // a copy read again outlives its page; else first in, first out
+  bool copy_reads_to_tail = false;        // a record read from disk is appended to the log again
   bool huge_pages = false;                // madvise(MADV_HUGEPAGE) for log buffer and index
   // Source of session ids, checkpoint tokens and generations (the engine has no hidden randomness). Every
   // opening of a store must bring another seed: blocks of an abandoned history are told apart by it.

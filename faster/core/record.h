@@ -24,6 +24,10 @@ namespace faster {
 
 constexpr uint64_t kAddressMask = (uint64_t{1} << 48) - 1;
 constexpr uint32_t kMaxVersionBits = 13;
+// The address in the low 48 bits of a word, sign-extended: addresses of the log have a highest bit of 0.
+constexpr LogAddress AddressOf(uint64_t control) {
+  return static_cast<LogAddress>(static_cast<int64_t>(control << 16) >> 16);
+}
 
 struct RecordHeader {
   static constexpr uint64_t kInvalid = uint64_t{1} << 61;

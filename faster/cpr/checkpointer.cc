@@ -6,13 +6,14 @@
 namespace faster {
 
 Checkpointer::Checkpointer(const StoreConfig& config, Storage* storage, LightEpoch* epoch, HybridLog* log,
-                           HashIndex* index, uint32_t key_bytes, uint32_t value_bytes,
+                           HashIndex* index, const ReadCache* cache, uint32_t key_bytes, uint32_t value_bytes,
                            CheckpointObserver* observer, IdSource* ids)
     : config_(config),
       storage_(storage),
       epoch_(epoch),
       log_(log),
       hash_index_(index),
+      cache_(cache),
       key_bytes_(key_bytes),
       value_bytes_(value_bytes),
       observer_(observer),
@@ -354,10 +355,14 @@ Status Checkpointer::CopyIndex() {
   IndexDataWriter writer(file.get(), index_.token, table.size());
   const auto append = [&](const HashBucket* bucket) {
     uint64_t words[kIndexBucketWords];
+    if (cache_->on()) epoch_->Protect(job_entry_);
     for (int i = 0; i < HashBucket::kEntries; ++i) {
-      words[i] = bucket->entry[i].load(std::memory_order_acquire);
+      HashEntry entry{bucket->entry[i].load(std::memory_order_acquire)};
+      if (entry.cached()) entry.control = entry.WithAddress(cache_->RealAddress(entry)).control;
+      words[i] = entry.control;
       index_.entries += words[i] != 0;
     }
+    if (cache_->on()) epoch_->Unprotect(job_entry_);
     words[HashBucket::kEntries] = bucket->overflow.load(std::memory_order_acquire);
     if (status == Status::kOk) status = writer.Append(words, kIndexBucketWords);
   };

@@ -28,6 +28,7 @@
 #include "faster/device/storage.h"
 #include "faster/index/hash_index.h"
 #include "faster/log/hybrid_log.h"
+#include "faster/log/read_cache.h"
 #include "faster/store/session_core.h"
 
 namespace faster {
@@ -55,8 +56,8 @@ class Checkpointer {
   };
 
   Checkpointer(const StoreConfig& config, Storage* storage, LightEpoch* epoch, HybridLog* log,
-               HashIndex* index, uint32_t key_bytes, uint32_t value_bytes, CheckpointObserver* observer,
-               IdSource* ids);
+               HashIndex* index, const ReadCache* cache, uint32_t key_bytes, uint32_t value_bytes,
+               CheckpointObserver* observer, IdSource* ids);
   ~Checkpointer();  // waits for the running job
 
   void Begin(Origin origin);
@@ -113,6 +114,7 @@ class Checkpointer {
   LightEpoch* const epoch_;
   HybridLog* const log_;
   HashIndex* const hash_index_;
+  const ReadCache* const cache_;
   const uint32_t key_bytes_;
   const uint32_t value_bytes_;
   CheckpointObserver* const observer_;

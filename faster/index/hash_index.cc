@@ -4,14 +4,18 @@
 #include <bit>
 #include <new>
 
+#include "faster/log/read_cache.h"
+
 namespace faster {
 
-HashIndex::HashIndex(const StoreConfig& config, LightEpoch* epoch, HybridLog* log, RecordHash hash)
+HashIndex::HashIndex(const StoreConfig& config, LightEpoch* epoch, HybridLog* log, const ReadCache* cache,
+                     RecordHash hash)
     : max_buckets_(config.max_index_buckets),
       grow_percent_(config.grow_at_overflow_percent),
       huge_pages_(config.huge_pages),
       epoch_(epoch),
       log_(log),
+      cache_(cache),
       hash_(hash) {}
 
 std::unique_ptr<HashTable> HashIndex::NewTable(uint64_t buckets) {
@@ -129,14 +133,15 @@ bool HashIndex::SplitBucket(uint64_t number, Moved* moved) {
   for (const HashBucket* bucket = old_->main_bucket(number); bucket != nullptr;) {
     for (const HashTable::Slot& slot : bucket->entry) {
       const HashEntry entry{slot.load(std::memory_order_acquire)};
-      if (!entry.free() && entry.address() >= head) __builtin_prefetch(log_->At(entry.address()));
+      if (!entry.free() && !entry.cached() && entry.address() >= head)
+        __builtin_prefetch(log_->At(entry.address()));
     }
     for (const HashTable::Slot& slot : bucket->entry) {
       const HashEntry entry{slot.load(std::memory_order_acquire)};
       if (entry.free()) continue;
       LogAddress starts[2] = {0, 0};
       ++moved->entries;
-      moved->doubled += FindStarts(number, entry.address(), starts);
+      moved->doubled += FindStarts(number, cache_->RealAddress(entry), starts);
       for (uint64_t half = 0; half < 2; ++half) {
         if (starts[half] == 0) continue;
         if (!new_->Put(number + half * old_size_, HashEntry::Make(starts[half], entry.tag()))) return false;

@@ -41,6 +41,8 @@ struct RecordHash {
   KeyHash operator()(const uint8_t* record) const { return of(hasher, record); }
 };
 
+class ReadCache;
+
 struct GrowthProgress {
   uint64_t buckets = 0;  // main buckets of the table in use
   uint64_t target = 0;   // of the one that replaces it, 0 if no growth runs
@@ -49,7 +51,8 @@ struct GrowthProgress {
 
 class HashIndex {
  public:
-  HashIndex(const StoreConfig& config, LightEpoch* epoch, HybridLog* log, RecordHash hash);
+  HashIndex(const StoreConfig& config, LightEpoch* epoch, HybridLog* log, const ReadCache* cache,
+            RecordHash hash);
 
   // The first table. Before the index is shared.
   Status Allocate(uint64_t buckets);
@@ -136,6 +139,7 @@ class HashIndex {
   const bool huge_pages_;
   LightEpoch* const epoch_;
   HybridLog* const log_;
+  const ReadCache* const cache_;
   const RecordHash hash_;
 
   std::atomic<HashTable*> current_{nullptr};

@@ -3,6 +3,9 @@
 //
 //   entry: address 48 | tag 14 | used | tentative            (all zero = free slot)
 //
+// The highest bit of the 48 says that the address lies in the read cache (log/read_cache.h): such an entry
+// leads to a copy first and from there to the log. ReadCache::RealAddress is the way to a log address.
+//
 // Two-phase insert: a free slot is claimed with the tentative bit, which readers ignore; if the bucket then
 // holds no other entry with this tag the bit is cleared, else the claim is withdrawn. So a tag has one entry
 // at most. A tag has a slot of its own in every bucket that an insert takes if it is free, and the others in
@@ -34,11 +37,16 @@ struct KeyHash {
 struct HashEntry {
   static constexpr uint64_t kUsed = uint64_t{1} << 62;
   static constexpr uint64_t kTentative = uint64_t{1} << 63;
+  static constexpr uint64_t kCached = uint64_t{1} << 47;  // within the address
   uint64_t control = 0;
 
   static HashEntry Make(LogAddress address, uint64_t tag) { return {address | tag << 48 | kUsed}; }
-  LogAddress address() const { return control & kAddressMask; }
+  // Sign-extended: taken as a signed number, a cache address lies below every address of the log.
+  LogAddress address() const { return AddressOf(control); }
+  static bool IsCached(LogAddress address) { return (address & kCached) != 0; }
+  bool cached() const { return IsCached(control); }
   uint64_t tag() const { return control >> 48 & 0x3fff; }
+  HashEntry WithAddress(LogAddress address) const { return {(control & ~kAddressMask) | address}; }
   bool free() const { return control == 0; }
   bool tentative() const { return (control & kTentative) != 0; }
 };

@@ -186,7 +186,8 @@ class FasterKv {
     return checkpointer_.Describe() + "log: begin " + std::to_string(log_.begin()) + ", head " +
            std::to_string(log_.head()) + ", flushed " + std::to_string(log_.flushed_until()) +
            ", safe read-only " + std::to_string(log_.safe_read_only()) + ", read-only " +
-           std::to_string(log_.read_only()) + ", tail " + std::to_string(log_.tail()) + "\n";
+           std::to_string(log_.read_only()) + ", tail " + std::to_string(log_.tail()) + "\n" +
+           cache_.Describe();
   }
 
  private:
@@ -195,11 +196,13 @@ class FasterKv {
         storage_(storage),
         functions_(functions),
         ids_(config.seed),
-        epoch_(config.max_sessions + 12),
+        epoch_(config.max_sessions + 13),
         log_(config_, storage, &epoch_),
-        index_(config_, &epoch_, &log_, HashOfRecord()),
+        cache_(config_, Rec::kBytes, &epoch_, &index_, HashOfRecord()),
+        index_(config_, &epoch_, &log_, &cache_, HashOfRecord()),
         locks_(config.index_buckets),
-        checkpointer_(config_, storage, &epoch_, &log_, &index_, sizeof(K), sizeof(V), observer, &ids_) {}
+        checkpointer_(config_, storage, &epoch_, &log_, &index_, &cache_, sizeof(K), sizeof(V), observer,
+                      &ids_) {}
 
   Status Open(Diagnosis* why) {
     Status status = config_.Validate(Rec::kBytes, why);
@@ -208,6 +211,7 @@ class FasterKv {
     if (status == Status::kBusy && why)
       *why = {config_.directory, 0, "a store that no process has open", "a lock"};
     if (status == Status::kOk) status = log_.AllocateBuffer(why);
+    if (status == Status::kOk) status = cache_.Open(config_.huge_pages, why);
     return status;
   }
 
@@ -223,7 +227,7 @@ class FasterKv {
   std::unique_ptr<SessionType> OpenSession(Guid id, bool continued, bool internal = false) {
     LightEpoch::Entry* entry = epoch_.Acquire();
     if (entry == nullptr) return nullptr;
-    const typename SessionType::Parts parts{&epoch_,        &log_,       &index_,  &locks_,
+    const typename SessionType::Parts parts{&epoch_,        &log_,       &index_,  &cache_, &locks_,
                                             &checkpointer_, &functions_, &config_, internal};
     auto session = std::make_unique<SessionType>(parts, entry, id);
     if (checkpointer_.Register(session.get(), continued) == Status::kOk) return session;
@@ -237,7 +241,7 @@ class FasterKv {
     const KeyHash hash{functions_.Hash(wanted->key().Value())};
     HashEntry entry;
     if (index_.TableOf(hash).Find(hash, &entry) == nullptr) return false;
-    for (LogAddress next = entry.address(); next >= at;) {
+    for (LogAddress next = cache_.RealAddress(entry); next >= at;) {
       const Rec* record = Rec::At(log_.At(next));
       if (record->KeyIs(wanted->key())) return true;
       next = record->header().previous();
@@ -245,12 +249,33 @@ class FasterKv {
     return false;
   }
 
+  // A copy in the read cache: of the right chain, of a record on disk, and no newer one of its key in memory.
+  std::string CheckCached(const HashTable& table, uint64_t bucket, HashEntry entry) {
+    if (!entry.cached()) return "";
+    const std::string where = "cache record " + std::to_string(entry.address() & (HashEntry::kCached - 1)) +
+                              " in bucket " + std::to_string(bucket) + ": ";
+    if (!cache_.Holds(entry.address())) return where + "its page has been evicted";
+    const Rec* record = Rec::At(cache_.At(entry.address()));
+    const KeyHash hash{functions_.Hash(record->key().Value())};
+    if (hash.bucket(table.size() - 1) != bucket || hash.tag() != entry.tag())
+      return where + "wrong entry for its key";
+    if (record->header().invalid()) return where + "an invalid copy is linked";
+    if (cache_.Source(entry.address()) >= log_.head()) return where + "the record copied was not on disk";
+    for (LogAddress at = record->header().previous(); at >= log_.head();) {
+      const Rec* newer = Rec::At(log_.At(at));
+      if (newer->KeyIs(record->key())) return where + "hides a newer record at " + std::to_string(at);
+      at = newer->header().previous();
+    }
+    return "";
+  }
+
   // Behind its start a chain may lead over records of other buckets that were one with this one before a
   // growth (index/hash_index.h); these must be reached from their own bucket too.
   std::string CheckChain(const HashTable& table, uint64_t bucket, HashEntry entry) {
+    if (const std::string problem = CheckCached(table, bucket, entry); !problem.empty()) return problem;
     const LogAddress head = log_.head();
     std::string path;  // the chain so far: address:version
-    for (LogAddress at = entry.address(); at >= head;) {
+    for (LogAddress at = cache_.RealAddress(entry); at >= head;) {
       const Rec* record = Rec::At(log_.At(at));
       const RecordHeader header = record->header();
       const KeyHash hash{functions_.Hash(record->key().Value())};
@@ -277,6 +302,7 @@ class FasterKv {
   std::unique_ptr<DirectoryLock> lock_;
   LightEpoch epoch_;
   HybridLog log_;
+  ReadCache cache_;
   HashIndex index_;
   CheckpointLocks locks_;
   std::atomic<bool> compacting_{false};

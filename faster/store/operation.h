@@ -24,6 +24,14 @@ enum class OperationType : uint8_t {
   kLocate,  // iteration: where the newest record of the key below `below` lies (disk_found_at); of no version
 };
 
+// What becomes of a record that a read found on disk.
+enum class ReadCopy : uint8_t {
+  kDefault,  // as the store is configured
+  kNone,     // it stays where it is
+  kToCache,  // the read cache gets a copy, if the store has one
+  kToTail,   // it is appended to the log again, now in memory and mutable; if that is not possible: kToCache
+};
+
 // How one attempt to execute an operation ended.
 enum class Step : uint8_t {
   kDone,          // `result` holds the answer
@@ -53,6 +61,7 @@ struct Operation {
   bool holds_old = false;  // holds the old lock of its bucket
   Status result = Status::kOk;
   void* user = nullptr;
+  ReadCopy copy = ReadCopy::kDefault;  // read
 
   // The search for the key below head. Its outcome holds as long as the chain in memory still ends at
   // disk_start.

@@ -19,6 +19,7 @@
 #include "faster/cpr/checkpointer.h"
 #include "faster/index/hash_index.h"
 #include "faster/log/hybrid_log.h"
+#include "faster/log/read_cache.h"
 #include "faster/store/operation.h"
 #include "faster/store/session_core.h"
 
@@ -36,6 +37,7 @@ class Session final : public SessionCore {
     LightEpoch* epoch;
     HybridLog* log;
     HashIndex* index;
+    ReadCache* cache;
     CheckpointLocks* locks;
     Checkpointer* checkpointer;
     const F* functions;
@@ -47,10 +49,12 @@ class Session final : public SessionCore {
       : SessionCore(parts.epoch, entry, parts.checkpointer->state(), parts.config->refresh_interval, id),
         log_(*parts.log),
         index_(*parts.index),
+        cache_(*parts.cache),
         locks_(*parts.locks),
         checkpointer_(*parts.checkpointer),
         functions_(*parts.functions),
         version_mask_((1u << parts.config->version_bits) - 1),
+        read_copy_(parts.config->copy_reads_to_tail ? ReadCopy::kToTail : ReadCopy::kToCache),
         batch_ahead_(parts.config->batch_ahead),
         batch_group_(parts.config->batch_group) {
     internal_ = parts.internal;
@@ -63,14 +67,15 @@ class Session final : public SessionCore {
     }
   }
 
-  // kOk and *value, kNotFound, or kPending. `user` comes back with the completion.
-  Status Read(const K& key, V* value, void* user = nullptr) {
+  // kOk and *value, kNotFound, or kPending. `user` comes back with the completion. `copy`: what becomes of a
+  // record on disk.
+  Status Read(const K& key, V* value, void* user = nullptr, ReadCopy copy = ReadCopy::kDefault) {
     const KeyHash hash{functions_.Hash(key)};
     Enter();
     Status status;
     if (TryRead(hash, key, value, &status)) [[likely]]
       return Answer(status);
-    return RunRead(hash, key, value, user);
+    return RunRead(hash, key, value, user, copy);
   }
 
   // kOk, or kPending while a checkpoint shifts versions.
@@ -249,13 +254,14 @@ class Session final : public SessionCore {
     LogAddress disk = 0;
   };
 
+  // Asked with an address in the read cache it returns that as `disk`, having looked at nothing.
   Located Locate(LogAddress address, const Words<K>& key) const {
     const LogAddress head = log_.head();
-    while (address >= head) {
+    while (static_cast<int64_t>(address) >= static_cast<int64_t>(head)) {
       Rec* const record = Rec::At(log_.At(address));
       const RecordHeader header = record->header();
       if (record->KeyIs(key)) return {address, record, header, 0};
-      address = header.previous();
+      address = AddressOf(header.control);
     }
     return {0, nullptr, {}, address};
   }
@@ -306,10 +312,19 @@ class Session final : public SessionCore {
     HashEntry entry;
     if (table_->Find(hash, &entry) == nullptr) return true;
     const Located at = Locate(entry.address(), Words<K>::Of(key));
-    if (at.record == nullptr) return at.disk == 0;
+    if (at.record == nullptr) return at.disk == 0 || TryCached(at.disk, key, value, status);
     if (at.header.tombstone()) [[unlikely]]
       return true;
     *value = at.record->Load().Value();
+    *status = Status::kOk;
+    return true;
+  }
+  // The same for what Locate() returned, if that is an address in the read cache.
+  bool TryCached(LogAddress address, const K& key, V* value, Status* status) {
+    Words<V> copied;
+    if (!HashEntry::IsCached(address) || !CopyOf(address, log_.begin(), Words<K>::Of(key), &copied))
+      return false;
+    *value = copied.Value();
     *status = Status::kOk;
     return true;
   }
@@ -336,7 +351,7 @@ class Session final : public SessionCore {
   }
 
   // session_execute.h: the rest, out of the way. Called inside Enter(), return outside.
-  Status RunRead(KeyHash hash, const K& key, V* value, void* user);
+  Status RunRead(KeyHash hash, const K& key, V* value, void* user, ReadCopy copy = ReadCopy::kDefault);
   Status RunUpsert(KeyHash hash, const K& key, const V& value, void* user);
   Status RunRmw(KeyHash hash, const K& key, const Input& input, V* result, void* user);
   void Help();
@@ -351,13 +366,25 @@ class Session final : public SessionCore {
   Step UpdateRecord(Op& op, HashTable::Slot* slot, HashEntry entry, const Located& at, bool copy_only);
   Step UpdateAbsent(Op& op, HashTable::Slot* slot, HashEntry entry, const Located& at);
   Step ExecuteLocate(Op& op);
+  Step FinishAbsent(Op& op, HashTable::Slot* slot, HashEntry entry, const Located& at);
   Step CopyAbsent(Op& op, HashTable::Slot* slot, HashEntry entry, const Located& at);
-  Step Append(Op& op, HashTable::Slot* slot, HashEntry entry, const Words<V>& value, bool tombstone);
+  Step Append(const Op& op, HashTable::Slot* slot, HashEntry entry, const Words<V>& value, bool tombstone);
+  Step Link(const Op& op, HashTable::Slot* slot, HashEntry entry, const Words<V>& value, RecordHeader header);
+  RecordHeader NewHeader(HashEntry entry, uint64_t version, bool tombstone) const {
+    return RecordHeader::Make(cache_.RealAddress(entry), static_cast<uint32_t>(version) & version_mask_,
+                              tombstone);
+  }
   bool ChainIsNew(LogAddress address) const;
   bool IsNew(LogAddress address, RecordHeader header, uint64_t new_version) const {
     return address >= checkpointer_.shift_start() &&
            header.version() == (static_cast<uint32_t>(new_version) & version_mask_);
   }
+  // session_copies.h
+  bool CopyOf(LogAddress address, LogAddress begin, const Words<K>& key, Words<V>* value);
+  void KeepCopy(const Op& op);
+  bool AppendCopy(const Op& op);
+  void CacheCopy(const Op& op);
+  bool StillOnDisk(const Op& op, LogAddress first, LogAddress begin) const;
   // session_pending.h
   bool LockPending() override;
   void FollowIndex() override { table_ = &index_.table(); }
@@ -377,10 +404,12 @@ class Session final : public SessionCore {
   HybridLog& log_;
   HashIndex& index_;
   HashTable* table_ = nullptr;  // where an operation works; while the index grows, chosen for each
+  ReadCache& cache_;
   CheckpointLocks& locks_;
   Checkpointer& checkpointer_;
   const F& functions_;
   const uint32_t version_mask_;
+  const ReadCopy read_copy_;
   const uint32_t batch_ahead_;
   const uint32_t batch_group_;
   uint32_t calls_ = 0;
@@ -395,6 +424,7 @@ class Session final : public SessionCore {
 }  // namespace faster
 
 #include "faster/store/session_batch.h"
+#include "faster/store/session_copies.h"
 #include "faster/store/session_execute.h"
 #include "faster/store/session_pending.h"
 #include "faster/store/session_truncate.h"

@@ -22,8 +22,9 @@ template <class K, class V, class F>
 void Session<K, V, F>::PrefetchRecord(KeyHash hash) const {
   HashEntry entry;
   if (IsGrowing(phase_)) return;  // which table has the key is found out under a pin
-  if (table_->Find(hash, &entry) == nullptr || entry.address() < log_.head()) return;
-  const uint8_t* const record = log_.At(entry.address());
+  if (table_->Find(hash, &entry) == nullptr) return;
+  if (!entry.cached() && entry.address() < log_.head()) return;
+  const uint8_t* const record = entry.cached() ? cache_.At(entry.address()) : log_.At(entry.address());
   __builtin_prefetch(record);
   __builtin_prefetch(record + Rec::kBytes - 1);  // a record may lie across two lines
 }

@@ -33,8 +33,10 @@ void Session<K, V, F>::HelpToSplit() {
 }
 
 template <class K, class V, class F>
-[[gnu::noinline]] Status Session<K, V, F>::RunRead(KeyHash hash, const K& key, V* value, void* user) {
+[[gnu::noinline]] Status Session<K, V, F>::RunRead(KeyHash hash, const K& key, V* value, void* user,
+                                                   ReadCopy copy) {
   Op op = Make(OperationType::kRead, key, hash, user);
+  op.copy = copy;
   const Status status = Run(op);
   if (status == Status::kOk) *value = op.value.Value();
   return status;
@@ -178,9 +180,15 @@ Step Session<K, V, F>::ExecuteRead(Op& op, bool prepare) {
   HashEntry entry;
   op.result = Status::kNotFound;
   if (table_->Find(op.hash, &entry) == nullptr) return Step::kDone;
-  if (prepare && ChainIsNew(entry.address())) return Step::kShift;
-  const Located at =
-      op.version == version_ ? Locate(entry.address(), op.key) : LocateOld(entry.address(), op.key);
+  const LogAddress first = cache_.RealAddress(entry);
+  if (prepare && ChainIsNew(first)) return Step::kShift;
+  // An operation of the version before may not see what the copy was made of.
+  const bool current = op.version == version_;
+  if (entry.cached() && current && CopyOf(entry.address(), begin, op.key, &op.value)) {
+    op.result = Status::kOk;
+    return Step::kDone;
+  }
+  const Located at = current ? Locate(first, op.key) : LocateOld(first, op.key);
   if (at.record != nullptr) {
     if (at.header.tombstone()) return Step::kDone;
     op.value = at.record->Load();
@@ -201,7 +209,7 @@ Step Session<K, V, F>::ExecuteLocate(Op& op) {
   HashEntry entry;
   op.result = Status::kNotFound;
   if (table_->Find(op.hash, &entry) == nullptr) return Step::kDone;
-  LogAddress at = entry.address();
+  LogAddress at = cache_.RealAddress(entry);
   for (; at >= head; at = Rec::At(log_.At(at))->header().previous()) {
     if (at >= op.below || !Rec::At(log_.At(at))->KeyIs(op.key)) continue;
     op.disk_found_at = at;
@@ -225,8 +233,9 @@ Step Session<K, V, F>::ExecuteUpdate(Op& op, bool prepare, bool shifted, AtomicC
     op.result = creates ? Status::kOutOfMemory : Status::kNotFound;
     return Step::kDone;
   }
-  if (prepare && ChainIsNew(entry.address())) return Step::kShift;
-  Located at = Locate(entry.address(), op.key);
+  const LogAddress first = cache_.RealAddress(entry);
+  if (prepare && ChainIsNew(first)) return Step::kShift;
+  Located at = Locate(first, op.key);
   if (at.disk < begin) at.disk = 0;
   // The version of the key's own record decides here: the first of the chain may belong to another key.
   const bool over_old = shifted && !(at.record != nullptr && IsNew(at.address, at.header, version_));
@@ -294,8 +303,17 @@ Step Session<K, V, F>::UpdateAbsent(Op& op, HashTable::Slot* slot, HashEntry ent
     op.result = Status::kNotFound;
     return Step::kDone;
   }
+  return FinishAbsent(op, slot, entry, at);
+}
+
+// RMW and insert: the old value, if there is one, is in the read cache or on disk.
+template <class K, class V, class F>
+Step Session<K, V, F>::FinishAbsent(Op& op, HashTable::Slot* slot, HashEntry entry, const Located& at) {
+  Words<V> old;
   bool found = false;
-  if (at.disk != 0) {
+  if (entry.cached() && CopyOf(entry.address(), log_.update_begin(), op.key, &old)) {
+    found = true;
+  } else if (at.disk != 0) {
     if (!op.disk_done || op.disk_start != at.disk) {
       op.disk_done = false;
       op.disk_start = at.disk;
@@ -303,14 +321,15 @@ Step Session<K, V, F>::UpdateAbsent(Op& op, HashTable::Slot* slot, HashEntry ent
     }
     // What a truncation is about to remove is gone for an update already.
     found = op.disk_found && op.disk_found_at >= log_.update_begin();
+    old = op.disk_value;
   }
   if (op.type == OperationType::kInsert) {
     if (!found) return Append(op, slot, entry, op.value, false);
-    op.value = op.disk_value;
+    op.value = old;
     op.result = Status::kExists;
     return Step::kDone;
   }
-  op.value = found ? Updated(op.disk_value, op.input) : Words<V>::Of(functions_.Initial(op.input));
+  op.value = found ? Updated(old, op.input) : Words<V>::Of(functions_.Initial(op.input));
   return Append(op, slot, entry, op.value, false);
 }
 
@@ -334,14 +353,19 @@ Step Session<K, V, F>::CopyAbsent(Op& op, HashTable::Slot* slot, HashEntry entry
 }
 
 template <class K, class V, class F>
-Step Session<K, V, F>::Append(Op& op, HashTable::Slot* slot, HashEntry entry, const Words<V>& value,
+Step Session<K, V, F>::Append(const Op& op, HashTable::Slot* slot, HashEntry entry, const Words<V>& value,
                               bool tombstone) {
+  return Link(op, slot, entry, value, NewHeader(entry, op.version, tombstone));
+}
+
+// Appends a record and puts it before the chain that `entry` led to.
+template <class K, class V, class F>
+Step Session<K, V, F>::Link(const Op& op, HashTable::Slot* slot, HashEntry entry, const Words<V>& value,
+                            RecordHeader header) {
   const LogAddress address = log_.Allocate(Rec::kBytes);
   if (address == 0) return Step::kWaitForPage;
   Rec* const record = Rec::At(log_.At(address));
-  record->Fill(
-      RecordHeader::Make(entry.address(), static_cast<uint32_t>(op.version) & version_mask_, tombstone),
-      op.key, value);
+  record->Fill(header, op.key, value);
   uint64_t expected = entry.control;
   if (slot->compare_exchange_strong(expected, HashEntry::Make(address, op.hash.tag()).control,
                                     std::memory_order_acq_rel)) {
