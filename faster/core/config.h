@@ -31,6 +31,8 @@ struct StoreConfig {
   uint64_t read_cache_bytes = 0;          // records read from disk: a power of two, 0 = none
   bool read_cache_second_chance = true;   // a copy read again outlives its page; else first in, first out
   bool copy_reads_to_tail = false;        // a record read from disk is appended to the log again
+  uint32_t keep_checkpoints = 0;          // after each checkpoint of the log all but these go; 0 = none does
+  uint64_t compact_at_bytes = 0;          // a longer log is compacted in the background; 0 = never
   bool huge_pages = false;                // madvise(MADV_HUGEPAGE) for log buffer and index
   // Source of session ids, checkpoint tokens and generations (the engine has no hidden randomness). Every
   // opening of a store must bring another seed: blocks of an abandoned history are told apart by it.

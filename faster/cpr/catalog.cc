@@ -118,7 +118,7 @@ Status ChooseIndex(const std::vector<CatalogEntry>& entries, const CatalogEntry&
 }  // namespace
 
 Status ListCheckpoints(Storage& storage, std::string_view directory, std::vector<CatalogEntry>* entries,
-                       Diagnosis* why) {
+                       Diagnosis* why, std::vector<Token>* abandoned_out) {
   std::vector<std::string> names;
   if (const Status status = storage.List(directory, &names); status != Status::kOk)
     return Refuse(directory.empty() ? "." : directory, "a store's directory that can be listed",
@@ -127,6 +127,7 @@ Status ListCheckpoints(Storage& storage, std::string_view directory, std::vector
   std::vector<Token> abandoned;
   if (const Status status = ReadAbandoned(storage, directory, &abandoned, why); status != Status::kOk)
     return status;
+  if (abandoned_out != nullptr) *abandoned_out = abandoned;
   for (const std::string& name : names) {
     Token token;
     // Only the form that we write: "ABC.." and "abc.." would be two directories with one token.

@@ -55,11 +55,12 @@ struct CatalogEntry {
   CatalogPart<LogMetadata> log;
 };
 
-// Every checkpoint directory in `directory`: those with a valid log part, newest first; then those with only
-// a valid index part, newest first; then the rest. An
-// unreadable or damaged part is not an error of the list. Fails if the directory itself cannot be listed.
+// Every checkpoint directory in `directory` (*abandoned_out, if asked for, has the tokens that a recovery to
+// an older one left behind): those with a valid log part, newest first; then those with only a valid index
+// part, newest first; then the rest. An unreadable or damaged part is not an error of the list. Fails if the
+// directory itself cannot be listed.
 Status ListCheckpoints(Storage& storage, std::string_view directory, std::vector<CatalogEntry>* entries,
-                       Diagnosis* why);
+                       Diagnosis* why, std::vector<Token>* abandoned_out = nullptr);
 
 // The other checkpoints whose files a recovery of `log` (as ListCheckpoints gave it) reads: the base and the
 // deltas before it. Whoever removes checkpoints keeps these as long as `log` is kept.

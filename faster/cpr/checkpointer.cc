@@ -23,12 +23,14 @@ Checkpointer::Checkpointer(const StoreConfig& config, Storage* storage, LightEpo
       job_entry_(epoch->Acquire()) {}
 
 Checkpointer::~Checkpointer() {
-  while (job_.load(std::memory_order_acquire) == Job::kRunning) std::this_thread::yield();
+  while (job_.load(std::memory_order_acquire) == Job::kRunning || retaining_.load(std::memory_order_acquire))
+    std::this_thread::yield();
 }
 
 void Checkpointer::Begin(Origin origin) {
   hash_index_->Arm(true);
   snapshots_.Begin(std::move(origin.snapshot));
+  leftovers_ = origin.leftovers;
   for (const SessionCommit& session : origin.sessions)
     closed_[session.session] = Closed{session.serial, 0, 0};
   state_.store(SystemState{Phase::kRest, CheckpointKind::kFull, origin.version}.control(),
@@ -93,6 +95,7 @@ Status Checkpointer::Start(CheckpointKind kind, LogBackend backend, Token* token
   barrier_.store(false, std::memory_order_relaxed);
   *token = Token{ids_->Next(), ids_->Next()};
   notice_ = {*token, false};
+  doubtful_.push_back(*token);
   index_ = IndexMetadata{};
   index_.token = *token;
   index_.version = now.version;
@@ -105,6 +108,50 @@ Status Checkpointer::Start(CheckpointKind kind, LogBackend backend, Token* token
   log_metadata_.token = *token;
   MoveTo(now.Next(kind));
   return Status::kOk;
+}
+
+Status Checkpointer::Retain(uint32_t keep, RetentionReport* report, Diagnosis* why) {
+  if (retaining_.exchange(true, std::memory_order_acq_rel)) return Status::kBusy;
+  const Status status = RunRetention(keep, report, why);
+  retaining_.store(false, std::memory_order_release);
+  return status;
+}
+
+Status Checkpointer::RunRetention(uint32_t keep, RetentionReport* report, Diagnosis* why) {
+  Diagnosis unused;
+  std::vector<CatalogEntry> entries;
+  std::vector<Token> abandoned;
+  Status status =
+      ListCheckpoints(*storage_, config_.directory, &entries, why != nullptr ? why : &unused, &abandoned);
+  if (status != Status::kOk) return status;
+  std::vector<Token> doubtful;
+  LogAddress flushed = 0;  // a checkpoint that runs may have begun a delta on any snapshot
+  {
+    // After the list was made: what it shows as complete and is not in here was reported as durable.
+    std::lock_guard lock(mutex_);
+    doubtful = doubtful_;
+    if (State().phase == Phase::kRest) flushed = log_->flushed_until();
+    abandoned.insert(abandoned.end(), leftovers_.begin(), leftovers_.end());
+  }
+  RetentionPlan plan;
+  status = PlanRetention(entries, std::max(keep, 1u), doubtful, flushed, &plan, why);
+  if (status != Status::kOk) return status;
+  return ApplyRetention(*storage_, config_.directory, plan, abandoned,
+                        config_.page_bytes() * config_.segment_pages, report, why);
+}
+
+// After a durable checkpoint. One that finds another at work leaves it to the next.
+void Checkpointer::ScheduleRetention() {
+  if (retaining_.exchange(true, std::memory_order_acq_rel)) return;
+  storage_->Schedule(
+      [](void* argument) {
+        auto* self = static_cast<Checkpointer*>(argument);
+        RetentionReport report;
+        const Status status = self->RunRetention(self->config_.keep_checkpoints, &report, nullptr);
+        if (self->observer_ != nullptr) self->observer_->OnUpkeep(Upkeep::kRetention, status);
+        self->retaining_.store(false, std::memory_order_release);
+      },
+      this);
 }
 
 Status Checkpointer::ShiftBegin(LogAddress to) {
@@ -220,8 +267,11 @@ void Checkpointer::MoveTo(const SystemState& next) {
     default:
       break;
   }
+  const bool durable =
+      next.phase == Phase::kRest && State().phase == Phase::kPersistenceCallback && status_ == Status::kOk;
   state_.store(next.control(), std::memory_order_release);
   if (observer_ != nullptr) observer_->OnPhase(next.kind, next.phase, next.version);
+  if (durable && config_.keep_checkpoints != 0) ScheduleRetention();
 }
 
 void Checkpointer::EnterWaitFlush() {
@@ -267,6 +317,7 @@ std::vector<SessionCommit> Checkpointer::CollectCommits(uint64_t version) const 
 }
 
 void Checkpointer::Finish() {
+  if (status_ == Status::kOk) std::erase(doubtful_, notice_.token);
   if (observer_ == nullptr) return;
   // An index checkpoint, and a full one that failed at its index, leave the version as it was.
   const SystemState now = State();

@@ -24,6 +24,7 @@
 #include "faster/cpr/index_data.h"
 #include "faster/cpr/phase.h"
 #include "faster/cpr/recovery_progress.h"
+#include "faster/cpr/retention.h"
 #include "faster/cpr/snapshot_writer.h"
 #include "faster/device/storage.h"
 #include "faster/index/hash_index.h"
@@ -32,6 +33,9 @@
 #include "faster/store/session_core.h"
 
 namespace faster {
+
+// What the store does by itself in the background.
+enum class Upkeep : uint8_t { kRetention, kCompaction };
 
 // Watches checkpoints: progress, metrics, traces. Called from any thread, briefly, and must not call the
 // store.
@@ -44,6 +48,7 @@ class CheckpointObserver {
                          const std::vector<SessionCommit>& sessions) {}
   // From time to time while a store is recovered, and at its end.
   virtual void OnRecovery(const RecoveryProgress& progress) {}
+  virtual void OnUpkeep(Upkeep what, Status status) {}
 };
 
 class Checkpointer {
@@ -52,7 +57,8 @@ class Checkpointer {
   struct Origin {
     uint64_t version = 1;
     std::vector<SessionCommit> sessions;
-    SnapshotState snapshot;  // what the next delta can build on
+    SnapshotState snapshot;        // what the next delta can build on
+    std::vector<Token> leftovers;  // directories without a complete checkpoint
   };
 
   Checkpointer(const StoreConfig& config, Storage* storage, LightEpoch* epoch, HybridLog* log,
@@ -71,6 +77,11 @@ class Checkpointer {
   // Adds a session; `continued`: an id that this store knows, whose serial is restored. kNotFound otherwise.
   Status Register(SessionCore* session, bool continued);
   void Unregister(SessionCore* session);  // remembers its commit point; re-evaluates the phase
+
+  // Removes all but the newest `keep` (at least 1) checkpoints and what these need (retention.h), and
+  // segments of the log that nobody needs then. Blocking; beside everything else. kBusy: another retention
+  // runs.
+  Status Retain(uint32_t keep, RetentionReport* report, Diagnosis* why);
 
   // The begin address moves only while all sessions are at one version, so that no operation meets a begin
   // that belongs to another version than its own; a checkpoint has the begin of its version's end.
@@ -100,6 +111,8 @@ class Checkpointer {
   void Finish();
   Status TryGrowth();
   bool GrowthIsOver();
+  Status RunRetention(uint32_t keep, RetentionReport* report, Diagnosis* why);
+  void ScheduleRetention();
   void StartJob(void (Checkpointer::*body)());
   void IndexJob();
   void LogJob();
@@ -128,6 +141,9 @@ class Checkpointer {
   std::mutex mutex_;  // guards everything below but the atomics
   std::vector<SessionCore*> sessions_;
   std::map<Guid, Closed> closed_;
+  std::vector<Token> doubtful_;  // of this incarnation: running, or not reported as durable
+  std::vector<Token> leftovers_;
+  std::atomic<bool> retaining_{false};
   bool truncating_ = false;  // announced: the version may not shift
 
   // The running checkpoint.

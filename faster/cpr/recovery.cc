@@ -59,6 +59,9 @@ class RecoveryRun {
     result_->index_token = index != nullptr ? index->token : Token{};
     result_->version = meta_.version;
     result_->sessions = meta_.sessions;
+    for (const CatalogEntry& entry : entries) {
+      if (!entry.log.valid() && !entry.index.valid()) result_->leftovers.push_back(entry.token);
+    }
     log_->StartRecovered(meta_, head_, flushed_, generation_);
     Report(RecoveryProgress::Step::kDone, 0);
     return Status::kOk;

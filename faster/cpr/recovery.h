@@ -45,6 +45,7 @@ struct RecoveryResult {
   uint64_t records_replayed = 0;
   uint64_t records_undone = 0;
   std::vector<SessionCommit> sessions;
+  std::vector<Token> leftovers;  // directories without a complete checkpoint
 };
 
 // Recovers into a fresh log (buffer allocated) and index. `tokens` empty = the newest complete one. The index

@@ -47,7 +47,11 @@ class FasterKv {
     status = fresh->index_.Allocate(config.index_buckets);
     if (status != Status::kOk) return status;
     fresh->log_.StartEmpty(NextGeneration(entries, fresh->ids_.Next()));
-    fresh->checkpointer_.Begin({});
+    Checkpointer::Origin origin;
+    for (const CatalogEntry& entry : entries) {
+      if (entry.index.status == Status::kNotFound) origin.leftovers.push_back(entry.token);
+    }
+    fresh->checkpointer_.Begin(origin);
     *store = std::move(fresh);
     return Status::kOk;
   }
@@ -64,13 +68,18 @@ class FasterKv {
     status = RecoverStore(fresh->config_, storage, fresh->Shape(), log_token, index_token, &fresh->ids_,
                           &fresh->log_, &fresh->index_, &snapshot, observer, result, why);
     if (status != Status::kOk) return status;
-    fresh->checkpointer_.Begin({result->version + 1, result->sessions, std::move(snapshot)});
+    fresh->checkpointer_.Begin(
+        {result->version + 1, result->sessions, std::move(snapshot), result->leftovers});
     *store = std::move(fresh);
     return Status::kOk;
   }
 
-  // Every session is closed before. A running checkpoint is given up; what it wrote stays incomplete.
-  ~FasterKv() = default;
+  // Every session is closed before. A running checkpoint is given up; what it wrote stays incomplete. So is a
+  // compaction of the background.
+  ~FasterKv() {
+    stop_.store(true, std::memory_order_release);
+    while (background_.load(std::memory_order_acquire)) std::this_thread::yield();
+  }
 
   // nullptr when max_sessions are open.
   std::unique_ptr<SessionType> StartSession() { return OpenSession(checkpointer_.NewSessionId(), false); }
@@ -86,9 +95,15 @@ class FasterKv {
   // or another growth has not ended. kInvalidArgument: at max_index_buckets. kOutOfMemory.
   Status GrowIndex() { return checkpointer_.StartGrowth(); }
   GrowthProgress Growth() { return checkpointer_.Growth(); }
+  // Removes all but the newest `keep` checkpoints (Checkpointer::Retain); config.keep_checkpoints does it
+  // after each.
+  Status Retain(uint32_t keep, RetentionReport* report, Diagnosis* why) {
+    return checkpointer_.Retain(keep, report, why);
+  }
   // Moves the running checkpoint or growth and the log's background work along; true when none runs.
   bool Poll() {
     log_.Poll();
+    if (config_.compact_at_bytes != 0) ConsiderCompaction();
     return checkpointer_.Advance();
   }
 
@@ -201,8 +216,30 @@ class FasterKv {
         cache_(config_, Rec::kBytes, &epoch_, &index_, HashOfRecord()),
         index_(config_, &epoch_, &log_, &cache_, HashOfRecord()),
         locks_(config.index_buckets),
+        observer_(observer),
         checkpointer_(config_, storage, &epoch_, &log_, &index_, &cache_, sizeof(K), sizeof(V), observer,
                       &ids_) {}
+
+  // The oldest quarter of a log that is too long. One that has just been compacted is left alone until it has
+  // grown: what is live does not become less.
+  void ConsiderCompaction() {
+    const LogAddress begin = log_.begin(), tail = log_.tail();
+    if (tail - begin <= config_.compact_at_bytes || tail < compact_after_.load(std::memory_order_relaxed))
+      return;
+    if (background_.exchange(true, std::memory_order_acq_rel)) return;
+    storage_->Schedule(
+        [](void* argument) {
+          auto* self = static_cast<FasterKv*>(argument);
+          const LogAddress from = self->log_.begin();
+          const LogAddress until = from + (self->log_.tail() - from) / 4 + self->log_.block_bytes();
+          const Status status = self->Compact(until, CompactionKind::kLookup, nullptr, &self->stop_);
+          self->compact_after_.store(self->log_.tail() + (until - from) / 2, std::memory_order_relaxed);
+          if (self->observer_ != nullptr && status != Status::kAborted && status != Status::kBusy)
+            self->observer_->OnUpkeep(Upkeep::kCompaction, status);
+          self->background_.store(false, std::memory_order_release);
+        },
+        this);
+  }
 
   Status Open(Diagnosis* why) {
     Status status = config_.Validate(Rec::kBytes, why);
@@ -306,6 +343,10 @@ class FasterKv {
   HashIndex index_;
   CheckpointLocks locks_;
   std::atomic<bool> compacting_{false};
+  std::atomic<bool> background_{false};  // a compaction by itself is scheduled or runs
+  std::atomic<bool> stop_{false};
+  std::atomic<LogAddress> compact_after_{0};
+  CheckpointObserver* const observer_;
   Checkpointer checkpointer_;  // destroyed first: its job uses all of the above
 };
 
