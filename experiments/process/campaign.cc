@@ -42,7 +42,8 @@ class Runner {
 
   void KillOneStore(bool big) {
     const std::string root = options_.folder + "/store";
-    const StoreOptions store_options = big ? BigStore(root, dice_) : SmallStore(root, dice_);
+    StoreOptions store_options = big ? BigStore(root, dice_) : SmallStore(root, dice_);
+    DrawProtocol(options_.protocol, dice_, big, &store_options);
     std::string error;
     const std::unique_ptr<KilledStore> store = KilledStore::Make(store_options, &error);
     if (store == nullptr) {

@@ -23,6 +23,7 @@ struct CampaignOptions {
   bool big = true;  // with kills of the big store
   bool coverage_required = true;
   std::vector<int> kinds;
+  Protocol protocol;
   const std::atomic<bool>* interrupted = nullptr;
 };
 

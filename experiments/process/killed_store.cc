@@ -251,7 +251,8 @@ void KilledStore::RecoverAndRead(bool verify, Recovered* recovered) {
     const uint64_t before = i < sessions_.size() ? sessions_[i].serial : 0;
     // A commit point beyond what was issued is for JudgeCommits to tell.
     const uint64_t to = std::min(commits[i], run_->session[i].issued.load());
-    if (to > before) expectation_->Commit(i, incarnation_, before, to, PendedOf(i));
+    if (to > before)
+      expectation_->Commit(i, incarnation_, before, to, PendedOf(i), ExcludedOf(*recovered, i));
   }
   Client* const client = engine->Start().release();
   client->ReadRecords(options_.spec.insert_start, options_.spec.insert_count, options_.spec.hashed_keys,
@@ -279,6 +280,16 @@ std::vector<uint64_t> KilledStore::CommitsOf(const Recovered& recovered, std::st
     commits.push_back(at == all.end() ? 0 : at->serial);
   }
   return commits;
+}
+
+// Serials that the recovered checkpoint leaves out though they are within the session's commit point. They
+// are not issued again: what they would have done is in no later state either.
+std::vector<uint64_t> KilledStore::ExcludedOf(const Recovered& recovered, uint32_t session) const {
+  const faster::Guid id = run_->session[session].id();
+  for (const SessionCommit& one : recovered.result.sessions) {
+    if (one.session == id) return one.excluded;
+  }
+  return {};
 }
 
 std::vector<uint64_t> KilledStore::PendedOf(uint32_t session) const {
@@ -333,6 +344,7 @@ void KilledStore::Judge(const Recovered& recovered, KillReport* report) {
     if (!base) wrong = "the checkpoint does not know session " + missing;
   }
   if (wrong.empty()) wrong = JudgeCommits(commits, report);
+  if (wrong.empty()) wrong = JudgeExclusions(recovered);
   if (!wrong.empty()) {
     report->rule = "R1";
     report->what = wrong;
@@ -400,11 +412,20 @@ std::string KilledStore::JudgeCommits(const std::vector<uint64_t>& commits, Kill
   return "";
 }
 
+std::string KilledStore::JudgeExclusions(const Recovered& recovered) const {
+  for (const SessionCommit& one : recovered.result.sessions) {
+    if (!one.excluded.empty() && options_.config.guarantee == faster::Guarantee::kStrict)
+      return "session " + one.session.Text() + " came back without serial " +
+             std::to_string(one.excluded.front()) + ", but the guarantee is strict";
+  }
+  return "";
+}
+
 void KilledStore::Adopt(const Recovered& recovered, const std::vector<uint64_t>& commits) {
   std::vector<SessionCommit> sessions;
   for (uint32_t i = 0; i < commits.size(); ++i) {
     const uint64_t before = i < sessions_.size() ? sessions_[i].serial : 0;
-    expectation_->Commit(i, incarnation_, before, commits[i], PendedOf(i));
+    expectation_->Commit(i, incarnation_, before, commits[i], PendedOf(i), ExcludedOf(recovered, i));
     sessions.push_back({run_->session[i].id(), commits[i]});
   }
   // Killed before its sessions existed: those of the life before it, if any, go on.

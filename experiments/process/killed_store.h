@@ -69,7 +69,7 @@ struct KillReport {
   uint64_t keys_verified = 0;
   uint64_t mismatches = 0;
   std::vector<std::string> witnesses;  // some of the mismatches
-  std::vector<std::string> sessions;  // what became of each, for a person
+  std::vector<std::string> sessions;   // what became of each, for a person
   double run_seconds = 0, recover_seconds = 0;
   bool violation() const { return !rule.empty(); }
 };
@@ -104,6 +104,8 @@ class KilledStore {
   void Adopt(const Recovered& recovered, const std::vector<uint64_t>& commits);
   void StartOver();
   std::vector<uint64_t> CommitsOf(const Recovered& recovered, std::string* missing) const;
+  std::vector<uint64_t> ExcludedOf(const Recovered& recovered, uint32_t session) const;
+  std::string JudgeExclusions(const Recovered& recovered) const;
   std::vector<uint64_t> PendedOf(uint32_t session) const;
 
   StoreOptions options_;

@@ -27,7 +27,7 @@ int Complain(const std::string& what) {
 }
 
 struct Arguments {
-  std::string mode, checkpoint, log, out;
+  std::string mode, checkpoint, log, shift, guarantee, out;
   uint64_t seconds = 0, executions = 0, seed = 0, jobs = 0;
   bool stop_at_first = false, json = false, small = false, help = false;
   bool seeded = false;
@@ -52,6 +52,9 @@ CommandLine Flags(Arguments* a) {
   line.AddChoice("checkpoint", {"full", "log", "index", "incremental"}, "only checkpoints of this kind",
                  &a->checkpoint);
   line.AddChoice("log", {"foldover", "snapshot"}, "only checkpoints with this way to save the log", &a->log);
+  line.AddChoice("shift", {"fine", "coarse"}, "only this scheme of the version shift", &a->shift);
+  line.AddChoice("guarantee", {"strict", "relaxed"}, "only this guarantee for pending operations",
+                 &a->guarantee);
   line.AddText("out", "DIR", "results there instead of store/crash/<UTC time>", &a->out);
   line.AddSwitch("stop-at-first", "end at the first violation", &a->stop_at_first);
   line.AddSwitch("small", "only small stores, not the one of a million keys", &a->small);
@@ -97,6 +100,11 @@ int Main(const std::vector<std::string>& arguments) {
   options.kinds = Kinds(a);
   if (options.kinds.empty())
     return Complain("--checkpoint " + a.checkpoint + " --log " + a.log + ": no such checkpoint");
+  if (!a.shift.empty())
+    options.protocol.shift = a.shift == "coarse" ? faster::ShiftScheme::kCoarse : faster::ShiftScheme::kFine;
+  if (!a.guarantee.empty())
+    options.protocol.guarantee =
+        a.guarantee == "relaxed" ? faster::Guarantee::kRelaxed : faster::Guarantee::kStrict;
   options.interrupted = &g_interrupted;
   ResultFolder folder;
   if (!folder.Create(ProjectRoot(), "crash", a.out, &error)) return Complain(error);

@@ -136,6 +136,16 @@ StoreOptions BigStore(const std::string& root, Dice& dice) {
   return options;
 }
 
+void DrawProtocol(const Protocol& protocol, Dice& dice, bool big, StoreOptions* options) {
+  faster::StoreConfig& config = options->config;
+  const bool coarse = dice.Chance(35), relaxed = dice.Chance(35);
+  config.shift = protocol.shift.value_or(coarse ? faster::ShiftScheme::kCoarse : faster::ShiftScheme::kFine);
+  config.guarantee =
+      protocol.guarantee.value_or(relaxed ? faster::Guarantee::kRelaxed : faster::Guarantee::kStrict);
+  config.session_slots = 1u << dice.Below(4);
+  config.overlap_index = dice.Chance(50) && big;
+}
+
 KillPlan PlanInCell(int kind, int row, const std::vector<int>& kinds, Dice& dice) {
   KillPlan plan = Drawn(kinds, dice);
   plan.checkpoint_every = 0.001 + 0.004 * Fraction(dice);
@@ -177,7 +187,8 @@ std::string StoreText(const StoreOptions& options) {
          " mutable), blocks of " + std::to_string(config.block_bytes) + ", segments of " +
          std::to_string(config.segment_pages) + " pages, " + std::to_string(config.index_buckets) +
          " buckets, version of " + std::to_string(config.version_bits) + " bits, refresh every " +
-         std::to_string(config.refresh_interval);
+         std::to_string(config.refresh_interval) + ", " + std::string(ShiftSchemeName(config.shift)) +
+         " shift, " + std::string(GuaranteeName(config.guarantee));
 }
 
 }  // namespace experiments::process

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -27,6 +28,15 @@ bool Reachable(int kind, int row);
 StoreOptions SmallStore(const std::string& root, Dice& dice);
 // 1,000,000 keys, three times the memory of the log, 2 sessions at full speed.
 StoreOptions BigStore(const std::string& root, Dice& dice);
+
+// How the store's versions shift and what becomes of pending operations: as told, else drawn. A full
+// checkpoint of the big store may copy its index while versions shift; of a small one it does not, so that
+// every phase of the table can be hit.
+struct Protocol {
+  std::optional<faster::ShiftScheme> shift;
+  std::optional<faster::Guarantee> guarantee;
+};
+void DrawProtocol(const Protocol& protocol, Dice& dice, bool big, StoreOptions* options);
 
 // Kills in the cell (kind, row) of a small store.
 KillPlan PlanInCell(int kind, int row, const std::vector<int>& kinds, Dice& dice);

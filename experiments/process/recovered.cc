@@ -11,7 +11,7 @@ using nlohmann::json;
 bool KilledStore::Recovered::Send(int fd) const {
   json sessions = json::array();
   for (const faster::SessionCommit& commit : result.sessions) {
-    sessions.push_back({commit.session.Text(), commit.serial});
+    sessions.push_back({commit.session.Text(), commit.serial, commit.excluded});
   }
   const json all = {{"status", static_cast<int>(status)},
                     {"why", why},
@@ -46,6 +46,7 @@ bool KilledStore::Recovered::Parse(const std::string& text) {
     faster::SessionCommit commit;
     good = good && faster::Guid::Parse(session[0].get<std::string>(), &commit.session);
     commit.serial = session[1];
+    commit.excluded = session[2].get<std::vector<uint64_t>>();
     result.sessions.push_back(commit);
   }
   return good;

@@ -72,6 +72,9 @@ std::string AgainCommand(const CampaignOptions& options) {
     command += " --checkpoint " + std::string(CheckpointKindName(choice.kind));
     if (options.kinds.front() < 4) command += " --log " + std::string(LogBackendName(choice.backend));
   }
+  if (options.protocol.shift) command += " --shift " + std::string(ShiftSchemeName(*options.protocol.shift));
+  if (options.protocol.guarantee)
+    command += " --guarantee " + std::string(GuaranteeName(*options.protocol.guarantee));
   return command + " --stop-at-first";
 }
 

@@ -157,7 +157,7 @@ bool ParseOptions(const std::vector<std::string>& arguments, Options* options, s
   error->clear();
   std::vector<std::string> rest;
   YcsbFlags flags(arguments, options);
-  std::string kind = "full", log = "foldover", every, crash;
+  std::string kind = "full", log = "foldover", shift = "fine", guarantee = "strict", copy = "before";
   const auto seconds = [](double* value) {
     return [value](const std::string& text, std::string* reason) {
       *reason = "must be a number of seconds, at least 0.05";
@@ -175,6 +175,12 @@ bool ParseOptions(const std::vector<std::string>& arguments, Options* options, s
   line.AddChoice("checkpoint", {"full", "log", "index", "incremental"}, "what a checkpoint holds (full)",
                  &kind);
   line.AddChoice("log", {"foldover", "snapshot"}, "how the log part is made (foldover)", &log);
+  line.AddChoice("shift", {"fine", "coarse"}, "scheme of the version shift (fine)", &shift);
+  line.AddChoice("guarantee", {"strict", "relaxed"},
+                 "pending operations: a checkpoint waits for them, or leaves them out (strict)", &guarantee);
+  line.AddChoice("index-copy", {"before", "overlapped"},
+                 "when a full checkpoint copies the index: before the version shift or during it (before)",
+                 &copy);
   line.AddText("dir", "DIR",
                "the store's directory; it stays (default: below the results, removed at the end)",
                &options->dir);
@@ -205,6 +211,9 @@ bool ParseOptions(const std::vector<std::string>& arguments, Options* options, s
                                                : faster::CheckpointKind::kIncremental;
   options->checkpoint.backend =
       log == "snapshot" ? faster::LogBackend::kSnapshot : faster::LogBackend::kFoldOver;
+  options->spec.shift = shift == "coarse" ? faster::ShiftScheme::kCoarse : faster::ShiftScheme::kFine;
+  options->spec.guarantee = guarantee == "relaxed" ? faster::Guarantee::kRelaxed : faster::Guarantee::kStrict;
+  options->spec.overlap_index = copy == "overlapped";
   const bool checkpoints = options->checkpoint_every > 0;
   if (!CheckStore(options->properties, error) ||
       !workloads::ycsb::ParseSpec(options->properties, checkpoints, &options->spec, error)) {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "faster/core/guid.h"
@@ -28,11 +29,42 @@ constexpr std::string_view LogBackendName(LogBackend backend) {
   return backend == LogBackend::kFoldOver ? "foldover" : "snapshot";
 }
 
-// The CPR point of one session: every operation with serial <= `serial` is in the checkpoint, none after.
+// How versions v and v+1 are kept apart while sessions pass their CPR point one by one (CPR paper sec. 6.2
+// and App. C; faster/store/session_execute.h says what each lets an operation do).
+enum class ShiftScheme : uint8_t {
+  kFine,    // a lock of the key's bucket around every update of v during Prepare
+  kCoarse,  // no lock; a v+1 update waits where a session at v may still change the record in place
+};
+
+// What becomes of an operation that is pending when its session passes its CPR point.
+enum class Guarantee : uint8_t {
+  kStrict,   // it is of version v: the checkpoint waits for it (WaitPending)
+  kRelaxed,  // it becomes an operation of v+1, and its serial is excluded from the checkpoint
+};
+
+constexpr std::string_view ShiftSchemeName(ShiftScheme shift) {
+  return shift == ShiftScheme::kFine ? "fine" : "coarse";
+}
+constexpr std::string_view GuaranteeName(Guarantee guarantee) {
+  return guarantee == Guarantee::kStrict ? "strict" : "relaxed";
+}
+
+// The CPR point of one session: every operation with serial <= `serial` is in the checkpoint, but for those
+// in `excluded`, and none after. With the strict guarantee nothing is excluded.
 struct SessionCommit {
   Guid session;
   uint64_t serial = 0;
+  std::vector<uint64_t> excluded{};  // ascending
   bool operator==(const SessionCommit&) const = default;
+};
+
+// A commit point as its session hears of it.
+struct CommitNotice {
+  Token token;
+  uint64_t serial = 0;
+  std::vector<uint64_t> excluded{};
+  bool operator==(const CommitNotice&) const = default;
+  operator std::pair<Token, uint64_t>() const { return {token, serial}; }
 };
 
 // Records of version `version` in [from, to) were undone by a recovery and are dead for ever. Recovery

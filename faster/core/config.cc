@@ -44,6 +44,8 @@ Status StoreConfig::Validate(uint64_t record_bytes, Diagnosis* why) const {
       (!std::has_single_bit(read_cache_bytes) || read_cache_bytes > uint64_t{1} << 46)) {
     return Refuse(why, "read_cache_bytes", "0 or a power of two up to 2^46", read_cache_bytes);
   }
+  if (session_slots < 1 || session_slots > 65536)
+    return Refuse(why, "session_slots", "1 to 65536", session_slots);
   if (refresh_interval < 1) return Refuse(why, "refresh_interval", "at least 1", refresh_interval);
   if (batch_ahead < 1 || batch_ahead > kMaxBatchAhead)
     return Refuse(why, "batch_ahead", "1 to 16", batch_ahead);

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string>
 
+#include "faster/core/checkpoint_types.h"
 #include "faster/core/status.h"
 
 namespace faster {
@@ -22,7 +23,8 @@ struct StoreConfig {
   // The index grows by itself when it has more overflow buckets than so many percent of its main buckets.
   uint32_t grow_at_overflow_percent = 0;  // 0 = only when GrowIndex() is called
   uint32_t version_bits = 13;             // width of the version in a record, 1 to 13
-  uint32_t max_sessions = 128;            // sessions open at the same time
+  uint32_t max_sessions = 65536;          // sessions open at the same time
+  uint32_t session_slots = 32;            // room for so many at first; it doubles when it is used up
   uint32_t refresh_interval = 1;          // operations between looks at the global phase
   uint32_t batch_ahead = 12;              // batches: operations between two stages of prefetching, 1 to 16
   uint32_t batch_group = 64;              // batches: operations under one epoch protection, at least 1
@@ -33,6 +35,9 @@ struct StoreConfig {
   bool copy_reads_to_tail = false;        // a record read from disk is appended to the log again
   uint32_t keep_checkpoints = 0;          // after each checkpoint of the log all but these go; 0 = none does
   uint64_t compact_at_bytes = 0;          // a longer log is compacted in the background; 0 = never
+  ShiftScheme shift = ShiftScheme::kFine;
+  Guarantee guarantee = Guarantee::kStrict;
+  bool overlap_index = false;             // full checkpoint: copy the index while versions shift, not before
   bool huge_pages = false;                // madvise(MADV_HUGEPAGE) for log buffer and index
   // Source of session ids, checkpoint tokens and generations (the engine has no hidden randomness). Every
   // opening of a store must bring another seed: blocks of an abandoned history are told apart by it.

@@ -5,7 +5,7 @@
 
 namespace faster {
 
-LightEpoch::LightEpoch(uint32_t entries) : count_(entries), entries_(new Entry[entries]) {
+LightEpoch::LightEpoch(uint32_t limit, uint32_t first) : limit_(limit), first_(std::min(first, limit)) {
   list_.reserve(32);
 }
 
@@ -21,20 +21,30 @@ void LightEpoch::AwaitOthers() {
   }
 }
 
+bool LightEpoch::AddChunk() {
+  const uint32_t chunk = chunk_count_.load(std::memory_order_relaxed);
+  const uint32_t count = EntriesIn(chunk + 1) - EntriesIn(chunk);
+  if (count == 0 || chunk == kChunks) return false;
+  chunks_[chunk].reset(new Entry[count]);
+  free_.reserve(EntriesIn(chunk + 1));  // so that Release never allocates
+  for (uint32_t i = count; i-- > 0;) free_.push_back(&chunks_[chunk][i]);
+  // Counted before any of its entries is handed out: see SafeEpoch.
+  chunk_count_.store(chunk + 1, std::memory_order_release);
+  return true;
+}
+
 LightEpoch::Entry* LightEpoch::Acquire() {
-  for (uint32_t i = 0; i < count_; ++i) {
-    uint32_t free = 0;
-    if (entries_[i].used.load(std::memory_order_relaxed) == 0 &&
-        entries_[i].used.compare_exchange_strong(free, 1, std::memory_order_acq_rel)) {
-      return &entries_[i];
-    }
-  }
-  return nullptr;
+  std::lock_guard lock(entries_mutex_);
+  if (free_.empty() && !AddChunk()) return nullptr;
+  Entry* const entry = free_.back();
+  free_.pop_back();
+  return entry;
 }
 
 void LightEpoch::Release(Entry* entry) {
   entry->local.store(0, std::memory_order_release);
-  entry->used.store(0, std::memory_order_release);
+  std::lock_guard lock(entries_mutex_);
+  free_.push_back(entry);
 }
 
 void LightEpoch::BumpWith(Action action) {
@@ -51,9 +61,15 @@ void LightEpoch::BumpWith(Action action) {
 uint64_t LightEpoch::SafeEpoch() {
   uint64_t oldest = current_.load(std::memory_order_acquire);
   fence_.Heavy();
-  for (uint32_t i = 0; i < count_; ++i) {
-    const uint64_t local = entries_[i].local.load(std::memory_order_acquire);
-    if (local != 0) oldest = std::min(oldest, local);
+  // Looked at after the fence: the owner of an entry in a chunk that is not counted yet has its own fence
+  // still to come, and will then see whatever was written before ours.
+  const uint32_t chunks = chunk_count_.load(std::memory_order_acquire);
+  for (uint32_t chunk = 0; chunk < chunks; ++chunk) {
+    const uint32_t count = EntriesIn(chunk + 1) - EntriesIn(chunk);
+    for (uint32_t i = 0; i < count; ++i) {
+      const uint64_t local = chunks_[chunk][i].local.load(std::memory_order_acquire);
+      if (local != 0) oldest = std::min(oldest, local);
+    }
   }
   return oldest - 1;
 }

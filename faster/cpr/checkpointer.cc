@@ -32,7 +32,7 @@ void Checkpointer::Begin(Origin origin) {
   snapshots_.Begin(std::move(origin.snapshot));
   leftovers_ = origin.leftovers;
   for (const SessionCommit& session : origin.sessions)
-    closed_[session.session] = Closed{session.serial, 0, 0};
+    closed_[session.session] = Closed{session.serial, 0, 0, {}, session.excluded};
   state_.store(SystemState{Phase::kRest, CheckpointKind::kFull, origin.version}.control(),
                std::memory_order_release);
 }
@@ -52,6 +52,8 @@ Status Checkpointer::Register(SessionCore* session, bool continued) {
     // A session that comes back during a checkpoint keeps the point it left at.
     const bool shifted_here = known->second.shifted_version + 1 == now.version && IsShifted(now.phase);
     session->commit_point_ = shifted_here ? known->second.commit_point : known->second.serial;
+    session->excluded_ = shifted_here ? known->second.point_excluded : known->second.excluded;
+    session->handed_over_ = known->second.excluded;
     closed_.erase(known);
   }
   if (IsShifted(now.phase)) session->shifted_version_ = now.version - 1;
@@ -77,8 +79,10 @@ void Checkpointer::Unregister(SessionCore* session) {
     session->Enter();
     session->CatchUp(state_.load(std::memory_order_acquire));
     session->Leave();
-    if (!session->internal_)
-      closed_[session->id()] = Closed{session->serial_, session->commit_point_, session->shifted_version_};
+    if (!session->internal_) {
+      closed_[session->id()] =
+          Closed{session->serial_, session->commit_point_, session->shifted_version_, session->excluded_, {}};
+    }
     std::erase(sessions_, session);
   }
   Advance();  // the session that left may have been the last one waited for
@@ -103,10 +107,13 @@ Status Checkpointer::Start(CheckpointKind kind, LogBackend backend, Token* token
   index_.begin_address = log_->begin();
   index_.generation = log_->generation();
   // Lis before any bucket is copied: what is appended from here on is replayed.
-  index_.checkpoint_start = log_->tail();
+  index_.checkpoint_start = UsedTail();
   log_metadata_ = LogMetadata{};
   log_metadata_.token = *token;
-  MoveTo(now.Next(kind));
+  overlapped_ = config_.overlap_index && kind == CheckpointKind::kFull;
+  bytes_done_.store(0, std::memory_order_relaxed);
+  bytes_total_.store(0, std::memory_order_relaxed);
+  MoveTo(now.Next(kind, overlapped_));
   return Status::kOk;
 }
 
@@ -186,7 +193,7 @@ bool Checkpointer::Advance() {
       return true;
     if (now.phase == Phase::kRest) continue;
     if (!AllAcknowledged(now.control()) || !ConditionHolds(now)) return false;
-    SystemState next = now.Next(now.kind);
+    SystemState next = now.Next(now.kind, overlapped_);
     // Without an index the log part of a full checkpoint is not tried.
     if (now.phase == Phase::kIndex && status_ != Status::kOk) next.phase = Phase::kRest;
     MoveTo(next);
@@ -218,8 +225,16 @@ bool Checkpointer::AllAcknowledged(uint64_t control) {
 
 bool Checkpointer::ConditionHolds(const SystemState& state) {
   if (state.phase == Phase::kGrowInProgress) return GrowthIsOver();
-  if (state.phase == Phase::kPrepare) return !truncating_;
-  if (state.phase != Phase::kIndex && state.phase != Phase::kWaitFlush) return true;
+  // Overlapped, the copy of the index begins when every session is in Prepare, and has ended when the final
+  // address is taken: no address in the copy lies above (Lie <= Lhe).
+  const bool copies = overlapped_ && state.phase == Phase::kWaitPending;
+  if (state.phase == Phase::kPrepare) {
+    if (truncating_) return false;
+    if (overlapped_) StartJob(&Checkpointer::IndexJob);
+    return true;
+  }
+  if (state.phase != Phase::kIndex && state.phase != Phase::kWaitFlush && !copies) return true;
+  if (state.phase == Phase::kWaitFlush && status_ != Status::kOk) return true;  // its index failed
   const Job job = job_.load(std::memory_order_acquire);
   if (job == Job::kDone) {
     status_ = job_status_;
@@ -252,6 +267,7 @@ void Checkpointer::MoveTo(const SystemState& next) {
       shift_start_.store(log_metadata_.start_address, std::memory_order_release);
       break;
     case Phase::kWaitFlush:
+      job_.store(Job::kIdle, std::memory_order_relaxed);
       log_metadata_.version = next.version - 1;
       EnterWaitFlush();
       break;
@@ -293,6 +309,9 @@ void Checkpointer::EnterWaitFlush() {
   log.generations = log_->generations();
   // The final address can be a whole block below the tail at PREPARE if that block was still empty.
   log.start_address = std::min(log.start_address, log.final_address);
+  flush_from_ = std::min(log_->flushed_until(), log.final_address);
+  bytes_done_.store(0, std::memory_order_relaxed);
+  bytes_total_.store(0, std::memory_order_relaxed);
   if (backend_ == LogBackend::kFoldOver) {
     log_->RetryFailedWrites();  // what failed before would never be written otherwise; failing again ends
                                 // this one
@@ -306,10 +325,12 @@ std::vector<SessionCommit> Checkpointer::CollectCommits(uint64_t version) const 
   std::vector<SessionCommit> commits;
   commits.reserve(sessions_.size() + closed_.size());
   for (const SessionCore* session : sessions_) {
-    if (!session->internal_) commits.push_back({session->id(), session->commit_point_});
+    if (!session->internal_) commits.push_back({session->id(), session->commit_point_, session->excluded_});
   }
   for (const auto& [id, closed] : closed_) {
-    commits.push_back({id, closed.shifted_version == version ? closed.commit_point : closed.serial});
+    const bool shifted = closed.shifted_version == version;
+    commits.push_back({id, shifted ? closed.commit_point : closed.serial,
+                       shifted ? closed.point_excluded : closed.excluded});
   }
   std::sort(commits.begin(), commits.end(),
             [](const SessionCommit& a, const SessionCommit& b) { return a.session < b.session; });
@@ -386,13 +407,20 @@ void Checkpointer::RaiseBarrier() {
                     this, 0});
 }
 
+// The tail, but not within a block in which nothing is yet: the log may end before that block.
+LogAddress Checkpointer::UsedTail() const {
+  const LogAddress tail = log_->tail();
+  const bool empty = (tail & (log_->block_bytes() - 1)) == 8;
+  return std::max(log_->begin(), empty ? tail - 8 : tail);
+}
+
 std::string Checkpointer::TokenPath() const { return TokenDirectory(config_.directory, index_.token); }
 
 void Checkpointer::IndexJob() {
   job_status_ = CreateTokenDirectory(*storage_, config_.directory, index_.token);
   if (job_status_ == Status::kOk) job_status_ = CopyIndex();
   // Lie after the last bucket: every address in the copy lies below.
-  index_.checkpoint_final = log_->tail();
+  index_.checkpoint_final = UsedTail();
   Diagnosis why;
   if (job_status_ == Status::kOk) job_status_ = WriteMetadata(*storage_, config_.directory, index_, &why);
 }
@@ -417,7 +445,11 @@ Status Checkpointer::CopyIndex() {
     words[HashBucket::kEntries] = bucket->overflow.load(std::memory_order_acquire);
     if (status == Status::kOk) status = writer.Append(words, kIndexBucketWords);
   };
-  for (uint64_t i = 0; i < table.size(); ++i) append(table.main_bucket(i));
+  bytes_total_.store(table.size() * sizeof(HashBucket), std::memory_order_relaxed);
+  for (uint64_t i = 0; i < table.size(); ++i) {
+    append(table.main_bucket(i));
+    if ((i & 1023) == 1023) bytes_done_.store((i + 1) * sizeof(HashBucket), std::memory_order_release);
+  }
   // Main buckets first: every link in them leads to an overflow bucket that exists by now.
   const uint64_t overflow = table.overflow_count();
   for (uint64_t number = 1; number <= overflow; ++number) append(table.overflow_bucket(number));
@@ -438,28 +470,6 @@ void Checkpointer::LogJob() {
   Diagnosis why;
   if (job_status_ == Status::kOk) job_status_ = WriteMetadata(*storage_, config_.directory, log, &why);
   if (job_status_ == Status::kOk && log.use_snapshot_file) snapshots_.Keep();
-}
-
-std::string Checkpointer::Describe() {
-  const SystemState now = State();
-  std::string text = "global " + std::string(PhaseName(now.phase)) + " of a " +
-                     std::string(CheckpointKindName(now.kind)) + " action, version " +
-                     std::to_string(now.version) + ", epoch " + std::to_string(epoch_->current()) +
-                     (epoch_->has_actions() ? ", drain list not empty" : "") + ", job " +
-                     (job_.load() == Job::kRunning ? "running"
-                      : job_.load() == Job::kDone  ? "done"
-                                                   : "idle") +
-                     "\n";
-  for (const SessionCore* session : sessions_) {
-    const SystemState acked = SystemState::FromControl(session->acked_.load());
-    text += "session " + session->id().Text() + ": in " + std::string(PhaseName(session->phase_)) +
-            ", version " + std::to_string(session->version_) + ", acknowledged " +
-            std::string(PhaseName(acked.phase)) + "/" + std::to_string(acked.version) + ", announced epoch " +
-            std::to_string(session->entry_->local.load()) + ", pending " +
-            std::to_string(session->pending_now_) + " now " + std::to_string(session->pending_old_) +
-            " old\n";
-  }
-  return text;
 }
 
 }  // namespace faster

@@ -20,6 +20,7 @@
 
 #include "faster/core/config.h"
 #include "faster/core/epoch.h"
+#include "faster/cpr/checkpoint_progress.h"
 #include "faster/cpr/formats.h"
 #include "faster/cpr/index_data.h"
 #include "faster/cpr/phase.h"
@@ -94,7 +95,8 @@ class Checkpointer {
   SystemState State() const { return SystemState::FromControl(state_.load(std::memory_order_acquire)); }
   // Lhs of the running checkpoint: no record of version v+1 lies below.
   LogAddress shift_start() const { return shift_start_.load(std::memory_order_acquire); }
-  std::string Describe();
+  CheckpointProgress Progress();
+  std::string Describe();  // takes no lock: for when nothing moves any more
 
  private:
   enum class Job : uint8_t { kIdle, kRunning, kDone };
@@ -102,8 +104,13 @@ class Checkpointer {
     uint64_t serial = 0;        // last serial issued
     uint64_t commit_point = 0;  // of shifted_version
     uint64_t shifted_version = 0;
+    std::vector<uint64_t> point_excluded;  // serials up to commit_point that shifted_version lacks
+    // Serials that the recovered checkpoint lacks: every later one says so too, until a client continues the
+    // session and so hears of it.
+    std::vector<uint64_t> excluded;
   };
 
+  CheckpointProgress Look() const;
   bool AllAcknowledged(uint64_t control);
   bool ConditionHolds(const SystemState& state);
   void MoveTo(const SystemState& next);
@@ -121,6 +128,7 @@ class Checkpointer {
   Status CopyIndex();
   std::vector<SessionCommit> CollectCommits(uint64_t version) const;
   std::string TokenPath() const;
+  LogAddress UsedTail() const;
 
   const StoreConfig config_;
   Storage* const storage_;
@@ -150,12 +158,16 @@ class Checkpointer {
   LogBackend backend_ = LogBackend::kFoldOver;
   IndexMetadata index_;
   LogMetadata log_metadata_;
+  bool overlapped_ = false;  // the index is copied while versions shift
   Status status_ = Status::kOk;
   uint64_t failures_before_ = 0;  // page writes that had failed when WaitFlush began
   SessionCore::Notice notice_;
   void (Checkpointer::*body_)() = nullptr;
   std::atomic<Job> job_{Job::kIdle};
-  Status job_status_ = Status::kOk;  // written by the job before job_ becomes kDone
+  Status job_status_ = Status::kOk;      // written by the job before job_ becomes kDone
+  LogAddress flush_from_ = 0;            // flushed when WaitFlush began
+  std::atomic<uint64_t> bytes_done_{0};  // by the running job
+  std::atomic<uint64_t> bytes_total_{0};
   // Every operation is over that could write below the final address, or be in the table that has grown.
   std::atomic<bool> barrier_{false};
   bool table_retired_ = false;

@@ -171,6 +171,11 @@ class Fields {
     Fail(field, "an array", value->type_name());
     return nullptr;
   }
+  uint64_t Element(const char* field, const Json& value) {
+    if (value.is_number_unsigned()) return value.get<uint64_t>();
+    Fail(field, "whole numbers", value.dump().substr(0, 40));
+    return 0;
+  }
   // A field that only repeats what another one says, for people and for other programs.
   void Derived(const char* field, uint64_t expected) {
     const uint64_t found = Number(field);

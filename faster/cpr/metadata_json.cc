@@ -54,6 +54,12 @@ static MaybeProblem CheckLists(const LogMetadata& m) {
       return Problem{"session_states", "sessions in ascending order, each once",
                      s.session.Text() + " after " + m.sessions[i - 1].session.Text()};
     if (auto p = OutOfRange("session_states", s.serial, 0, ~0ull - 1)) return p;
+    for (size_t x = 0; x < s.excluded.size(); ++x) {
+      if (s.excluded[x] <= (x == 0 ? 0 : s.excluded[x - 1]) || s.excluded[x] > s.serial)
+        return Problem{"excluded_serials",
+                       "ascending serials from 1 to serial_num " + std::to_string(s.serial),
+                       std::to_string(s.excluded[x])};
+    }
   }
   for (const DeadRange& d : m.dead_ranges) {
     if (d.from > d.to || d.to > m.final_address)
@@ -117,7 +123,12 @@ static void TakeLists(Fields& f, MaybeProblem* problem, LogMetadata* m) {
     for (const Json& element : *sessions) {
       Fields s(element, problem);
       const Guid id = s.Id("guid");
-      m->sessions.push_back({id, s.Number("serial_num")});
+      SessionCommit& session = m->sessions.emplace_back(SessionCommit{id, s.Number("serial_num")});
+      if (!element.is_object() || !element.contains("excluded_serials")) continue;
+      const Json* excluded = s.Array("excluded_serials");
+      for (size_t i = 0; excluded != nullptr && i < excluded->size(); ++i) {
+        session.excluded.push_back(s.Element("excluded_serials", (*excluded)[i]));
+      }
     }
   }
   if (const Json* ranges = f.Array("dead_ranges")) {
@@ -195,8 +206,10 @@ std::string FormatMetadata(const IndexMetadata& m) {
 
 std::string FormatMetadata(const LogMetadata& m) {
   Json sessions = Json::array();
-  for (const SessionCommit& s : m.sessions)
-    sessions.push_back(Json{{"guid", s.session.Text()}, {"serial_num", s.serial}});
+  for (const SessionCommit& s : m.sessions) {
+    Json& session = sessions.emplace_back(Json{{"guid", s.session.Text()}, {"serial_num", s.serial}});
+    if (!s.excluded.empty()) session["excluded_serials"] = s.excluded;
+  }
   Json dead_ranges = Json::array();
   for (const DeadRange& d : m.dead_ranges)
     dead_ranges.push_back(Json{{"from", d.from}, {"to", d.to}, {"version", d.version}});

@@ -6,11 +6,10 @@
 //   IndexChkpt      the index is copied and made durable in the background
 //   Prepare         v operations take old locks; a session that meets a v+1 record shifts (CPR_SHIFT)
 //   InProgress      sessions pass their CPR point one by one; v+1 operations copy old records under new locks
-//   WaitPending     pending v operations end
+//   WaitPending     every session is at v+1; pending v operations end, an overlapped index copy ends
 //   WaitFlush       v is complete up to the final address: it is flushed, snapshotted, described, synced
 //   PersistenceCallback  durable: sessions are told. v+1 operations neither copy nor update an old record in
-//   the
-//                   mutable region: some sessions still copy (WaitFlush), others update in place again (Rest)
+//                   the mutable region: some sessions still copy (WaitFlush), others are in Rest again
 //
 // and of an index growth (index/hash_index.h; FASTER paper sec. 3.4), an action of the same machine:
 //
@@ -48,7 +47,7 @@ constexpr std::string_view PhaseName(Phase phase) {
 }
 
 // kNextPhase[kind][phase]; a phase that the kind never enters leads to Rest.
-constexpr Phase kNextPhase[5][kPhases] = {
+constexpr Phase kNextPhase[6][kPhases] = {
     /* full  */ {Phase::kPrepIndex, Phase::kIndex, Phase::kPrepare, Phase::kInProgress, Phase::kWaitPending,
                  Phase::kWaitFlush, Phase::kPersistenceCallback, Phase::kRest, Phase::kRest, Phase::kRest},
     /* index */
@@ -63,7 +62,11 @@ constexpr Phase kNextPhase[5][kPhases] = {
     /* incremental */
     {Phase::kPrepare, Phase::kRest, Phase::kRest, Phase::kInProgress, Phase::kWaitPending, Phase::kWaitFlush,
      Phase::kPersistenceCallback, Phase::kRest, Phase::kRest, Phase::kRest},
+    /* full, the index copied from Prepare to WaitPending */
+    {Phase::kPrepIndex, Phase::kPrepare, Phase::kRest, Phase::kInProgress, Phase::kWaitPending,
+     Phase::kWaitFlush, Phase::kPersistenceCallback, Phase::kRest, Phase::kRest, Phase::kRest},
 };
+constexpr uint8_t kOverlappedRow = 5;
 
 // Phase, kind of the running checkpoint and store version in one word.
 struct SystemState {
@@ -81,9 +84,11 @@ struct SystemState {
   bool operator==(const SystemState&) const = default;
 
   // The state after this one in a checkpoint of `of_kind`; the version grows on entering InProgress.
-  SystemState Next(CheckpointKind of_kind) const {
-    SystemState next{kNextPhase[static_cast<uint8_t>(of_kind)][static_cast<uint8_t>(phase)], of_kind,
-                     version};
+  // `overlapped`: a full checkpoint copies the index while versions shift.
+  SystemState Next(CheckpointKind of_kind, bool overlapped = false) const {
+    const uint8_t row =
+        overlapped && of_kind == CheckpointKind::kFull ? kOverlappedRow : static_cast<uint8_t>(of_kind);
+    SystemState next{kNextPhase[row][static_cast<uint8_t>(phase)], of_kind, version};
     if (next.phase == Phase::kInProgress) ++next.version;
     return next;
   }

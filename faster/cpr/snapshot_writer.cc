@@ -27,6 +27,8 @@ Status SnapshotWriter::ForEachPage(const LogMetadata& metadata, LightEpoch::Entr
   std::unique_ptr<uint64_t[]> page(new uint64_t[log_->page_bytes() / 8]);
   uint8_t* const bytes = reinterpret_cast<uint8_t*>(page.get());
   written_.seals.reserve((written_.end - written_.first) / log_->block_bytes());
+  done_.store(0, std::memory_order_relaxed);
+  total_.store(metadata.final_address - metadata.flushed_until, std::memory_order_release);
   for (LogAddress from = metadata.flushed_until; from < metadata.final_address;) {
     const LogAddress page_end = (from & ~(log_->page_bytes() - 1)) + log_->page_bytes();
     const uint64_t length = std::min(page_end, metadata.final_address) - from;
@@ -38,6 +40,7 @@ Status SnapshotWriter::ForEachPage(const LogMetadata& metadata, LightEpoch::Entr
     status = save(from, bytes, length);
     if (status != Status::kOk) return status;
     from += length;
+    done_.store(from - metadata.flushed_until, std::memory_order_release);
   }
   return Status::kOk;
 }

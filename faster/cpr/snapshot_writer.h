@@ -21,6 +21,7 @@
 // block (18 GB/s measured for 4 KiB), writes of what changed.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <vector>
 
@@ -53,6 +54,10 @@ class SnapshotWriter {
   // What was written last is durable: the next delta builds on it.
   void Keep() { kept_ = std::move(written_); }
 
+  // Bytes of the range gone through, and in all. Any thread.
+  uint64_t done() const { return done_.load(std::memory_order_acquire); }
+  uint64_t total() const { return total_.load(std::memory_order_acquire); }
+
  private:
   Status WriteWhole(const LogMetadata& metadata, LightEpoch::Entry* entry);
   Status WriteDelta(LogMetadata* metadata, LightEpoch::Entry* entry);
@@ -66,6 +71,8 @@ class SnapshotWriter {
   HybridLog* const log_;
   SnapshotState kept_;
   SnapshotState written_;
+  std::atomic<uint64_t> done_{0};
+  std::atomic<uint64_t> total_{0};
 };
 
 }  // namespace faster

@@ -83,7 +83,8 @@ class FasterKv {
 
   // nullptr when max_sessions are open.
   std::unique_ptr<SessionType> StartSession() { return OpenSession(checkpointer_.NewSessionId(), false); }
-  // Continues a session that was closed, or that recovery brought back: serial() is its commit point.
+  // Continues a session that was closed, or that recovery brought back: serial() is its commit point,
+  // excluded_serials() what is missing up to it.
   // nullptr if the id is unknown, the session is open, or max_sessions are open.
   std::unique_ptr<SessionType> ContinueSession(const Guid& id) { return OpenSession(id, true); }
 
@@ -197,6 +198,9 @@ class FasterKv {
     return problem;
   }
 
+  // How far the running checkpoint is, and what it waits for. Any thread.
+  faster::CheckpointProgress CheckpointProgress() { return checkpointer_.Progress(); }
+
   std::string Describe() {
     return checkpointer_.Describe() + "log: begin " + std::to_string(log_.begin()) + ", head " +
            std::to_string(log_.head()) + ", flushed " + std::to_string(log_.flushed_until()) +
@@ -211,7 +215,7 @@ class FasterKv {
         storage_(storage),
         functions_(functions),
         ids_(config.seed),
-        epoch_(config.max_sessions + 13),
+        epoch_(config.max_sessions + 13, config.session_slots),
         log_(config_, storage, &epoch_),
         cache_(config_, Rec::kBytes, &epoch_, &index_, HashOfRecord()),
         index_(config_, &epoch_, &log_, &cache_, HashOfRecord()),

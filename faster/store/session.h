@@ -54,6 +54,8 @@ class Session final : public SessionCore {
         checkpointer_(*parts.checkpointer),
         functions_(*parts.functions),
         version_mask_((1u << parts.config->version_bits) - 1),
+        coarse_(parts.config->shift == ShiftScheme::kCoarse),
+        relaxed_(parts.config->guarantee == Guarantee::kRelaxed),
         read_copy_(parts.config->copy_reads_to_tail ? ReadCopy::kToTail : ReadCopy::kToCache),
         batch_ahead_(parts.config->batch_ahead),
         batch_group_(parts.config->batch_group) {
@@ -218,8 +220,10 @@ class Session final : public SessionCore {
     }
   }
 
-  // Commit points reached since the last call: (token, serial) of every checkpoint that became durable.
-  void TakeCommits(std::vector<std::pair<Token, uint64_t>>* commits) {
+  // Commit points reached since the last call, one for every checkpoint that became durable.
+  // Notice: CommitNotice, or (token, serial) for who has no use for the rest.
+  template <class Notice>
+  void TakeCommits(std::vector<Notice>* commits) {
     Enter();
     commits->insert(commits->end(), commits_.begin(), commits_.end());
     commits_.clear();
@@ -388,6 +392,7 @@ class Session final : public SessionCore {
   // session_pending.h
   bool LockPending() override;
   void FollowIndex() override { table_ = &index_.table(); }
+  void ShiftPending(uint64_t version) override;
   void ProcessPending() override;
   void RunPending(Op* op);
   void IssueRead(Op* op, LogAddress address);
@@ -409,6 +414,8 @@ class Session final : public SessionCore {
   Checkpointer& checkpointer_;
   const F& functions_;
   const uint32_t version_mask_;
+  const bool coarse_;
+  const bool relaxed_;
   const ReadCopy read_copy_;
   const uint32_t batch_ahead_;
   const uint32_t batch_group_;

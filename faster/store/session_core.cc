@@ -8,14 +8,14 @@ void SessionCore::CatchUp(uint64_t global) {
   const SystemState state = SystemState::FromControl(global);
   if (global != state_control_) {
     if (state.phase == Phase::kInProgress) {
-      // The CPR point: everything issued so far is version v, everything later v+1.
+      // The CPR point: everything issued so far is version v but for excluded_, everything later v+1.
       commit_point_ = serial_;
       shifted_version_ = version_;
-      pending_old_ += pending_now_;
-      pending_now_ = 0;
+      excluded_.clear();
+      ShiftPending(state.version);
     }
     if (state.phase == Phase::kPersistenceCallback && notice_->durable) {
-      commits_.emplace_back(notice_->token, commit_point_);
+      commits_.push_back({notice_->token, commit_point_, excluded_});
     }
     state_control_ = global;
     phase_ = state.phase;

@@ -29,6 +29,9 @@ class SessionCore {
 
   const Guid& id() const { return id_; }
   uint64_t serial() const { return serial_; }
+  // Of a continued session: serials up to serial() that the recovered checkpoint does not hold. They are told
+  // once; from now on it is the client's to issue these operations again.
+  const std::vector<uint64_t>& excluded_serials() const { return handed_over_; }
 
  protected:
   friend class Checkpointer;
@@ -59,6 +62,9 @@ class SessionCore {
   virtual bool LockPending() = 0;
   // The index may have grown: looks up which table is the one of Rest. [owned]
   virtual void FollowIndex() = 0;
+  // The CPR point: what is pending stays of the old version (strict), or becomes one of `version` and is
+  // entered in excluded_ (relaxed). [owned]
+  virtual void ShiftPending(uint64_t version) = 0;
   // A bounded amount of work on pending operations; the caller protects an epoch entry. [owned]
   virtual void ProcessPending() = 0;
 
@@ -75,8 +81,10 @@ class SessionCore {
   uint32_t pending_old_ = 0;   // pending operations of version_ - 1
   uint64_t commit_point_ = 0;  // last serial of version shifted_version_
   uint64_t shifted_version_ = 0;
-  std::atomic<uint64_t> acked_{0};                   // SystemState whose duties are done
-  std::vector<std::pair<Token, uint64_t>> commits_;  // commit points not yet told to the user
+  std::vector<uint64_t> excluded_;     // serials up to commit_point_ that version shifted_version_ lacks
+  std::vector<uint64_t> handed_over_;  // excluded_serials()
+  std::atomic<uint64_t> acked_{0};     // SystemState whose duties are done
+  std::vector<CommitNotice> commits_;  // commit points not yet told to the user
   const Guid id_;
   bool internal_ = false;  // the engine's own (compaction): no checkpoint knows its serials
 

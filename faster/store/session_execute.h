@@ -8,7 +8,16 @@
 //   PersistenceCallback      as WaitFlush, but an RMW does not copy a record that a session in Rest may be
 //                            changing in place: it waits for Rest
 //   GrowPrepare, GrowInProgress  as in Rest, in the table that HashIndex::Enter names
-// A pending operation of v whose session is at v+1 already keeps its old lock and executes as in Rest.
+// A pending operation of v whose session is at v+1 already keeps its old lock and executes as in Rest
+// (strict); with the relaxed guarantee there is none: it has become an operation of v+1, and holds no lock
+// while it waits.
+//
+// This is the fine-grained shift. In the coarse-grained one (paper App. C) an update in Prepare takes no
+// lock; its CAS fails if a v+1 record came first. What it may still do is change a record in place that it
+// found before, and only an RMW of v+1 reads such a record: in InProgress that waits until the record is
+// below the safe read-only offset, or until WaitPending, when no session is at v. With the strict guarantee a
+// v operation that goes pending takes the old lock, and what v+1 puts over an old record is put there under
+// the new one.
 #pragma once
 
 #include "faster/store/session.h"
@@ -151,14 +160,21 @@ Step Session<K, V, F>::ExecuteIn(Op& op) {
     return ExecuteLocate(op);
   if (!op.is_update()) return ExecuteRead(op, prepare);
   AtomicCheckpointLock& lock = locks_.Of(op.hash.tag());
-  if (prepare && !op.holds_old) {
+  if (prepare && !coarse_ && !op.holds_old) {
     if (!lock.TryLockOld()) return Step::kShift;  // held new: version v+1 has begun
     op.holds_old = true;
   }
   const Step step = ExecuteUpdate(op, prepare, shifted, lock);
-  if (op.holds_old && (step == Step::kDone || step == Step::kShift)) {
+  if (op.holds_old && (relaxed_ || step == Step::kDone || step == Step::kShift)) {
     lock.UnlockOld();
     op.holds_old = false;
+  }
+  if (prepare && coarse_ && !relaxed_ && !op.holds_old &&
+      (step == Step::kDisk || step == Step::kRetryLater)) {
+    // It goes pending, and needs the lock for that; a v+1 record may have come before we had it: look again.
+    if (!lock.TryLockOld()) return Step::kShift;
+    op.holds_old = true;
+    return Step::kRetryNow;
   }
   return step;
 }
@@ -243,12 +259,15 @@ Step Session<K, V, F>::ExecuteUpdate(Op& op, bool prepare, bool shifted, AtomicC
     return at.record != nullptr ? UpdateRecord(op, slot, entry, at, false)
                                 : UpdateAbsent(op, slot, entry, at);
   }
-  const bool locked = phase_ == Phase::kInProgress || phase_ == Phase::kWaitPending;
-  if (locked && !lock.TryLockNew()) return Step::kRetryLater;  // a v operation on this bucket is not over
-  if (phase_ == Phase::kPersistenceCallback && op.type == OperationType::kRmw && at.record != nullptr &&
+  // Some session may be changing the record in place: one still at v, or one in Rest again.
+  const bool contended = phase_ == Phase::kPersistenceCallback || (coarse_ && phase_ == Phase::kInProgress);
+  if (contended && op.type == OperationType::kRmw && at.record != nullptr &&
       at.address >= log_.safe_read_only()) {
     return Step::kRetryLater;
   }
+  const bool locked =
+      (phase_ == Phase::kInProgress || phase_ == Phase::kWaitPending) && !(coarse_ && relaxed_);
+  if (locked && !lock.TryLockNew()) return Step::kRetryLater;  // a v operation on this bucket is not over
   const Step step =
       at.record != nullptr ? UpdateRecord(op, slot, entry, at, true) : UpdateAbsent(op, slot, entry, at);
   if (locked) lock.UnlockNew();

@@ -5,6 +5,8 @@
 // bounded: what has arrived, and each retry once, so that the epoch can move on in between.
 #pragma once
 
+#include <algorithm>
+
 #include "faster/store/session.h"
 
 namespace faster {
@@ -20,12 +22,27 @@ typename Session<K, V, F>::Op* Session<K, V, F>::TakeOperation() {
 // Duty of Prepare: from now on no v+1 record gets before a pending update of v.
 template <class K, class V, class F>
 bool Session<K, V, F>::LockPending() {
+  if (relaxed_) return true;  // at its session's CPR point it becomes an operation of v+1
   for (Op* op = pending_list_; op != nullptr; op = op->list_next) {
     if (!op->is_update() || op->holds_old) continue;
     if (!locks_.Of(op->hash.tag()).TryLockOld()) return false;
     op->holds_old = true;
   }
   return true;
+}
+
+template <class K, class V, class F>
+void Session<K, V, F>::ShiftPending(uint64_t version) {
+  if (!relaxed_) {
+    pending_old_ += pending_now_;
+    pending_now_ = 0;
+    return;
+  }
+  for (Op* op = pending_list_; op != nullptr; op = op->list_next) {
+    op->version = version;
+    excluded_.push_back(op->serial);
+  }
+  std::reverse(excluded_.begin(), excluded_.end());  // the list begins with the newest
 }
 
 template <class K, class V, class F>

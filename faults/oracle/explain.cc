@@ -86,7 +86,9 @@ std::string Fate(const History& history, const Operation& op) {
     for (const CheckpointEvent& event : history.checkpoints) {
       if (!(event.token == recovery.log_token) || event.incarnation != op.incarnation) continue;
       for (const faster::SessionCommit& commit : recovery.commits)
-        if (commit.session == history.sessions[op.session] && op.serial <= commit.serial) return "committed";
+        if (commit.session == history.sessions[op.session] && op.serial <= commit.serial)
+          return std::binary_search(commit.excluded.begin(), commit.excluded.end(), op.serial) ? "excluded"
+                                                                                               : "committed";
     }
   }
   return crashed ? "lost" : "";
@@ -121,6 +123,12 @@ std::string StateLine(const char* what, const std::vector<std::pair<uint64_t, ui
   return std::string("  ") + what + (found ? decoder.Text(found->second) : std::string("absent")) + "\n";
 }
 
+std::string CommitText(const faster::SessionCommit& commit) {
+  std::string text = Format(" %.8s:%" PRIu64, commit.session.Text().c_str(), commit.serial);
+  for (uint64_t x : commit.excluded) text += "-" + std::to_string(x);
+  return text;
+}
+
 std::string Events(const History& history) {
   std::string text;
   for (const CheckpointEvent& event : history.checkpoints) {
@@ -129,8 +137,7 @@ std::string Events(const History& history) {
                    std::string(LogBackendName(event.backend)).c_str(), event.incarnation,
                    Time(event.requested).c_str(), Time(event.callback).c_str(),
                    event.callback == kNever ? "" : std::string(StatusName(event.status)).c_str());
-    for (const faster::SessionCommit& commit : event.reported)
-      text += Format(" %.8s:%" PRIu64, commit.session.Text().c_str(), commit.serial);
+    for (const faster::SessionCommit& commit : event.reported) text += CommitText(commit);
     text += "\n";
   }
   for (const SessionReport& report : history.reports)
@@ -140,8 +147,7 @@ std::string Events(const History& history) {
     text += Format("  recovery at %s ends incarnation %u: %s, %s", Time(recovery.time).c_str(),
                    recovery.incarnation, std::string(StatusName(recovery.status)).c_str(),
                    recovery.log_token.Text().c_str());
-    for (const faster::SessionCommit& commit : recovery.commits)
-      text += Format(" %.8s:%" PRIu64, commit.session.Text().c_str(), commit.serial);
+    for (const faster::SessionCommit& commit : recovery.commits) text += CommitText(commit);
     text += recovery.why.empty() ? "\n" : " (" + recovery.why + ")\n";
   }
   return text;

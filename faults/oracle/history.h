@@ -15,6 +15,10 @@
 //   the place to truncate at was taken from the end of what memory holds: such a key is above that place.
 // * kUnknown: no response before the crash. It is in the recovered state if its serial is within the commit
 //   point; otherwise it may or may not have taken effect before the crash.
+// * A commit point is a serial t and the serials x <= t that are not in the checkpoint all the same
+// (`excluded`,
+//   ascending): with the relaxed guarantee what was pending at the session's CPR point. They may concern a
+//   serial of an earlier incarnation, while nobody continued the session since.
 // * Words are not 0. For the linear checker upsert words and RMW operands are unique within a key.
 // * recoveries are in order of time. A recovery with kOk, or an unnamed one with kNotFound (the empty store),
 //   returned and starts the next incarnation; any other status is a refusal, and the next entry (same
@@ -71,7 +75,9 @@ struct SessionReport {  // a commit point told to one session (callback or Conti
   uint32_t incarnation = 0;
   faster::Token token;
   uint64_t serial = 0;
-  uint64_t time = 0;
+  uint64_t time = 0;  // kNever: ContinueSession had not returned before the crash, serial means nothing
+  std::vector<uint64_t> excluded{};
+  uint64_t called = 0;  // when ContinueSession was called; 0: a callback
 };
 
 struct Recovery {  // ends incarnation `incarnation`, starts the next
@@ -98,6 +104,7 @@ struct History {
   std::vector<Recovery> recoveries;  // by incarnation
   bool faults_survivable = true;     // only crashes and faults the guarantee must survive
   bool faults_injected = false;      // some survivable fault besides crashes: a checkpoint may report failure
+  bool relaxed = false;              // the guarantee: commit points may exclude serials
   bool refresh_every_operation = true;  // R6 is asserted only then
   bool quiesced = false;  // the last incarnation ended with nothing pending, final_state is valid
   std::vector<std::pair<uint64_t, uint64_t>> final_state;

@@ -40,7 +40,10 @@ json StateJson(const State& state) {
 
 json CommitsJson(const std::vector<SessionCommit>& commits) {
   json list = json::array();
-  for (const SessionCommit& commit : commits) list.push_back({commit.session.Text(), commit.serial});
+  for (const SessionCommit& commit : commits) {
+    list.push_back({commit.session.Text(), commit.serial});
+    if (!commit.excluded.empty()) list.back().push_back(commit.excluded);
+  }
   return list;
 }
 
@@ -178,15 +181,24 @@ class LineReader {
     for (size_t i = 0; list != nullptr && ok_ && i < list->size(); ++i) {
       const json& item = (*list)[i];
       SessionCommit commit;
-      if (!item.is_array() || item.size() != 2 || !item[1].is_number_unsigned() || !item[0].is_string() ||
-          !faster::Guid::Parse(item[0].get<std::string>(), &commit.session)) {
-        Wrong(std::string(field) + ": [session identity, serial]", item);
+      if (!item.is_array() || item.size() < 2 || item.size() > 3 || !item[1].is_number_unsigned() ||
+          !item[0].is_string() || !faster::Guid::Parse(item[0].get<std::string>(), &commit.session) ||
+          (item.size() == 3 && !ParseSerials(item[2], &commit.excluded))) {
+        Wrong(std::string(field) + ": [session identity, serial] or with a third, the excluded serials",
+              item);
         break;
       }
       commit.serial = item[1].get<uint64_t>();
       commits.push_back(commit);
     }
     return commits;
+  }
+  std::vector<uint64_t> Serials(const char* field) {
+    std::vector<uint64_t> serials;
+    const json* value = Get(field);
+    if (value != nullptr && !ParseSerials(*value, &serials))
+      Wrong(std::string(field) + ": a list of serials", *value);
+    return serials;
   }
   void Wrong(std::string expected, const json& found) {
     std::string text = found.is_string() ? found.get<std::string>()
@@ -213,6 +225,14 @@ class LineReader {
     if (value != nullptr) Wrong(std::string(field) + ": a list", *value);
     return nullptr;
   }
+  static bool ParseSerials(const json& list, std::vector<uint64_t>* serials) {
+    if (!list.is_array()) return false;
+    for (const json& serial : list) {
+      if (!serial.is_number_unsigned()) return false;
+      serials->push_back(serial.get<uint64_t>());
+    }
+    return true;
+  }
   static bool ParseWord(const json& value, uint64_t* word) {
     if (!value.is_string()) return false;
     const std::string& text = value.get_ref<const std::string&>();
@@ -234,11 +254,12 @@ class LineReader {
 constexpr uint64_t kMost32 = std::numeric_limits<uint32_t>::max() - 1;
 
 void ReadHeader(LineReader* line, History* history) {
-  line->Only(
-      {"format", "faults_survivable", "faults_injected", "refresh_every_operation", "quiesced", "phases"});
+  line->Only({"format", "faults_survivable", "faults_injected", "relaxed", "refresh_every_operation",
+              "quiesced", "phases"});
   if (line->Number("format") != kFormat) line->Wrong("format 1", std::string("another"));
   history->faults_survivable = line->Flag("faults_survivable");
   history->faults_injected = line->Flag("faults_injected");
+  if (line->Has("relaxed")) history->relaxed = line->Flag("relaxed");
   history->refresh_every_operation = line->Flag("refresh_every_operation");
   history->quiesced = line->Flag("quiesced");
 }
@@ -282,13 +303,15 @@ void ReadCheckpoint(LineReader* line, History* history) {
 }
 
 void ReadReport(LineReader* line, History* history) {
-  line->Only({"session", "incarnation", "token", "serial", "time"});
+  line->Only({"session", "incarnation", "token", "serial", "time", "excluded", "called"});
   SessionReport report;
   report.session = static_cast<uint32_t>(line->Number("session", kMost32));
   report.incarnation = static_cast<uint32_t>(line->Number("incarnation", kMost32));
   if (line->Has("token")) report.token = line->Guid("token");
   report.serial = line->Number("serial");
-  report.time = line->Number("time");
+  report.time = line->Has("time") ? line->Number("time") : kNever;
+  if (line->Has("excluded")) report.excluded = line->Serials("excluded");
+  if (line->Has("called")) report.called = line->Number("called");
   if (report.session >= history->sessions.size())
     line->Wrong("session: the index of a session above", std::to_string(report.session));
   history->reports.push_back(report);
@@ -343,6 +366,7 @@ void WriteHistory(const History& history, std::ostream* out) {
          {"format", kFormat},
          {"faults_survivable", history.faults_survivable},
          {"faults_injected", history.faults_injected},
+         {"relaxed", history.relaxed},
          {"refresh_every_operation", history.refresh_every_operation},
          {"quiesced", history.quiesced},
          {"phases", history.phases}});
@@ -353,8 +377,10 @@ void WriteHistory(const History& history, std::ostream* out) {
     json line = {{"event", "report"},
                  {"session", report.session},
                  {"incarnation", report.incarnation},
-                 {"serial", report.serial},
-                 {"time", report.time}};
+                 {"serial", report.serial}};
+    if (report.time != kNever) line["time"] = report.time;
+    if (!report.excluded.empty()) line["excluded"] = report.excluded;
+    if (report.called != 0) line["called"] = report.called;
     if (!report.token.IsNull()) line["token"] = report.token.Text();
     write(line);
   }

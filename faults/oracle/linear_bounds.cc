@@ -25,7 +25,9 @@ bool LinearCuts::CheckCallbacks(uint32_t incarnation) {
     if (event.callback == kNever || event.status != Status::kOk) continue;
     const std::string who = "the callback of " + LogName(at);
     const uint32_t serials = Allocate(0);
-    if (!Spread(event.reported, serials, who) || !CheckBounds(at, serials, present_, who)) return false;
+    logs_[at].excluded = AllocateSets();
+    if (!Spread(event.reported, serials, logs_[at].excluded, who) || !CheckBounds(at, serials, present_, who))
+      return false;
     logs_[at].serials = serials;
     logs_[at].known = logs_[at].durable = true;
     if (!CheckKnown(at, who)) return false;
@@ -40,6 +42,7 @@ bool LinearCuts::CheckReports(uint32_t incarnation) {
 }
 
 bool LinearCuts::CheckReport(const SessionReport& report) {
+  if (report.time == kNever) return true;
   const Base& base = bases_[report.incarnation];
   const std::string who = "session " + std::to_string(report.session) + " was told " +
                           std::to_string(report.serial) + " for " + report.token.Text();
@@ -48,11 +51,11 @@ bool LinearCuts::CheckReport(const SessionReport& report) {
   if (report.token.IsNull() ||
       (log != kNone &&
        log == base.checkpoint)) {  // ContinueSession, after a recovery or after a close in this incarnation
-    if (report.serial == start) return true;
+    if (report.serial == start) return CheckContinued(report, who);
     for (const Operation& op : history_->operations)
       if (op.session == report.session && op.incarnation == report.incarnation && op.invoked < report.time &&
           op.serial >= report.serial && report.serial > start)
-        return true;
+        return CheckContinued(report, who);
     return Fail(Rule::kR1, who + ", its recovered commit point is " + std::to_string(start));
   }
   if (log == kNone || history_->checkpoints[logs_[log].event].incarnation != report.incarnation)
@@ -60,19 +63,27 @@ bool LinearCuts::CheckReport(const SessionReport& report) {
   if (report.time < history_->checkpoints[logs_[log].event].requested)
     return Fail(Rule::kR1, who + " before that was requested");
   uint64_t& told = pool_[logs_[log].told + report.session];
+  const Serials*& told_excluded = sets_[logs_[log].told_excluded + report.session];
+  const Serials* const excluded = report.excluded.empty() ? nullptr : &report.excluded;
   if (told != kNever && told != report.serial)
     return Fail(Rule::kR1, who + " and before that " + std::to_string(told));
+  if (told != kNever && (told_excluded == nullptr) != (excluded == nullptr))
+    return Fail(Rule::kR1, who + " with other exclusions than before");
+  if (told != kNever && excluded != nullptr && *told_excluded != *excluded)
+    return Fail(Rule::kR1, who + " with other exclusions than before");
   told = report.serial;
+  told_excluded = excluded;
   logs_[log].durable = true;
   const uint64_t lower = std::max(start, pool_[logs_[log].lower + report.session]);
   const uint64_t upper = std::max(start, pool_[logs_[log].upper + report.session]);
   if (report.serial < lower || report.serial > upper)
     return Fail(Rule::kR1, who + ", outside " + std::to_string(lower) + ".." + std::to_string(upper));
-  return true;
+  return CheckExcluded(log, report.session, report.serial, excluded, who);
 }
 
 // Commit points by session index; present_ says which were given.
-bool LinearCuts::Spread(const std::vector<SessionCommit>& commits, uint32_t serials, const std::string& who) {
+bool LinearCuts::Spread(const std::vector<SessionCommit>& commits, uint32_t serials, uint32_t excluded,
+                        const std::string& who) {
   present_.assign(history_->sessions.size(), false);
   for (const SessionCommit& commit : commits) {
     const uint32_t session = FindSession(commit.session);
@@ -82,6 +93,7 @@ bool LinearCuts::Spread(const std::vector<SessionCommit>& commits, uint32_t seri
       return Fail(Rule::kR1, who + " names session " + std::to_string(session) + " twice");
     present_[session] = true;
     pool_[serials + session] = commit.serial;
+    sets_[excluded + session] = commit.excluded.empty() ? nullptr : &commit.excluded;
   }
   return true;
 }
@@ -117,6 +129,35 @@ bool LinearCuts::CheckBounds(uint32_t log, uint32_t serials, const std::vector<b
   return true;
 }
 
+namespace {
+bool Same(const std::vector<uint64_t>* one, const std::vector<uint64_t>* two) {
+  return one == nullptr || two == nullptr ? one == two : *one == *two;
+}
+}  // namespace
+
+// A later checkpoint of the incarnation holds what an earlier one held.
+bool LinearCuts::CheckNeighbour(uint32_t log, uint32_t other, uint32_t session, const std::string& who) {
+  const Log& it = logs_[other];
+  const uint64_t told = pool_[it.told + session];
+  if (other == log || (!it.known && told == kNever)) return true;
+  const uint64_t t = pool_[logs_[log].serials + session];
+  const uint64_t its = it.known ? pool_[it.serials + session] : told;
+  if (other < log ? its > t : its < t)
+    return Fail(Rule::kR1, who + " has commit point " + std::to_string(t) + " for session " +
+                               std::to_string(session) + ", " + LogName(other) + " has " +
+                               std::to_string(its));
+  const Serials* mine = sets_[logs_[log].excluded + session];
+  const Serials* others = sets_[(it.known ? it.excluded : it.told_excluded) + session];
+  const Serials* later = other < log ? mine : others;
+  const Serials* earlier = other < log ? others : mine;
+  for (size_t i = 0; later != nullptr && i < later->size(); ++i)
+    if ((*later)[i] <= std::min(t, its) && !IsIn(earlier, (*later)[i]))
+      return Fail(Rule::kR1, who + " and " + LogName(other) + ": the later one excludes serial " +
+                                 std::to_string((*later)[i]) + " of session " + std::to_string(session) +
+                                 ", which the earlier one holds");
+  return true;
+}
+
 // The commit points of `log` against what sessions were told, and against its neighbours: they only grow.
 bool LinearCuts::CheckKnown(uint32_t log, const std::string& who) {
   const Base& base = bases_[history_->checkpoints[logs_[log].event].incarnation];
@@ -126,16 +167,13 @@ bool LinearCuts::CheckKnown(uint32_t log, const std::string& who) {
     if (told != kNever && told != t)
       return Fail(Rule::kR1, who + " has commit point " + std::to_string(t) + " for session " +
                                  std::to_string(s) + ", which was told " + std::to_string(told));
-    for (uint32_t i = 0; i < base.checkpoints; ++i) {
-      const uint32_t other = base.first_checkpoint + i;
-      if (other == log) continue;
-      const uint64_t its_told = pool_[logs_[other].told + s];
-      if (!logs_[other].known && its_told == kNever) continue;
-      const uint64_t its = logs_[other].known ? pool_[logs_[other].serials + s] : its_told;
-      if (other < log ? its <= t : its >= t) continue;
-      return Fail(Rule::kR1, who + " has commit point " + std::to_string(t) + " for session " +
-                                 std::to_string(s) + ", " + LogName(other) + " has " + std::to_string(its));
-    }
+    const Serials* const excluded = sets_[logs_[log].excluded + s];
+    if (told != kNever && !Same(sets_[logs_[log].told_excluded + s], excluded))
+      return Fail(Rule::kR1, who + " excludes other serials of session " + std::to_string(s) +
+                                 " than that session was told");
+    if (!CheckExcluded(log, s, t, excluded, who)) return false;
+    for (uint32_t i = 0; i < base.checkpoints; ++i)
+      if (!CheckNeighbour(log, base.first_checkpoint + i, s, who)) return false;
   }
   return true;
 }
@@ -168,6 +206,7 @@ bool LinearCuts::CheckEmpty(uint32_t index) {
   Base& next = bases_[recovery.incarnation + 1];
   next.recovery = index;
   next.serials = Allocate(0);
+  next.excluded = AllocateSets();
   return true;
 }
 
@@ -196,14 +235,21 @@ bool LinearCuts::CheckRecovery(uint32_t index) {
   if (recovery.named && recovery.log_token != recovery.requested)
     return Fail(Rule::kR1, who + " returned " + LogName(log) + " instead of " + recovery.requested.Text());
   const uint32_t serials = Allocate(0);
-  if (!Spread(recovery.commits, serials, who) || !CheckBounds(log, serials, present_, who)) return false;
+  const uint32_t excluded = AllocateSets();
+  if (!Spread(recovery.commits, serials, excluded, who) || !CheckBounds(log, serials, present_, who))
+    return false;
   Log& it = logs_[log];
+  for (uint32_t s = 0; it.known && s < history_->sessions.size(); ++s)
+    if (!Same(sets_[it.excluded + s], sets_[excluded + s]))
+      return Fail(Rule::kR1, who + " excludes other serials of session " + std::to_string(s) + " than " +
+                                 LogName(log) + " was recorded with");
   for (uint32_t s = 0; it.known && s < history_->sessions.size(); ++s)
     if (pool_[it.serials + s] != pool_[serials + s])
       return Fail(Rule::kR1, who + " has commit point " + std::to_string(pool_[serials + s]) +
                                  " for session " + std::to_string(s) + ", " + LogName(log) +
                                  " was recorded with " + std::to_string(pool_[it.serials + s]));
   it.serials = serials;
+  it.excluded = excluded;
   it.known = true;
   if (!CheckKnown(log, who) || !CheckLatest(log, recovery)) return false;
   it.durable = true;
@@ -221,6 +267,7 @@ bool LinearCuts::CheckRecovery(uint32_t index) {
   next.recovery = index;
   next.checkpoint = log;
   next.serials = serials;
+  next.excluded = excluded;
   return true;
 }
 

@@ -40,8 +40,15 @@ uint32_t LinearCuts::Allocate(uint64_t value) {
   return at;
 }
 
+uint32_t LinearCuts::AllocateSets() {
+  const uint32_t at = static_cast<uint32_t>(sets_.size());
+  sets_.resize(at + history_->sessions.size(), nullptr);
+  return at;
+}
+
 void LinearCuts::Prepare() {
   pool_.clear();
+  sets_.clear();
   uint32_t incarnations = 1;
   for (const Recovery& recovery : history_->recoveries) incarnations += Returned(recovery);
   bases_.assign(incarnations, Base{});
@@ -61,6 +68,7 @@ void LinearCuts::SortCheckpoints() {
     Log log;
     log.event = i;
     log.told = Allocate(kNever);
+    log.told_excluded = AllocateSets();
     log.lower = Allocate(0);
     log.upper = Allocate(0);
     logs_.push_back(log);
@@ -153,7 +161,7 @@ bool LinearCuts::DurableInLineage(uint32_t incarnation) const {
 
 bool LinearCuts::StartIncarnation(uint32_t incarnation) {
   Base& base = bases_[incarnation];
-  if (incarnation == 0) base.serials = Allocate(0);
+  if (incarnation == 0) base.serials = Allocate(0), base.excluded = AllocateSets();
   for (uint32_t i = 0; i < base.checkpoints; ++i)
     logs_[base.first_checkpoint + i].parent = i > 0 ? base.first_checkpoint + i - 1 : base.checkpoint;
   return CheckReports(incarnation) && CheckCallbacks(incarnation);
@@ -190,10 +198,10 @@ void LinearCuts::CollectCuts() {
       if (log.state_recovery == kNone) continue;
       cuts_.push_back(Cut{log.state_recovery, base.first_checkpoint + c,
                           history_->checkpoints[log.event].requested,
-                          &history_->recoveries[log.state_recovery].state, log.serials});
+                          &history_->recoveries[log.state_recovery].state, log.serials, log.excluded});
     }
     if (history_->quiesced && i + 1 == bases_.size())
-      cuts_.push_back(Cut{kFinal, kNone, kNever, &history_->final_state, Allocate(kNever)});
+      cuts_.push_back(Cut{kFinal, kNone, kNever, &history_->final_state, Allocate(kNever), AllocateSets()});
     first_cut_.push_back(static_cast<uint32_t>(cuts_.size()));
   }
 }

@@ -14,6 +14,7 @@
 // Thread-safety: none (scratch memory). Cost: O(operations log checkpoints + recoveries x sessions).
 #pragma once
 
+#include <algorithm>
 #include <span>
 #include <string>
 #include <utility>
@@ -30,7 +31,8 @@ class LinearCuts {
     uint32_t checkpoint = 0;
     uint64_t requested = 0;
     const std::vector<std::pair<uint64_t, uint64_t>>* state = nullptr;
-    uint32_t serials = 0;  // start of the commit points in the pool
+    uint32_t serials = 0;   // start of the commit points in the pool
+    uint32_t excluded = 0;  // start of the excluded serials in their pool
   };
   static constexpr uint32_t kFinal = ~0u;
   static constexpr uint32_t kNone = ~0u;
@@ -50,15 +52,24 @@ class LinearCuts {
     const uint32_t first = first_cut_[op.incarnation];
     const uint32_t count = first_cut_[op.incarnation + 1] - first;
     uint32_t level = 0;
-    while (level < count && op.serial > pool_[cuts_[first + level].serials + op.session]) ++level;
+    while (level < count && !Holds(cuts_[first + level], op)) ++level;
     return level;
   }
 
  private:
+  using Serials = std::vector<uint64_t>;
+  static bool IsIn(const Serials* serials, uint64_t serial) {
+    return serials != nullptr && std::binary_search(serials->begin(), serials->end(), serial);
+  }
+  bool Holds(const Cut& cut, const Operation& op) const {
+    return op.serial <= pool_[cut.serials + op.session] && !IsIn(sets_[cut.excluded + op.session], op.serial);
+  }
+
   struct Base {
     uint32_t recovery = kNone;      // that started the incarnation
     uint32_t checkpoint = kNone;    // that it returned
     uint32_t serials = 0;           // its commit points, in the pool
+    uint32_t excluded = 0;          // and what they exclude
     uint32_t first_checkpoint = 0;  // in order_
     uint32_t checkpoints = 0;
   };
@@ -68,8 +79,10 @@ class LinearCuts {
     bool durable = false;
     bool known = false;    // its commit points are
     uint32_t serials = 0;  // known commit points, pool
-    uint32_t told = 0;     // what sessions were told, kNever if nothing, pool
-    uint32_t lower = 0;    // bounds, pool
+    uint32_t excluded = 0;
+    uint32_t told = 0;  // what sessions were told, kNever if nothing, pool
+    uint32_t told_excluded = 0;
+    uint32_t lower = 0;  // bounds, pool
     uint32_t upper = 0;
     uint32_t state_recovery = kNone;  // the first recovery that returned it
   };
@@ -79,6 +92,7 @@ class LinearCuts {
   void SortCheckpoints();
   void MeasureBounds();
   uint32_t Allocate(uint64_t value);
+  uint32_t AllocateSets();
   uint32_t FindSession(const faster::Guid& guid) const;
   uint32_t FindLog(const faster::Token& token) const;
   bool StartIncarnation(uint32_t incarnation);
@@ -88,7 +102,17 @@ class LinearCuts {
   bool CheckReport(const SessionReport& report);
   bool CheckBounds(uint32_t log, uint32_t serials, const std::vector<bool>& present, const std::string& who);
   bool CheckKnown(uint32_t log, const std::string& who);
-  bool Spread(const std::vector<faster::SessionCommit>& commits, uint32_t serials, const std::string& who);
+  bool CheckNeighbour(uint32_t log, uint32_t other, uint32_t session, const std::string& who);
+  bool Spread(const std::vector<faster::SessionCommit>& commits, uint32_t serials, uint32_t excluded,
+              const std::string& who);
+  // linear_excluded.cc
+  bool CheckContinued(const SessionReport& report, const std::string& who);
+  bool CheckExcluded(uint32_t log, uint32_t session, uint64_t serial, const Serials* excluded,
+                     const std::string& who);
+  bool CheckCarried(uint32_t log, uint32_t session, const Serials* excluded, const std::string& who);
+  bool CheckStillOpen(const CheckpointEvent& event, uint32_t session, const Serials& excluded,
+                      const std::string& who);
+  uint64_t FirstClaim(uint32_t incarnation, uint32_t session, bool answered) const;
   bool CheckRecovery(uint32_t index);
   bool CheckRefusal(const Recovery& recovery);
   bool CheckEmpty(uint32_t index);
@@ -101,6 +125,7 @@ class LinearCuts {
   const History* history_ = nullptr;
   Verdict* verdict_ = nullptr;
   std::vector<uint64_t> pool_;
+  std::vector<const Serials*> sets_;  // excluded serials by session; null: none. Of the history
   std::vector<Base> bases_;
   std::vector<Log> logs_;         // by (incarnation, requested)
   std::vector<uint32_t> by_end_;  // the same by the end of each, within its incarnation

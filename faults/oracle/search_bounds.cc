@@ -157,15 +157,17 @@ bool SearchChecker::CheckCommits(const CheckpointEvent& checkpoint, const std::v
     }
     if (t > issued) return Reject(verdict, Rule::kR1, "search: a commit point beyond what was issued");
   }
-  return true;
+  return CheckExclusions(checkpoint, commits, true, verdict);
 }
 
 bool SearchChecker::CheckReport(const SessionReport& report, Verdict* verdict) {
+  if (report.time == kNever) return true;  // it was never told
   const uint64_t start = StartSerial(report.incarnation, report.session);
   const Recovery* base = incarnations_[report.incarnation].base;
   const bool continued = report.token.IsNull() ||
                          (base != nullptr && base->status == Status::kOk && base->log_token == report.token);
   if (continued) {
+    if (!CheckWhatWasToldOnReturn(report, verdict)) return false;
     if (report.serial == start) return true;
     bool issued = false;
     for (const Operation& op : history_->operations)
@@ -188,7 +190,9 @@ bool SearchChecker::CheckReport(const SessionReport& report, Verdict* verdict) {
   }
   if (report.serial < lower || report.serial > upper)
     return Reject(verdict, Rule::kR1, "search: a session was told an impossible commit point");
-  return true;
+  return CheckExclusions(*checkpoint,
+                         {SessionCommit{history_->sessions[report.session], report.serial, report.excluded}},
+                         false, verdict);
 }
 
 // Everything ever said about one checkpoint is the same, and later checkpoints hold what earlier ones held.
@@ -197,31 +201,43 @@ bool SearchChecker::CheckOrderOfCommits(Verdict* verdict) {
     const CheckpointEvent* checkpoint;
     uint32_t session;
     uint64_t serial;
+    std::vector<uint64_t> excluded;
+  };
+  const auto excluded_of = [&](const std::vector<SessionCommit>& commits, uint32_t session) {
+    for (const SessionCommit& commit : commits)
+      if (commit.session == history_->sessions[session]) return commit.excluded;
+    return std::vector<uint64_t>{};
   };
   std::vector<Said> said;
   const uint32_t sessions = static_cast<uint32_t>(history_->sessions.size());
   for (const CheckpointEvent& checkpoint : history_->checkpoints) {
     if (checkpoint.kind == CheckpointKind::kIndexOnly || !SaidDurable(checkpoint)) continue;
     for (uint32_t s = 0; s < sessions; ++s)
-      said.push_back({&checkpoint, s, SerialOf(checkpoint.reported, s)});
+      said.push_back({&checkpoint, s, SerialOf(checkpoint.reported, s), excluded_of(checkpoint.reported, s)});
   }
   for (const Recovery& recovery : history_->recoveries) {
     if (recovery.status != Status::kOk || recovery.log_token.IsNull()) continue;
     const CheckpointEvent* checkpoint = FindCheckpoint(recovery.log_token);
-    for (uint32_t s = 0; s < sessions; ++s) said.push_back({checkpoint, s, SerialOf(recovery.commits, s)});
+    for (uint32_t s = 0; s < sessions; ++s)
+      said.push_back({checkpoint, s, SerialOf(recovery.commits, s), excluded_of(recovery.commits, s)});
   }
   for (const SessionReport& report : history_->reports) {
     const CheckpointEvent* checkpoint = FindCheckpoint(report.token);
-    if (checkpoint != nullptr && checkpoint->incarnation == report.incarnation)
-      said.push_back({checkpoint, report.session, report.serial});
+    if (checkpoint != nullptr && checkpoint->incarnation == report.incarnation && report.time != kNever)
+      said.push_back({checkpoint, report.session, report.serial, report.excluded});
   }
   for (const Said& a : said)
     for (const Said& b : said) {
       if (a.session != b.session || a.checkpoint->incarnation != b.checkpoint->incarnation) continue;
       if (a.checkpoint == b.checkpoint && a.serial != b.serial)
         return Reject(verdict, Rule::kR1, "search: two commit points of one session in one checkpoint");
-      if (a.checkpoint->requested < b.checkpoint->requested && a.serial > b.serial)
-        return Reject(verdict, Rule::kR1, "search: a later checkpoint holds less");
+      if (a.checkpoint == b.checkpoint && a.excluded != b.excluded)
+        return Reject(verdict, Rule::kR1, "search: other exclusions of one session in one checkpoint");
+      if (a.checkpoint->requested >= b.checkpoint->requested) continue;
+      if (a.serial > b.serial) return Reject(verdict, Rule::kR1, "search: a later checkpoint holds less");
+      for (uint64_t x : b.excluded)
+        if (x <= a.serial && std::find(a.excluded.begin(), a.excluded.end(), x) == a.excluded.end())
+          return Reject(verdict, Rule::kR1, "search: a later checkpoint excludes what an earlier one holds");
     }
   return true;
 }

@@ -55,8 +55,13 @@ void SearchChecker::CollectCuts() {
 // Two recoveries to one checkpoint are two cuts at the same place: their states must agree by themselves.
 uint32_t SearchChecker::LevelOf(const Operation& op) const {
   const std::vector<Cut>& cuts = incarnations_[op.incarnation].cuts;
-  for (uint32_t i = 0; i < cuts.size(); ++i)
-    if (cuts[i].recovery == nullptr || op.serial <= SerialOf(cuts[i].recovery->commits, op.session)) return i;
+  for (uint32_t i = 0; i < cuts.size(); ++i) {
+    if (cuts[i].recovery == nullptr) return i;
+    const auto& commits = cuts[i].recovery->commits;
+    if (op.serial <= SerialOf(commits, op.session) &&
+        !Excludes(commits, history_->sessions[op.session], op.serial))
+      return i;
+  }
   return static_cast<uint32_t>(cuts.size());
 }
 

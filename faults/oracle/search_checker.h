@@ -86,6 +86,14 @@ class SearchChecker {
                     Verdict* verdict);
   bool CheckReport(const SessionReport& report, Verdict* verdict);
   bool CheckOrderOfCommits(Verdict* verdict);
+  // search_excluded.cc
+  bool CheckExclusions(const CheckpointEvent& checkpoint, const std::vector<faster::SessionCommit>& commits,
+                       bool complete, Verdict* verdict);
+  bool CheckWhatWasToldOnReturn(const SessionReport& report, Verdict* verdict);
+  bool MayExclude(const CheckpointEvent& checkpoint, uint32_t session, uint64_t serial) const;
+  bool Asked(uint32_t incarnation, uint32_t session, uint64_t before, bool answered) const;
+  static bool Excludes(const std::vector<faster::SessionCommit>& commits, const faster::Guid& session,
+                       uint64_t serial);
   bool CheckSerials(Verdict* verdict);
   void CollectCuts();
   bool Promised(const CheckpointEvent& checkpoint, const Recovery& before) const;

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <thread>
 #include <vector>
@@ -40,6 +41,68 @@ TEST(LightEpoch, EveryEntryHoldsAnActionBack) {
     epoch.Drain();
     EXPECT_EQ(count.runs, 1);
   }
+}
+
+// Entries come in chunks: the first, then each as large as all before it, the last one cut off by the limit.
+TEST(LightEpoch, GrowsAndEveryEntryHoldsAnActionBack) {
+  LightEpoch epoch(23, 2);
+  std::vector<LightEpoch::Entry*> entries;
+  for (int i = 0; i < 23; ++i) {
+    entries.push_back(epoch.Acquire());
+    ASSERT_NE(entries.back(), nullptr);
+    EXPECT_EQ(std::count(entries.begin(), entries.end(), entries.back()), 1);
+    Count count;
+    epoch.Protect(entries.back());
+    epoch.BumpWith(count.action());
+    epoch.Drain();
+    EXPECT_EQ(count.runs, 0) << i;
+    epoch.Unprotect(entries.back());
+    epoch.Drain();
+    EXPECT_EQ(count.runs, 1) << i;
+  }
+  EXPECT_EQ(epoch.entries(), 23u);
+  EXPECT_EQ(epoch.Acquire(), nullptr);
+  epoch.Release(entries[7]);
+  EXPECT_EQ(epoch.Acquire(), entries[7]);
+}
+
+// Entries are added while others are protected, scanned and given back.
+TEST(LightEpoch, GrowsUnderLoad) {
+  LightEpoch epoch(200, 1);
+  std::atomic<uint64_t> freed{0};  // the newest value that no protected thread may still see
+  std::atomic<uint64_t> current{1};
+  std::atomic<bool> wrong{false};
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 3; ++t) {
+    threads.emplace_back([&] {
+      std::vector<LightEpoch::Entry*> mine;
+      for (int i = 0; i < 60; ++i) {
+        mine.push_back(epoch.Acquire());
+        for (int n = 0; n < 30; ++n) {
+          epoch.Protect(mine.back());
+          const uint64_t seen = current.load();
+          std::this_thread::yield();
+          if (freed.load() >= seen) wrong = true;
+          epoch.Unprotect(mine.back());
+        }
+      }
+      for (LightEpoch::Entry* entry : mine) epoch.Release(entry);
+    });
+  }
+  threads.emplace_back([&] {
+    for (int i = 0; i < 2000; ++i) {
+      const uint64_t old = current.fetch_add(1);
+      epoch.BumpWith({[](void* target, uint64_t value) {
+                        auto* freed = static_cast<std::atomic<uint64_t>*>(target);
+                        uint64_t before = freed->load();
+                        while (before < value && !freed->compare_exchange_weak(before, value)) {
+                        }
+                      },
+                      &freed, old});
+    }
+  });
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_FALSE(wrong);
 }
 
 TEST(LightEpoch, ThoseWhoCameLaterHoldNothingBack) {

@@ -53,6 +53,8 @@ TEST(MetadataJson, HasTheDocumentedFields) {
   EXPECT_EQ(log["use_object_log"], false);
   EXPECT_EQ(log["session_states"][0]["guid"], "00000000-0000-0001-0000-000000000005");
   EXPECT_EQ(log["session_states"][2]["serial_num"], ~0ull - 1);
+  EXPECT_EQ(log["session_states"][2]["excluded_serials"][1], 900);
+  EXPECT_FALSE(log["session_states"][0].contains("excluded_serials"));
   EXPECT_EQ(log["generations"][1]["generation"], MakeGeneration(2, 0xdef));
   const auto index = nlohmann::json::parse(FormatMetadata(SampleIndex()));
   EXPECT_EQ(index["num_ht_bytes"], 128);
@@ -142,6 +144,7 @@ TEST(MetadataJson, ForgedFieldsAreNamed) {
   ExpectForged("\"next_version\": 4", "\"next_version\": 9", "next_version");
   ExpectForged("\"serial_num\": 17", "\"serial_num\": 18446744073709551615", "session_states");
   ExpectForged("\"session_states\": [", "\"session_states\": [7,", "an object");
+  ExpectForged("\"excluded_serials\": [", "\"excluded_serials\": [\"x\",", "whole numbers");
   ExpectForged("\"dead_ranges\": [", "\"dead_ranges\": {}, \"other\": [", "dead_ranges");
   ExpectForged("\"format_version\": 1,", "", "format_version");
   ExpectForged("{\n", "", "JSON text");
@@ -223,6 +226,10 @@ TEST(MetadataRules, LogLists) {
   ExpectBadLog("session_states", [](LogMetadata* m) { std::swap(m->sessions[0], m->sessions[1]); });
   ExpectBadLog("session_states", [](LogMetadata* m) { m->sessions[0].session = Guid(); });
   ExpectBadLog("session_states", [](LogMetadata* m) { m->sessions[0].serial = ~0ull; });
+  ExpectBadLog("excluded_serials", [](LogMetadata* m) { m->sessions[0].excluded = {18}; });
+  ExpectBadLog("excluded_serials", [](LogMetadata* m) { m->sessions[0].excluded = {0}; });
+  ExpectBadLog("excluded_serials", [](LogMetadata* m) { m->sessions[0].excluded = {5, 5}; });
+  ExpectBadLog("excluded_serials", [](LogMetadata* m) { m->sessions[0].excluded = {5, 3}; });
   ExpectBadLog("dead_ranges", [](LogMetadata* m) { m->dead_ranges[0].to = 511; });
   ExpectBadLog("dead_ranges", [](LogMetadata* m) { m->dead_ranges[0].to = 2049; });
   ExpectBadLog("generations", [](LogMetadata* m) { m->generations.clear(); });

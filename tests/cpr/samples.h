@@ -31,7 +31,7 @@ inline LogMetadata SampleLog() {
   m.final_address = 2048;
   m.flushed_until = 2048;
   m.head_address = 512;
-  m.sessions = {{Guid{1, 5}, 17}, {Guid{2, 1}, 0}, {Guid{2, 3}, ~0ull - 1}};
+  m.sessions = {{Guid{1, 5}, 17}, {Guid{2, 1}, 0}, {Guid{2, 3}, ~0ull - 1, {1, 900, ~0ull - 1}}};
   m.dead_ranges = {{512, 1024, 2}};
   m.generations = {{0, MakeGeneration(1, 0xabc), 1024}, {512, MakeGeneration(2, 0xdef), 0}};
   return m;

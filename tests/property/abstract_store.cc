@@ -28,9 +28,10 @@ struct Session {
   bool known = false;   // may issue operations in this incarnation
   bool exists = false;  // open, or recovered and not continued
   bool shifted = false;
-  uint64_t last = 0;    // serial issued
-  uint64_t commit = 0;  // at the shift
-  bool listed = false;  // takes part in the running checkpoint
+  uint64_t last = 0;               // serial issued
+  uint64_t commit = 0;             // at the shift
+  std::vector<uint64_t> excluded;  // of commit; of a recovered session that is not continued: told to nobody
+  bool listed = false;             // takes part in the running checkpoint
 };
 
 struct Saved {  // a checkpoint on disk
@@ -43,6 +44,7 @@ class Store {
  public:
   Store(const StoreLimits& limits, Tape* tape) : limits_(limits), tape_(*tape) {
     history_.refresh_every_operation = limits.refresh_every_operation;
+    history_.relaxed = limits.relaxed;
     for (uint32_t s = 0; s < limits_.sessions; ++s) Open();
   }
 
@@ -116,10 +118,28 @@ class Store {
   }
 
   void Refresh(uint32_t s) {
+    if (phase_ != Phase::kInProgress || sessions_[s].shifted || Current(s) != nullptr) return;
+    Shift(s);
+  }
+
+  // The session's commit point. An operation that it is in the middle of and that had no effect yet is of
+  // v+1; so is, with the relaxed guarantee, what is pending.
+  void Shift(uint32_t s) {
     Session& session = sessions_[s];
-    if (phase_ != Phase::kInProgress || session.shifted || Current(s) != nullptr) return;
     session.shifted = true;
     session.commit = session.last;
+    if (session.known) session.excluded.clear();
+    if (Flight* current = Current(s); current != nullptr && !current->done) {
+      current->newer = true;
+      --session.commit;
+    }
+    for (Flight& flight : flights_) {
+      const Operation& op = history_.operations[flight.op];
+      if (!limits_.relaxed || op.session != s || !flight.pending || flight.done || flight.newer) continue;
+      flight.newer = true;
+      session.excluded.push_back(op.serial);
+    }
+    std::sort(session.excluded.begin(), session.excluded.end());
   }
 
   void Invoke(uint32_t s) {
@@ -148,14 +168,9 @@ class Store {
   // True if the operation took effect now.
   bool Effect(Flight* flight) {
     Operation& op = history_.operations[flight->op];
-    Session& session = sessions_[op.session];
-    if (!flight->newer &&
-        NewerKey(op.key)) {  // CPR_SHIFT: the session enters v+1, and this operation with it
-      session.shifted = true;
-      session.commit = op.serial - 1;
-      flight->newer = true;
-    }
-    if (flight->newer && op.type != OpType::kRead)
+    // CPR_SHIFT: the session enters v+1, and this operation with it.
+    if (!flight->newer && NewerKey(op.key)) Shift(op.session);
+    if (!limits_.relaxed && flight->newer && op.type != OpType::kRead)
       for (const Flight& other : flights_)
         if (!other.newer && !other.done && other.pending && history_.operations[other.op].key == op.key)
           return false;
@@ -280,7 +295,8 @@ class Store {
     Saved saved;
     saved.event = static_cast<uint32_t>(history_.checkpoints.size()) - 1;
     for (uint32_t s = 0; s < sessions_.size(); ++s)
-      if (sessions_[s].listed) saved.commits.push_back({history_.sessions[s], sessions_[s].commit});
+      if (sessions_[s].listed)
+        saved.commits.push_back({history_.sessions[s], sessions_[s].commit, sessions_[s].excluded});
     saved.state = old_;
     saved_.push_back(std::move(saved));
     phase_ = Phase::kCaptured;
@@ -295,7 +311,8 @@ class Store {
     const SessionCommit& commit = saved.commits[tape_.Pick(static_cast<uint32_t>(saved.commits.size()))];
     const auto at = std::find(history_.sessions.begin(), history_.sessions.end(), commit.session);
     history_.reports.push_back(SessionReport{static_cast<uint32_t>(at - history_.sessions.begin()),
-                                             incarnation_, event.token, commit.serial, Now()});
+                                             incarnation_, event.token, commit.serial, Now(), commit.excluded,
+                                             0});
   }
 
   void Crash() {
@@ -341,9 +358,11 @@ class Store {
         session.exists = true;
         session.known = tape_.Pick(4) != 3;
         session.last = session.commit = commit.serial;
-        if (session.known)
-          history_.reports.push_back(
-              SessionReport{s, incarnation_, recovery.log_token, commit.serial, Now()});
+        session.excluded = commit.excluded;
+        if (!session.known) continue;
+        const uint64_t called = Now();
+        history_.reports.push_back(SessionReport{s, incarnation_, recovery.log_token, commit.serial, Now(),
+                                                 commit.excluded, called});
       }
     }
     if (recovery.commits.empty()) Open();

@@ -4,7 +4,8 @@
 // of several sessions, their refreshes, the steps of a checkpoint (request, version shift, capture,
 // callback), crashes and recoveries. It keeps the rules that make CPR correct and nothing else: an operation
 // of version v that meets a key written in v+1 makes its session shift first, an update of v+1 waits for
-// operations of v that went pending on its key, the capture waits for all operations of v. So every history
+// operations of v that went pending on its key, the capture waits for all operations of v. With the relaxed
+// guarantee what is pending when its session shifts becomes v+1 and is excluded. So every history
 // is legal by construction. A tape that is used up reads as zeros, so shorter tapes are simpler histories.
 #pragma once
 
@@ -33,6 +34,7 @@ struct StoreLimits {
   uint32_t operations = 24;
   uint32_t crashes = 2;
   bool refresh_every_operation = true;
+  bool relaxed = false;
 };
 
 // The history of one run; ends quiesced, or with a crash and a recovery.

@@ -56,6 +56,12 @@ class Mutator {
         return RemoveKey();
       case 19:
         return Rmw(false);
+      case 20:
+        return ForgetExclusion();
+      case 21:
+        return ExcludeOneMore();
+      case 22:
+        return ChangeExclusions();
     }
     return "";
   }
@@ -160,6 +166,54 @@ class Mutator {
           history_.sessions[report.session] == commit.session)
         report.serial = commit.serial;
     return everywhere ? "change t wherever it was said" : "change t in a recovery";
+  }
+  // Changes what a checkpoint excludes of one session, wherever that was said.
+  template <class Change>
+  std::string Exclusions(const char* name, bool everywhere, Change change) {
+    if (history_.recoveries.empty()) return "";
+    Recovery& recovery = history_.recoveries[Pick(history_.recoveries.size())];
+    if (recovery.commits.empty()) return "";
+    faster::SessionCommit& commit = recovery.commits[Pick(recovery.commits.size())];
+    if (!change(&commit)) return "";
+    for (Recovery& other : history_.recoveries)
+      for (auto& its : other.commits)
+        if (everywhere && other.log_token == recovery.log_token && its.session == commit.session)
+          its.excluded = commit.excluded;
+    for (CheckpointEvent& event : history_.checkpoints)
+      for (auto& reported : event.reported)
+        if (everywhere && event.token == recovery.log_token && reported.session == commit.session)
+          reported.excluded = commit.excluded;
+    for (SessionReport& report : history_.reports)
+      if (everywhere && report.token == recovery.log_token &&
+          history_.sessions[report.session] == commit.session)
+        report.excluded = commit.excluded;
+    return name;
+  }
+  std::string ForgetExclusion() {
+    return Exclusions("forget an excluded serial wherever it was said", true, [&](auto* commit) {
+      if (commit->excluded.empty()) return false;
+      commit->excluded.erase(commit->excluded.begin() + Pick(commit->excluded.size()));
+      return true;
+    });
+  }
+  std::string ExcludeOneMore() {
+    return Exclusions("exclude one serial more wherever it was said", true, [&](auto* commit) {
+      if (commit->serial == 0) return false;
+      const uint64_t serial = 1 + Pick(commit->serial);
+      if (std::binary_search(commit->excluded.begin(), commit->excluded.end(), serial)) return false;
+      commit->excluded.insert(std::lower_bound(commit->excluded.begin(), commit->excluded.end(), serial),
+                              serial);
+      return true;
+    });
+  }
+  std::string ChangeExclusions() {
+    return Exclusions("other exclusions in a recovery", false, [&](auto* commit) {
+      if (commit->excluded.empty())
+        commit->excluded.push_back(commit->serial);
+      else
+        commit->excluded.pop_back();
+      return true;
+    });
   }
   std::string DropSession() {
     if (history_.recoveries.empty()) return "";

@@ -8,7 +8,7 @@
 
 namespace faults_test {
 
-constexpr uint32_t kMutations = 20;
+constexpr uint32_t kMutations = 23;
 
 // Changes *history by mutation `which` at places chosen by the tape. Returns its name, "" if the history has
 // nothing to apply it to. The result may still be legal.

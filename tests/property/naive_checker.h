@@ -61,7 +61,9 @@ class NaiveChecker {
   bool Within(const faults::Operation& op, const Cut& cut) const {
     if (cut.recovery == nullptr) return true;
     for (const auto& commit : cut.recovery->commits)
-      if (commit.session == history_.sessions[op.session]) return op.serial <= commit.serial;
+      if (commit.session == history_.sessions[op.session])
+        return op.serial <= commit.serial &&
+               std::find(commit.excluded.begin(), commit.excluded.end(), op.serial) == commit.excluded.end();
     return false;
   }
 

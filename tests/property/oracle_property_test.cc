@@ -45,6 +45,7 @@ StoreLimits RandomLimits(std::mt19937_64* random) {
   limits.operations = 4 + (*random)() % 40;
   limits.crashes = (*random)() % 4;
   limits.refresh_every_operation = (*random)() % 2 == 0;
+  limits.relaxed = (*random)() % 2 == 0;
   return limits;
 }
 
@@ -82,6 +83,7 @@ RC_GTEST_PROP(OracleProperty, LegalHistoriesAreAccepted, ()) {
   limits.operations = *rc::gen::inRange(1u, 40u);
   limits.crashes = *rc::gen::inRange(0u, 4u);
   limits.refresh_every_operation = *rc::gen::arbitrary<bool>();
+  limits.relaxed = *rc::gen::arbitrary<bool>();
   const auto length = *rc::gen::inRange<size_t>(0, 400);
   Tape tape(*rc::gen::container<std::vector<uint32_t>>(length, rc::gen::inRange(0u, 1u << 20)));
   const History history = RunAbstractStore(limits, &tape);
@@ -94,7 +96,7 @@ RC_GTEST_PROP(OracleProperty, LegalHistoriesAreAccepted, ()) {
 
 TEST(OracleVolume, LegalHistoriesAreAccepted) {
   std::mt19937_64 random(Seed(1));
-  uint64_t recoveries = 0, cuts = 0, unbuffered = 0, split = 0;
+  uint64_t recoveries = 0, cuts = 0, unbuffered = 0, split = 0, excluded = 0, carried = 0;
   for (int i = 0; i < 20'000; ++i) {
     const StoreLimits limits = RandomLimits(&random);
     Tape tape(RandomTape(&random, 400));
@@ -109,6 +111,14 @@ TEST(OracleVolume, LegalHistoriesAreAccepted) {
     for (const Recovery& recovery : history.recoveries) {
       cuts += !recovery.log_token.IsNull();
       bool committed = false, lost = false;
+      for (const auto& commit : recovery.commits) {
+        if (commit.excluded.empty()) continue;
+        const bool own = std::any_of(history.operations.begin(), history.operations.end(), [&](auto& op) {
+          return op.incarnation == recovery.incarnation && op.serial == commit.excluded[0] &&
+                 history.sessions[op.session] == commit.session;
+        });
+        ++(own ? excluded : carried);
+      }
       for (const Operation& op : history.operations) {
         if (op.incarnation != recovery.incarnation) continue;
         for (const auto& commit : recovery.commits)
@@ -122,6 +132,8 @@ TEST(OracleVolume, LegalHistoriesAreAccepted) {
   EXPECT_GT(recoveries, 5'000u);
   EXPECT_GT(cuts, 1'000u);
   EXPECT_GT(split, 500u);
+  EXPECT_GT(excluded, 100u);
+  EXPECT_GT(carried, 10u);     // excluded in one incarnation, never continued, still excluded in the next
   EXPECT_GT(unbuffered, 10u);  // R6 is broken by correct runs with coarse refresh, and only then
 }
 
@@ -194,6 +206,7 @@ RC_GTEST_PROP(OracleProperty, MutationsAreJudgedAlike, ()) {
   limits.keys = *rc::gen::inRange(1u, 3u);
   limits.operations = *rc::gen::inRange(1u, 16u);
   limits.refresh_every_operation = *rc::gen::arbitrary<bool>();
+  limits.relaxed = *rc::gen::arbitrary<bool>();
   const auto length = *rc::gen::inRange<size_t>(0, 200);
   Tape tape(*rc::gen::container<std::vector<uint32_t>>(length, rc::gen::inRange(0u, 1u << 20)));
   History history = RunAbstractStore(limits, &tape);

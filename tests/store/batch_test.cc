@@ -158,11 +158,11 @@ TEST_P(Batches, ACheckpointMayCutABatch) {
           });
       session->CompletePending(true, [](const auto&) {});
       while (!store.kv().Poll()) std::this_thread::yield();
-      std::vector<std::pair<Token, uint64_t>> commits;
+      std::vector<CommitNotice> commits;
       session->Refresh();
       session->TakeCommits(&commits);
       ASSERT_EQ(commits.size(), 1u);
-      const uint64_t commit = commits[0].second;
+      const uint64_t commit = commits[0].serial;
       ASSERT_GE(commit, first + round);
       cut_inside += commit < first + keys.size() - 1;
       expected = base;

@@ -36,7 +36,7 @@ Expectation::Expectation(const WorkloadSpec& spec, uint32_t sessions, bool loade
 }
 
 void Expectation::Commit(uint32_t session, uint32_t incarnation, uint64_t from, uint64_t to,
-                         const std::vector<uint64_t>& pended) {
+                         const std::vector<uint64_t>& pended, const std::vector<uint64_t>& excluded) {
   const OperationStream stream(spec_.mix, ThreadSeed(spec_, session), &records_[session]);
   const uint64_t writer = WriterWord(session, incarnation, 0);
   const std::unordered_set<uint64_t> went_pending(pended.begin(), pended.end());
@@ -46,6 +46,7 @@ void Expectation::Commit(uint32_t session, uint32_t incarnation, uint64_t from, 
     ++serial;
     if (at.operation == Operation::kRead) continue;
     if (two_serials && at.operation == Operation::kReadModifyWrite && ++serial > to) break;
+    if (std::binary_search(excluded.begin(), excluded.end(), serial)) continue;
     Apply(session, at.operation, at.key - first_, writer | serial);
     if (!went_pending.empty() && went_pending.contains(serial))
       pended_.emplace(at.key - first_, writer | serial);

@@ -35,9 +35,10 @@ class Expectation {
   Expectation(const WorkloadSpec& spec, uint32_t sessions, bool loaded);
 
   // The operations of `session` with serials in (from, to] are committed and ran in `incarnation`; `pended`
-  // are the serials of upserts that went pending. A workload with YCSB's read-modify-write starts from 0.
+  // are the serials of upserts that went pending; those in `excluded` (relaxed guarantee, ascending) are not
+  // committed. A workload with YCSB's read-modify-write starts from 0.
   void Commit(uint32_t session, uint32_t incarnation, uint64_t from, uint64_t to,
-              const std::vector<uint64_t>& pended);
+              const std::vector<uint64_t>& pended, const std::vector<uint64_t>& excluded = {});
 
   // False: *mismatch says what is wrong. Call once per record, in any order.
   bool Check(uint64_t record, faster::Status status, uint64_t word, bool whole, Mismatch* mismatch) const;

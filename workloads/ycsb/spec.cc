@@ -192,6 +192,9 @@ faster::StoreConfig WorkloadSpec::Store() const {
       static_cast<uint32_t>(std::clamp<uint64_t>(segment_bytes >> page_bits, 1, uint64_t{1} << 31));
   config.index_buckets = index_buckets;
   config.huge_pages = huge_pages;
+  config.shift = shift;
+  config.guarantee = guarantee;
+  config.overlap_index = overlap_index;
   config.refresh_interval = refresh_interval;
   config.seed = seed;
   return config;

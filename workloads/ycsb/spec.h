@@ -48,6 +48,9 @@ struct WorkloadSpec {
   uint32_t page_bits = 0;
   uint64_t segment_bytes = 0;
   bool huge_pages = false;
+  faster::ShiftScheme shift = faster::ShiftScheme::kFine;
+  faster::Guarantee guarantee = faster::Guarantee::kStrict;
+  bool overlap_index = false;
   uint32_t refresh_interval = 64;
   uint64_t keys_per_thread = 0;
   uint32_t prefetch = 0;
