@@ -26,7 +26,8 @@ constexpr const char* kDescription =
     "The\n"
     "store is set by faster.* properties (memory, mutable_fraction, index_buckets, page_bits, "
     "segment_bytes,\n"
-    "huge_pages, refresh_interval, keys_per_thread, prefetch, seed).";
+    "huge_pages, refresh_interval, keys_per_thread, prefetch, readcache,\n"
+    "readcache.second_chance, copy_reads_to_tail, seed).";
 
 bool Seconds(const std::string& text, double* seconds) {
   char* end = nullptr;

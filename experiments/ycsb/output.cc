@@ -178,11 +178,18 @@ ordered_json ParametersJson(const Options& options) {
   json["checkpoint_every"] = options.checkpoint_every;
   json["checkpoint"] = CheckpointKindName(options.checkpoint.kind);
   json["log"] = LogBackendName(options.checkpoint.backend);
-  json["store"] = {{"page_bits", store.page_bits},         {"buffer_pages", store.buffer_pages},
-                   {"mutable_pages", store.mutable_pages}, {"block_bytes", store.block_bytes},
-                   {"segment_pages", store.segment_pages}, {"index_buckets", store.index_buckets},
-                   {"version_bits", store.version_bits},   {"refresh_interval", store.refresh_interval},
-                   {"huge_pages", store.huge_pages},       {"record_bytes", spec.record_bytes()}};
+  json["store"] = {{"page_bits", store.page_bits},
+                   {"buffer_pages", store.buffer_pages},
+                   {"mutable_pages", store.mutable_pages},
+                   {"block_bytes", store.block_bytes},
+                   {"segment_pages", store.segment_pages},
+                   {"index_buckets", store.index_buckets},
+                   {"version_bits", store.version_bits},
+                   {"refresh_interval", store.refresh_interval},
+                   {"read_cache_bytes", store.read_cache_bytes},
+                   {"copy_reads_to_tail", store.copy_reads_to_tail},
+                   {"huge_pages", store.huge_pages},
+                   {"record_bytes", spec.record_bytes()}};
   return json;
 }
 

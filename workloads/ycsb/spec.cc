@@ -154,12 +154,16 @@ bool ParseEngine(const Properties& p, bool with_checkpoints, WorkloadSpec* spec,
       !p.Number("faster.keys_per_thread", std::clamp<uint64_t>(records * 2, 1 << 20, 1 << 24), 1,
                 uint64_t{1} << 32, &spec->keys_per_thread, error) ||
       !p.Number("faster.prefetch", 0, 0, 64, &prefetch, error) ||
+      !p.Number("faster.readcache", 0, 0, kMost, &spec->read_cache, error) ||
+      !p.Flag("faster.readcache.second_chance", true, &spec->second_chance, error) ||
+      !p.Flag("faster.copy_reads_to_tail", false, &spec->copy_reads_to_tail, error) ||
       !p.Number("faster.seed", 1, 0, ~0ull, &spec->seed, error)) {
     return false;
   }
   // No more keys than operations, up to the power of two that a ring needs.
   const uint64_t needed = std::max<uint64_t>(spec->operation_count / spec->threads, 1);
   spec->keys_per_thread = std::bit_ceil(std::min(spec->keys_per_thread, needed));
+  spec->read_cache = std::bit_floor(spec->read_cache);
   spec->refresh_interval = static_cast<uint32_t>(refresh);
   spec->prefetch = static_cast<uint32_t>(prefetch);
   faster::Diagnosis why;
@@ -196,6 +200,9 @@ faster::StoreConfig WorkloadSpec::Store() const {
   config.guarantee = guarantee;
   config.overlap_index = overlap_index;
   config.refresh_interval = refresh_interval;
+  config.read_cache_bytes = read_cache;
+  config.read_cache_second_chance = second_chance;
+  config.copy_reads_to_tail = copy_reads_to_tail;
   config.seed = seed;
   return config;
 }

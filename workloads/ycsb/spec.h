@@ -12,6 +12,9 @@
 //   huge pages for buffer and index, false faster.refresh_interval  operations between looks at the global
 //   phase, 64 faster.keys_per_thread   keys drawn ahead per thread (default: twice the records, 2^20 to 2^24)
 //   faster.prefetch          index lines of the operation that many ahead are prefetched, 0 (off)
+//   faster.readcache         bytes of memory for records read from disk, cut down to a power of two; 0 (none)
+//   faster.readcache.second_chance  records read again are kept longer, true
+//   faster.copy_reads_to_tail       records read from disk are appended to the log, false
 //   faster.seed              of keys, mixes and ids
 //
 // Plain data; a failed parse leaves one line in *error.
@@ -52,6 +55,9 @@ struct WorkloadSpec {
   faster::Guarantee guarantee = faster::Guarantee::kStrict;
   bool overlap_index = false;
   uint32_t refresh_interval = 64;
+  uint64_t read_cache = 0;  // bytes
+  bool second_chance = true;
+  bool copy_reads_to_tail = false;
   uint64_t keys_per_thread = 0;
   uint32_t prefetch = 0;
   uint32_t batch = 1;  // operations handed to the engine at once
