@@ -83,6 +83,7 @@ class Checkpointer {
   // segments of the log that nobody needs then. Blocking; beside everything else. kBusy: another retention
   // runs.
   Status Retain(uint32_t keep, RetentionReport* report, Diagnosis* why);
+  bool retaining() const { return retaining_.load(std::memory_order_acquire); }
 
   // The begin address moves only while all sessions are at one version, so that no operation meets a begin
   // that belongs to another version than its own; a checkpoint has the begin of its version's end.

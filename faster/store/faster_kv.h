@@ -101,6 +101,10 @@ class FasterKv {
   Status Retain(uint32_t keep, RetentionReport* report, Diagnosis* why) {
     return checkpointer_.Retain(keep, report, why);
   }
+  // A compaction or retention that the store began by itself is not over.
+  bool UpkeepRuns() const {
+    return background_.load(std::memory_order_acquire) || checkpointer_.retaining();
+  }
   // Moves the running checkpoint or growth and the log's background work along; true when none runs.
   bool Poll() {
     log_.Poll();
@@ -157,9 +161,9 @@ class FasterKv {
     LightEpoch::Entry* entry = epoch_.Acquire();
     std::unique_ptr<uint64_t[]> page(new uint64_t[log_.page_bytes() / 8]);
     uint8_t* const bytes = reinterpret_cast<uint8_t*>(page.get());
+    const LogAddress begin = log_.begin();  // before the tail: a compaction may copy what lies below to there
     const LogAddress end = (log_.tail() + log_.block_bytes() - 1) & ~(log_.block_bytes() - 1);
     Status status = Status::kOk;
-    const LogAddress begin = log_.begin();
     for (LogAddress from = begin & ~(log_.block_bytes() - 1); from < end && status == Status::kOk;) {
       const LogAddress page_end = (from & ~(log_.page_bytes() - 1)) + log_.page_bytes();
       const uint64_t length = std::min(page_end, end) - from;
