@@ -4,9 +4,11 @@
 // 2 wrong usage or machine; 130 interrupted, with valid results of what was done.
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <filesystem>
+#include <fstream>
 #include <random>
 
 #include "experiments/common/cli.h"
@@ -14,6 +16,7 @@
 #include "experiments/ycsb/options.h"
 #include "experiments/ycsb/output.h"
 #include "faster/device/posix_storage.h"
+#include "workloads/peers/peers.h"
 
 namespace experiments::ycsb {
 namespace {
@@ -41,6 +44,13 @@ uint64_t FreshSeed() {
   return uint64_t{device()} << 32 | device();
 }
 
+// Memory of this process that is in memory; 0 if the kernel does not say.
+uint64_t ResidentBytes() {
+  uint64_t pages = 0, resident = 0;
+  std::ifstream("/proc/self/statm") >> pages >> resident;
+  return resident * static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
+}
+
 bool OpenStore(const Options& options, faster::Storage* storage, CheckpointLog* log, Engine* engine,
                std::string* error) {
   faster::StoreConfig config = options.spec.Store();
@@ -60,17 +70,23 @@ bool Perform(const Options& options, Engine* engine, CheckpointLog* log, RunOutc
   DriverOptions settings;
   settings.checkpoint_every = options.checkpoint_every;
   settings.checkpoints = {options.checkpoint};
+  settings.limit_load = !options.run;  // a run on part of the records would measure something else
   settings.status = options.status;
   settings.label = options.label;
   settings.interrupted = &g_interrupted;
   Driver driver(options.spec, engine, log, settings);
   if (options.run) driver.Prepare();
   if (options.load && !g_interrupted) {
+    const uint64_t before = ResidentBytes();
     if (!driver.Load(&outcome->load, error)) return false;
     outcome->loaded = true;
+    outcome->resident_bytes = std::max(ResidentBytes(), before) - before;
+    outcome->log = engine->Log();
+    outcome->log_bytes = outcome->log.tail - outcome->log.begin;
+    outcome->index_bytes = engine->IndexBytes();
     // A load alone is for a later run, which recovers this.
-    if (!options.run && !options.dir.empty() && driver.CheckpointAndWait({}) != faster::Status::kOk &&
-        !g_interrupted) {
+    if (!options.run && options.db == "faster" && !options.dir.empty() &&
+        driver.CheckpointAndWait({}) != faster::Status::kOk && !g_interrupted) {
       *error = "the checkpoint of the loaded store failed";
       return false;
     }
@@ -113,7 +129,9 @@ int RunWorkload(const Options& options) {
   {
     faster::PosixStorage storage(data);
     CheckpointLog log;
-    const std::unique_ptr<Engine> engine = Engine::Make(options.spec.stored_bytes);
+    const workloads::peers::Peer* peer = workloads::peers::FindPeer(options.db);
+    const std::unique_ptr<Engine> engine = peer != nullptr ? peer->make(options.spec.stored_bytes, data)
+                                                           : Engine::Make(options.spec.stored_bytes);
     const bool good = OpenStore(options, &storage, &log, engine.get(), &error) &&
                       Perform(options, engine.get(), &log, &outcome, &error);
     if (good) {

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "experiments/common/cli.h"
+#include "workloads/peers/peers.h"
 
 namespace experiments::ycsb {
 namespace {
@@ -21,7 +22,7 @@ constexpr const char* kDescription =
     "  -P FILE  -p KEY=VALUE         workload files, and properties that win over them\n"
     "  -threads N  -target N         threads (sessions); operations per second over all of them\n"
     "  -load  -t | -run              only the load phase, only the run phase; both if neither is given\n"
-    "  -s  -l TEXT  -db faster       status lines on stderr; their prefix; the only store there is\n"
+    "  -s  -l TEXT  -db NAME         status lines on stderr; their prefix; faster, rocksdb, leveldb or tbb\n"
     "readmodifywriteproportion is YCSB's read and then update; rmwproportion one atomic RMW of the engine. "
     "The\n"
     "store is set by faster.* properties (memory, mutable_fraction, index_buckets, page_bits, "
@@ -91,11 +92,22 @@ class YcsbFlags {
   size_t at_ = 0;
 };
 
-bool CheckStore(const Properties& properties, std::string* error) {
+bool CheckStore(const Properties& properties, Options* options, std::string* error) {
   const std::string db = properties.Text("dbname", properties.Text("db", "faster"));
+  options->db = db;
   if (db == "faster") return true;
-  *error = "-db " + db + ": the only store built in is faster";
-  return false;
+  const workloads::peers::Peer* peer = workloads::peers::FindPeer(db);
+  if (peer == nullptr) {
+    *error = "-db " + db + ": the stores are faster";
+    for (const auto& known : workloads::peers::Peers()) *error += ", " + known.name;
+  } else if (peer->make == nullptr) {
+    *error = "-db " + db + ": not in this build; install " + peer->package + " and build again (./cpr does)";
+  } else if (options->checkpoint_every > 0 || options->crash_after > 0) {
+    *error = "-db " + db + ": checkpoints and kills are of the engine faster only";
+  } else if (peer->in_memory && !(options->load && options->run)) {
+    *error = "-db " + db + ": what is in memory only cannot be loaded and run apart";
+  }
+  return error->empty();
 }
 
 bool CheckCombination(const Options& options, std::string* error) {
@@ -123,7 +135,9 @@ bool CheckBatch(const Options& options, std::string* error) {
   using workloads::Operation;
   const auto& spec = options.spec;
   if (spec.batch == 1) return true;
-  if (spec.inserts()) {
+  if (options.db != "faster") {
+    *error = "--batch: only the engine faster has batched operations";
+  } else if (spec.inserts()) {
     *error = "--batch: a workload that inserts waits for each record it made, so nothing can be batched";
   } else if (spec.mix.Contains(Operation::kReadModifyWrite)) {
     *error = "--batch: YCSB's read-modify-write waits for its read; use rmwproportion instead";
@@ -216,7 +230,7 @@ bool ParseOptions(const std::vector<std::string>& arguments, Options* options, s
   options->spec.guarantee = guarantee == "relaxed" ? faster::Guarantee::kRelaxed : faster::Guarantee::kStrict;
   options->spec.overlap_index = copy == "overlapped";
   const bool checkpoints = options->checkpoint_every > 0;
-  if (!CheckStore(options->properties, error) ||
+  if (!CheckStore(options->properties, options, error) ||
       !workloads::ycsb::ParseSpec(options->properties, checkpoints, &options->spec, error)) {
     return false;
   }

@@ -17,6 +17,7 @@ struct Options {
   std::vector<std::string> workload_files;  // -P, in order
   workloads::Properties properties;
   workloads::ycsb::WorkloadSpec spec;
+  std::string db = "faster";
   bool load = true;
   bool run = true;
   bool status = false;

@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "plots/throughput.h"
+#include "workloads/peers/peers.h"
 
 namespace experiments::ycsb {
 namespace {
@@ -135,6 +136,23 @@ void PrintPhase(const char* name, const Options& options, const PhaseResult& pha
 
 }  // namespace
 
+std::vector<ReportLine> MemoryReport(const Options& options, const RunOutcome& outcome) {
+  std::vector<ReportLine> lines;
+  const auto add = [&](const char* name, double value) {
+    char text[40];
+    std::snprintf(text, sizeof text, "%.2f", value);
+    lines.push_back({"MEMORY", name, text});
+  };
+  const double keys = static_cast<double>(outcome.load.operations);
+  if (!outcome.loaded || keys == 0) return lines;
+  add("ResidentBytesPerKey", static_cast<double>(outcome.resident_bytes) / keys);
+  if (options.db != "faster") return lines;
+  add("LogBytesPerKey", static_cast<double>(outcome.log_bytes) / keys);
+  add("IndexBytesPerKey", static_cast<double>(outcome.index_bytes) / keys);
+  add("RecordBytes", static_cast<double>(options.spec.record_bytes()));
+  return lines;
+}
+
 uint64_t RunOutcome::durable() const {
   uint64_t count = 0;
   for (const CheckpointEvent& event : checkpoints) count += event.durable();
@@ -169,6 +187,11 @@ ordered_json ParametersJson(const Options& options) {
   json["stored_bytes"] = spec.stored_bytes;
   json["requestdistribution"] = DistributionName(spec.keys.distribution);
   json["zipfian_const"] = spec.keys.theta;
+  json["db"] = options.db;
+  const workloads::peers::Peer* peer = workloads::peers::FindPeer(options.db);
+  json["durability"] =
+      peer != nullptr ? peer->durability : "checkpoints: everything up to a session's commit point, synced";
+  json["batch"] = spec.batch;
   json["threads"] = spec.threads;
   json["target"] = spec.target;
   json["maxexecutiontime"] = spec.max_seconds;
@@ -214,6 +237,10 @@ ordered_json EnvironmentJson() {
 
 void PrintReport(const Options& options, const RunOutcome& outcome) {
   if (outcome.loaded) PrintPhase("load", options, outcome.load, !outcome.ran);
+  for (const ReportLine& line : MemoryReport(options, outcome)) {
+    if (!options.json)
+      std::printf("[%s], %s, %s\n", line.metric.c_str(), line.measurement.c_str(), line.value.c_str());
+  }
   if (outcome.loaded && outcome.ran && !options.json) std::printf("# run phase\n");
   if (outcome.ran) PrintPhase("run", options, outcome.run, true);
   if (options.json) return;
@@ -235,6 +262,8 @@ bool WriteResults(const ResultFolder& folder, const Options& options, const orde
   json["environment"] = environment;
   if (outcome.loaded) json["load"] = PhaseJson(outcome.load);
   if (outcome.ran) json["run"] = PhaseJson(outcome.run);
+  for (const ReportLine& line : MemoryReport(options, outcome))
+    json["memory"][line.measurement] = std::strtod(line.value.c_str(), nullptr);
   json["checkpoints_requested"] = outcome.checkpoints.size();
   json["checkpoints_durable"] = outcome.durable();
   ordered_json checkpoints = ordered_json::array();

@@ -18,6 +18,8 @@ struct RunOutcome {
   workloads::ycsb::PhaseResult load, run;
   std::vector<workloads::ycsb::CheckpointEvent> checkpoints;
   workloads::ycsb::LogState log = {};
+  // Of the load phase: what the process grew by, and the store's own account of it.
+  uint64_t resident_bytes = 0, log_bytes = 0, index_bytes = 0;
   uint64_t durable() const;
 };
 

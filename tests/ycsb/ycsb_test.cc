@@ -183,6 +183,27 @@ TEST_F(Ycsb, StopsWhenInterrupted) {
   EXPECT_FALSE(fs::exists(folder_ + "/data"));
 }
 
+// Batches do the same operations; an RMW adds, so a lost or repeated one would show in the verified run
+// below.
+TEST_F(Ycsb, BatchesDoTheSameOperations) {
+  const std::string size = "-p recordcount=20000 -p operationcount=50000 -threads 2 --batch 48";
+  const Outcome run = Run("workloada", size);
+  EXPECT_EQ(run.status, 0) << run.text;
+  EXPECT_EQ(run.Value("READ", "Operations") + run.Value("UPDATE", "Operations"), 50000);
+  EXPECT_EQ(run.Value("READ", "Return=OK"), run.Value("READ", "Operations"));
+  EXPECT_EQ(Results()["parameters"]["batch"], 48);
+}
+
+// What a key costs in memory is its record, its share of the index, and little else.
+TEST_F(Ycsb, ReportsBytesPerKey) {
+  const Outcome run = Run("workloadc", "-p recordcount=1000000 -p operationcount=1000");
+  EXPECT_EQ(run.status, 0) << run.text;
+  const double accounted = run.Value("MEMORY", "LogBytesPerKey") + run.Value("MEMORY", "IndexBytesPerKey");
+  EXPECT_NEAR(run.Value("MEMORY", "LogBytesPerKey"), run.Value("MEMORY", "RecordBytes"), 0.5);
+  EXPECT_NEAR(run.Value("MEMORY", "ResidentBytesPerKey"), accounted, accounted * 0.1);
+  EXPECT_GT(Results()["memory"]["ResidentBytesPerKey"].get<double>(), 0);
+}
+
 TEST_F(Ycsb, RefusesInOneLine) {
   const std::pair<std::string, std::string> cases[] = {
       {"workloade", "scan"},
@@ -196,7 +217,11 @@ TEST_F(Ycsb, RefusesInOneLine) {
       {"workloada -p faster.memory=4096 -p faster.page_bits=12", "page"},
       {"workloada -p novalue", "KEY=VALUE"},
       {"workloada -threads 0", "threadcount"},
-      {"workloada -db rocksdb", "rocksdb"},
+      {"workloada -db mysql", "rocksdb, leveldb, tbb"},
+      {"workloada -db tbb --checkpoint-every 1", "-db tbb"},
+      {"workloadd --batch 8", "inserts"},
+      {"workloada -p faster.memory=1048576 --batch 8 --checkpoint-every 1 --crash-after 1", "--batch"},
+      {"workloada --batch 0", "batch"},
       {"workloada --frobnicate", "frobnicate"},
       {"workloada --checkpoint-every soon", "seconds"},
       {"workloada --checkpoint some", "checkpoint"},

@@ -96,7 +96,8 @@ bool Driver::ContinueSessions(std::string* error) {
 
 bool Driver::Load(PhaseResult* result, std::string* error) {
   if (!OpenSessions(error)) return false;
-  Perform(&Driver::LoadThread, spec_.insert_count, static_cast<double>(spec_.max_seconds), false, result);
+  const double limit = options_.limit_load ? static_cast<double>(spec_.max_seconds) : 0;
+  Perform(&Driver::LoadThread, spec_.insert_count, limit, false, result);
   clients_.clear();
   return true;
 }

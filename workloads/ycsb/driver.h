@@ -19,6 +19,7 @@ namespace workloads::ycsb {
 struct DriverOptions {
   double checkpoint_every = 0;                // seconds, 0 = none
   std::vector<CheckpointChoice> checkpoints;  // taken in turn
+  bool limit_load = true;                     // maxexecutiontime ends the load phase, too
   bool status = false;                        // lines on stderr
   std::string label;
   double sample_seconds = 0.25;

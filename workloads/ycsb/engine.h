@@ -94,6 +94,7 @@ class Engine {
   virtual bool Poll() = 0;
   virtual faster::SystemState State() const = 0;
   virtual LogState Log() const = 0;
+  virtual uint64_t IndexBytes() const { return 0; }  // main and overflow buckets
   virtual std::string Describe() = 0;
 };
 

@@ -364,6 +364,10 @@ class EngineOf final : public Engine {
     const faster::HybridLog& log = kv_->log();
     return {log.begin(), log.head(), log.flushed_until(), log.read_only(), log.tail()};
   }
+  uint64_t IndexBytes() const override {
+    const faster::HashTable& table = kv_->index().table();
+    return (table.size() + table.overflow_count()) * sizeof(faster::HashBucket);
+  }
   std::string Describe() override { return kv_->Describe(); }
 
  private:

@@ -1,0 +1,173 @@
+// PeerEngine: Engine and Client over a store with plain get, put and add. Included by the files that
+// instantiate it (tbb.cc, ...).
+//
+// Store: `bool Open(const std::string& directory, std::string* error)`, and, from any thread,
+// `Status Get(uint64_t key, V*)`, `Status Put(uint64_t key, const V&)` and `Status Add(uint64_t key, uint64_t
+// operand)`, which is atomic and makes an absent key V::Of(operand).
+#pragma once
+
+#include <algorithm>
+#include <chrono>
+#include <thread>
+
+#include "workloads/peers/peers.h"
+#include "workloads/ycsb/value.h"
+
+namespace workloads::peers {
+
+using faster::Status;
+
+template <class Store, class V>
+class PeerClient final : public ycsb::Client {
+ public:
+  explicit PeerClient(Store* store) : store_(store) {}
+  faster::Guid id() const override { return {}; }
+  uint64_t serial() const override { return serial_; }
+  void Close() override {}
+
+  void Load(const ycsb::LoadPlan& plan, ycsb::ThreadState* state) override {
+    uint64_t n = 0;
+    for (; n < plan.count && Tick(plan.stop, n, state); ++n) {
+      const uint64_t record = plan.first + n;
+      Measure(state, ycsb::Metric::kInsert, n, [&] {
+        return store_->Put(ycsb::KeyOfRecord(record, plan.hashed), V::Of(ycsb::LoadedWord(record)));
+      });
+    }
+    state->done.store(n, std::memory_order_relaxed);
+  }
+
+  void Run(const ycsb::RunPlan& plan, ycsb::ThreadState* state) override {
+    const auto begin = std::chrono::steady_clock::now();
+    writer_ = ycsb::WriterWord(plan.session, plan.incarnation, 0);
+    uint64_t n = 0;
+    for (; n < plan.count && Tick(plan.stop, n, state); ++n) {
+      if (plan.seconds_per_operation > 0)
+        std::this_thread::sleep_until(
+            begin + std::chrono::nanoseconds(
+                        static_cast<int64_t>(static_cast<double>(n) * plan.seconds_per_operation * 1e9)));
+      if (plan.drawn != nullptr) {
+        PerformDrawn(*plan.drawn, n, state);
+      } else {
+        const ycsb::StreamElement element = plan.stream->At(plan.first + n);
+        Perform(element.operation, element.key, n, state);
+      }
+    }
+    state->done.store(n, std::memory_order_relaxed);
+  }
+
+  void ReadRecords(uint64_t first, uint64_t count, bool hashed, const Visit& visit) override {
+    for (uint64_t record = first; record < first + count; ++record) {
+      V value = V::Of(0);
+      const Status status = store_->Get(ycsb::KeyOfRecord(record, hashed), &value);
+      visit(record, status, value.word[0], value.Whole());
+    }
+  }
+
+ private:
+  void PerformDrawn(ycsb::DrawnKeys& drawn, uint64_t n, ycsb::ThreadState* state) {
+    const Operation operation = drawn.mix.Choose(drawn.random.Next());
+    if (operation != Operation::kInsert) {
+      Perform(operation, ycsb::KeyOfRecord(drawn.chooser.Next(drawn.random), drawn.hashed), n, state);
+      return;
+    }
+    const uint64_t record = drawn.inserted->Next();
+    Measure(state, ycsb::Metric::kInsert, n, [&] {
+      return store_->Put(ycsb::KeyOfRecord(record, drawn.hashed), V::Of(ycsb::LoadedWord(record)));
+    });
+    while (!drawn.inserted->Acknowledge(record)) std::this_thread::yield();
+  }
+
+  void Perform(Operation operation, uint64_t key, uint64_t n, ycsb::ThreadState* state) {
+    const uint64_t word = writer_ | ++serial_;
+    const auto read = [&] {
+      V value;
+      const Status status = store_->Get(key, &value);
+      if (status != Status::kOk) return status;
+      state->sum += value.word[0];
+      state->torn += !value.Whole();
+      return status;
+    };
+    switch (operation) {
+      case Operation::kRead:
+        return Measure(state, ycsb::Metric::kRead, n, read);
+      case Operation::kRmw:
+        return Measure(state, ycsb::Metric::kRmw, n, [&] { return store_->Add(key, ycsb::OperandOf(word)); });
+      case Operation::kReadModifyWrite:
+        return Measure(state, ycsb::Metric::kReadModifyWrite, n, [&] {
+          const Status status = read();
+          if (status != Status::kOk && status != Status::kNotFound) return status;
+          return store_->Put(key, V::Of(word));
+        });
+      default:
+        return Measure(state, ycsb::Metric::kUpdate, n, [&] { return store_->Put(key, V::Of(word)); });
+    }
+  }
+
+  template <class Operate>
+  void Measure(ycsb::ThreadState* state, ycsb::Metric metric, uint64_t n, const Operate& operate) {
+    if (n % ycsb::kSampleEvery != 0) return state->measurements.Count(metric, operate());
+    const auto start = std::chrono::steady_clock::now();
+    state->measurements.Count(metric, operate());
+    const auto taken = std::chrono::steady_clock::now() - start;
+    state->measurements.of(metric).nanoseconds.Record(
+        static_cast<uint64_t>(std::chrono::nanoseconds(taken).count()));
+  }
+  static bool Tick(const std::atomic<bool>* stop, uint64_t n, ycsb::ThreadState* state) {
+    if (n % ycsb::kSampleEvery != 0) return true;
+    state->done.store(n, std::memory_order_relaxed);
+    return stop == nullptr || !stop->load(std::memory_order_relaxed);
+  }
+
+  Store* const store_;
+  uint64_t serial_ = 0;
+  uint64_t writer_ = 0;
+};
+
+template <class Store, class V>
+class PeerEngine final : public ycsb::Engine {
+ public:
+  explicit PeerEngine(std::string directory) : directory_(std::move(directory)) {}
+  Status Create(const faster::StoreConfig&, faster::Storage*, faster::CheckpointObserver*,
+                faster::Diagnosis* why) override {
+    return Open(why);
+  }
+  Status Recover(const faster::StoreConfig&, faster::Storage*, faster::CheckpointObserver*,
+                 faster::RecoveryResult*, faster::Diagnosis* why) override {
+    return Open(why);
+  }
+  std::unique_ptr<ycsb::Client> Start() override { return std::make_unique<PeerClient<Store, V>>(&store_); }
+  std::unique_ptr<ycsb::Client> Continue(const faster::Guid&) override { return nullptr; }
+  Status Checkpoint(faster::CheckpointKind, faster::LogBackend, faster::Token*) override {
+    return Status::kInvalidArgument;
+  }
+  bool Poll() override { return true; }
+  faster::SystemState State() const override { return {}; }
+  ycsb::LogState Log() const override { return {}; }
+  std::string Describe() override { return "a peer\n"; }
+
+ private:
+  Status Open(faster::Diagnosis* why) {
+    std::string error;
+    if (store_.Open(directory_, &error)) return Status::kOk;
+    *why = {directory_, 0, "a store that can be opened", error};
+    return Status::kIoError;
+  }
+  const std::string directory_;
+  Store store_;
+};
+
+template <template <class V> class Store>
+std::unique_ptr<ycsb::Engine> MakePeer(uint32_t stored_bytes, const std::string& directory) {
+  switch (stored_bytes) {
+    case 8:
+      return std::make_unique<PeerEngine<Store<ycsb::Value<8>>, ycsb::Value<8>>>(directory);
+    case 104:
+      return std::make_unique<PeerEngine<Store<ycsb::Value<104>>, ycsb::Value<104>>>(directory);
+    case 256:
+      return std::make_unique<PeerEngine<Store<ycsb::Value<256>>, ycsb::Value<256>>>(directory);
+    default:
+      return nullptr;
+  }
+}
+
+}  // namespace workloads::peers
