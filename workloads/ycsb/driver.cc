@@ -217,6 +217,8 @@ void Driver::Watch(uint64_t total, double max_seconds, bool checkpoints, PhaseRe
     if (options_.status && now >= next_status) {
       const uint64_t done = Done();
       Status(now, total, done, last_status);
+      if (checkpoint_runs_)
+        std::fprintf(stderr, "%s  %s\n", options_.label.c_str(), engine_->Progress().Text().c_str());
       last_status = {now, done};
       next_status += static_cast<double>(spec_.status_interval);
     }

@@ -95,6 +95,7 @@ class Engine {
   virtual faster::SystemState State() const = 0;
   virtual LogState Log() const = 0;
   virtual uint64_t IndexBytes() const { return 0; }  // main and overflow buckets
+  virtual faster::CheckpointProgress Progress() { return {}; }
   virtual std::string Describe() = 0;
 };
 

@@ -368,6 +368,7 @@ class EngineOf final : public Engine {
     const faster::HashTable& table = kv_->index().table();
     return (table.size() + table.overflow_count()) * sizeof(faster::HashBucket);
   }
+  faster::CheckpointProgress Progress() override { return kv_->CheckpointProgress(); }
   std::string Describe() override { return kv_->Describe(); }
 
  private:
