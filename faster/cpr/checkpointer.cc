@@ -182,7 +182,7 @@ void Checkpointer::Truncate(LogAddress to) {
   truncating_ = false;
 }
 
-bool Checkpointer::Advance() {
+bool Checkpointer::Advance(uint32_t split) {
   if (State().phase == Phase::kRest && !hash_index_->wants_growth()) return true;
   std::unique_lock lock(mutex_, std::try_to_lock);
   if (!lock.owns_lock()) return false;
@@ -192,7 +192,7 @@ bool Checkpointer::Advance() {
     if (now.phase == Phase::kRest && (!hash_index_->wants_growth() || TryGrowth() != Status::kOk))
       return true;
     if (now.phase == Phase::kRest) continue;
-    if (!AllAcknowledged(now.control()) || !ConditionHolds(now)) return false;
+    if (!AllAcknowledged(now.control()) || !ConditionHolds(now, split)) return false;
     SystemState next = now.Next(now.kind, overlapped_);
     // Without an index the log part of a full checkpoint is not tried.
     if (now.phase == Phase::kIndex && status_ != Status::kOk) next.phase = Phase::kRest;
@@ -223,8 +223,8 @@ bool Checkpointer::AllAcknowledged(uint64_t control) {
   return all;
 }
 
-bool Checkpointer::ConditionHolds(const SystemState& state) {
-  if (state.phase == Phase::kGrowInProgress) return GrowthIsOver();
+bool Checkpointer::ConditionHolds(const SystemState& state, uint32_t split) {
+  if (state.phase == Phase::kGrowInProgress) return GrowthIsOver(split);
   // Overlapped, the copy of the index begins when every session is in Prepare, and has ended when the final
   // address is taken: no address in the copy lies above (Lie <= Lhe).
   const bool copies = overlapped_ && state.phase == Phase::kWaitPending;
@@ -381,16 +381,15 @@ Status Checkpointer::TryGrowth() {
 }
 
 // The old table goes when all of it is split and everyone who may still be in it has left the epoch.
-bool Checkpointer::GrowthIsOver() {
+bool Checkpointer::GrowthIsOver(uint32_t split) {
   const Job job = job_.load(std::memory_order_acquire);
   if (job != Job::kIdle) return job == Job::kDone;
   if (table_retired_) {
     if (barrier_.load(std::memory_order_acquire)) StartJob(&Checkpointer::FreeTableJob);
     return false;
   }
-  constexpr uint32_t kChunks = 4;
   epoch_->Protect(driver_entry_);
-  table_retired_ = hash_index_->Sweep(kChunks);
+  table_retired_ = hash_index_->Sweep(split);
   epoch_->Unprotect(driver_entry_);
   if (!table_retired_) return false;
   hash_index_->Retire();

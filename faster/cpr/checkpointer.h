@@ -69,7 +69,8 @@ class Checkpointer {
 
   void Begin(Origin origin);
   Status Start(CheckpointKind kind, LogBackend backend, Token* token);  // kBusy while one runs
-  bool Advance();                                                       // true in Rest
+  // True in Rest. `split`: buckets of a growing index that the caller has time for.
+  bool Advance(uint32_t split = 0);
   // Doubles the index, by an action of the same machine: kBusy while a checkpoint or another growth runs.
   Status StartGrowth();
   GrowthProgress Growth();
@@ -113,12 +114,12 @@ class Checkpointer {
 
   CheckpointProgress Look() const;
   bool AllAcknowledged(uint64_t control);
-  bool ConditionHolds(const SystemState& state);
+  bool ConditionHolds(const SystemState& state, uint32_t split);
   void MoveTo(const SystemState& next);
   void EnterWaitFlush();
   void Finish();
   Status TryGrowth();
-  bool GrowthIsOver();
+  bool GrowthIsOver(uint32_t split);
   Status RunRetention(uint32_t keep, RetentionReport* report, Diagnosis* why);
   void ScheduleRetention();
   void StartJob(void (Checkpointer::*body)());

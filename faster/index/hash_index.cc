@@ -82,26 +82,24 @@ HashIndex::Turn HashIndex::Enter(KeyHash hash, bool may_split) {
   if (all_split_.load(std::memory_order_acquire)) return {new_.get()};
   std::atomic<uint32_t>& state = ChunkOf(hash);
   uint32_t seen = state.load(std::memory_order_acquire);
-  if ((seen & kSplit) != 0) return {new_.get()};
-  if (may_split) {
-    Turn turn;
-    if (TrySplit(&state, &turn.out_of_memory)) turn.table = new_.get();
-    return turn;
-  }
-  while ((seen & (kSplit | kSplitting)) == 0) {
+  while ((seen & (kSplit | kSplitting | kClosed)) == 0) {
     if (state.compare_exchange_weak(seen, seen + 1, std::memory_order_acq_rel, std::memory_order_acquire)) {
       return {old_.get(), &state};
     }
   }
-  return {(seen & kSplit) != 0 ? new_.get() : nullptr};
+  Turn turn;
+  if ((seen & kSplit) != 0 || (may_split && TrySplit(&state, seen, &turn.out_of_memory))) {
+    turn.table = new_.get();
+  }
+  return turn;
 }
 
-// False: others are in the chunk, or there is no memory.
-bool HashIndex::TrySplit(std::atomic<uint32_t>* state, bool* out_of_memory) {
-  uint32_t nobody = 0;
-  if (!state->compare_exchange_strong(nobody, kSplitting, std::memory_order_acq_rel,
+// `seen`: the state of the chunk. False: others are in it, or there is no memory.
+bool HashIndex::TrySplit(std::atomic<uint32_t>* state, uint32_t seen, bool* out_of_memory) {
+  if ((seen & ~kClosed) != 0) return (seen & kSplit) != 0;
+  if (!state->compare_exchange_strong(seen, kSplitting, std::memory_order_acq_rel,
                                       std::memory_order_acquire)) {
-    return (nobody & kSplit) != 0;
+    return (seen & kSplit) != 0;
   }
   const bool split = SplitChunk(static_cast<uint64_t>(state - state_.get()));
   state->store(split ? kSplit : 0, std::memory_order_release);
@@ -172,7 +170,15 @@ bool HashIndex::FindStarts(uint64_t bucket, LogAddress at, LogAddress starts[2])
   return starts[0] == starts[1] && at != 0;
 }
 
-bool HashIndex::Sweep(uint32_t count) {
+// Nobody pins the chunk any more, however often it is needed.
+void HashIndex::Close(std::atomic<uint32_t>* state) {
+  uint32_t seen = state->load(std::memory_order_acquire);
+  while ((seen & (kSplit | kSplitting | kClosed)) == 0 &&
+         !state->compare_exchange_weak(seen, seen | kClosed, std::memory_order_acq_rel)) {
+  }
+}
+
+bool HashIndex::Sweep(uint32_t buckets) {
   if (all_split_.load(std::memory_order_acquire)) return true;
   uint64_t first = first_open_.load(std::memory_order_acquire);
   while (first < chunks() && (state_[first].load(std::memory_order_acquire) & kSplit) != 0) ++first;
@@ -183,11 +189,14 @@ bool HashIndex::Sweep(uint32_t count) {
     all_split_.store(true, std::memory_order_release);
     return true;
   }
+  // A small table is not swept up in one go either.
+  uint64_t count = buckets == 0 ? 0 : std::min<uint64_t>(buckets >> chunk_bits_, chunks() / 16 + 1);
   const uint64_t end = std::min(first + kSweepWindow + count, chunks());
   for (uint64_t chunk = first; chunk < end && count > 0; ++chunk) {
-    if (state_[chunk].load(std::memory_order_relaxed) != 0) continue;
-    bool out_of_memory = false;
-    static_cast<void>(TrySplit(&state_[chunk], &out_of_memory));  // else the next sweep finds it again
+    uint32_t seen = state_[chunk].load(std::memory_order_acquire);
+    if ((seen & (kSplit | kSplitting)) != 0) continue;
+    bool out_of_memory = false;  // what is left is found again by the next sweep
+    if (!TrySplit(&state_[chunk], seen, &out_of_memory) && !out_of_memory) Close(&state_[chunk]);
     --count;
   }
   return false;

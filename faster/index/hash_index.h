@@ -6,9 +6,11 @@
 //
 //   GrowPrepare     sessions leave the operation path of Rest: they pin the chunk of an operation while they
 //                   work in it. Nobody splits yet.
-//   GrowInProgress  whoever meets a chunk that is not split and has no pin splits it, then works in the new
-//                   table; a session still in GrowPrepare keeps the old one for as long as it holds its pin.
-//                   The driver and the sessions that help it sweep up chunks that nobody needs.
+//   GrowInProgress  the driver and every 64th operation split some chunks, in their order; an operation works
+//                   in the new table if its chunk is split, else it pins it and works in the old one. A chunk
+//                   that is pinned when its turn comes is closed: nobody pins it any more, and whoever needs
+//                   it first when the last pin has gone splits it. So an operation pays for the pin, and all
+//                   of them share the splitting; none waits for more than the split of one chunk.
 //
 // SPLIT: an entry is read by hash from its chain in memory: each half starts at its first own record. What is
 // on disk is not read: a half without a record in memory starts at the first address on disk, which both may
@@ -73,7 +75,7 @@ class HashIndex {
     std::atomic<uint32_t>* pin = nullptr;
     bool out_of_memory = false;
   };
-  // `may_split`: the session is in GrowInProgress; else in GrowPrepare.
+  // `may_split`: the session is in GrowInProgress, hence all are out of Rest; else in GrowPrepare.
   Turn Enter(KeyHash hash, bool may_split);
   static void Leave(const Turn& turn) {
     if (turn.pin != nullptr) turn.pin->fetch_sub(1, std::memory_order_acq_rel);
@@ -81,9 +83,9 @@ class HashIndex {
 
   // kInvalidArgument: the table would exceed max_index_buckets. kOutOfMemory.
   Status Begin();
-  // [protected] Splits up to `count` more chunks; true once all are split: from then on nobody enters the old
-  // table, but some may still be in it.
-  bool Sweep(uint32_t count);
+  // [protected] Splits the chunks of up to so many more buckets; true once all are split: from then on nobody
+  // enters the old table, but some may still be in it.
+  bool Sweep(uint32_t buckets);
   void Retire();   // all is split: table() is the new one
   void FreeOld();  // everyone who was in the epoch at Retire has left it
   void End();
@@ -111,7 +113,8 @@ class HashIndex {
   HashTable& TableOf(KeyHash hash) const;
 
  private:
-  static constexpr uint32_t kSplitting = 1u << 30;  // below: pins
+  static constexpr uint32_t kClosed = 1u << 29;  // below: pins
+  static constexpr uint32_t kSplitting = 1u << 30;
   static constexpr uint32_t kSplit = 1u << 31;
   static constexpr uint32_t kLargeChunkBits = 4;
   static constexpr uint64_t kSmallTable =
@@ -129,7 +132,8 @@ class HashIndex {
     uint64_t entries = 0;
     uint64_t doubled = 0;  // into both halves, as they lead to disk
   };
-  bool TrySplit(std::atomic<uint32_t>* state, bool* out_of_memory);
+  bool TrySplit(std::atomic<uint32_t>* state, uint32_t seen, bool* out_of_memory);
+  static void Close(std::atomic<uint32_t>* state);
   bool SplitChunk(uint64_t chunk);
   bool SplitBucket(uint64_t bucket, Moved* moved);
   bool FindStarts(uint64_t bucket, LogAddress at, LogAddress starts[2]) const;  // true: they are one, on disk

@@ -109,7 +109,8 @@ class FasterKv {
   bool Poll() {
     log_.Poll();
     if (config_.compact_at_bytes != 0) ConsiderCompaction();
-    return checkpointer_.Advance();
+    constexpr uint32_t kSplit = 1024;  // some 100 us
+    return checkpointer_.Advance(kSplit);
   }
 
   // A compaction of what lies below `until` (compaction.h), to be stepped by the caller, who ends it before

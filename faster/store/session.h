@@ -193,7 +193,7 @@ class Session final : public SessionCore {
     Adopt();
     Leave();
     epoch_->Drain();
-    checkpointer_.Advance();
+    checkpointer_.Advance(kSplitsAtOnce);
   }
 
   // Calls finished(const Op&) for every operation that ended; its type, serial, result, value and user tell
@@ -360,6 +360,7 @@ class Session final : public SessionCore {
   Status RunRmw(KeyHash hash, const K& key, const Input& input, V* result, void* user);
   void Help();
   void HelpToSplit();
+  static constexpr uint32_t kSplitsAtOnce = 64;  // buckets of a growing index, for each call of Help()
   Status Run(Op& op);
   Status Pend(Op& op, Step step);
   Step Execute(Op& op) { return IsGrowing(phase_) ? ExecuteGrowing(op) : ExecuteIn(op); }

@@ -32,12 +32,11 @@ void Session<K, V, F>::Help() {
   checkpointer_.Advance();
 }
 
-// An operation's share of a growth: so many chunks for each call of Help().
+// An operation's share of a growth: about a bucket.
 template <class K, class V, class F>
 void Session<K, V, F>::HelpToSplit() {
-  constexpr uint32_t kChunks = 4;
   Enter();
-  if (phase_ == Phase::kGrowInProgress) static_cast<void>(index_.Sweep(kChunks));
+  if (phase_ == Phase::kGrowInProgress) static_cast<void>(index_.Sweep(kSplitsAtOnce));
   Leave();
 }
 
