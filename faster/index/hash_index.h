@@ -6,23 +6,26 @@
 //
 //   GrowPrepare     sessions leave the operation path of Rest: they pin the chunk of an operation while they
 //                   work in it. Nobody splits yet.
-//   GrowInProgress  the driver and every 64th operation split some chunks, in their order; an operation works
-//                   in the new table if its chunk is split, else it pins it and works in the old one. A chunk
-//                   that is pinned when its turn comes is closed: nobody pins it any more, and whoever needs
-//                   it first when the last pin has gone splits it. So an operation pays for the pin, and all
-//                   of them share the splitting; none waits for more than the split of one chunk.
+//   GrowInProgress  the driver and every 64th operation split some chunks, in their order; an operation
+//                   works in the new table if its chunk is split, else it pins it and works in the old one.
+//                   A chunk that is pinned when its turn comes is closed: nobody pins it any more, and
+//                   whoever needs it first when the last pin has gone splits it.
+//
+// So operations pay for a pin and share the splitting; none waits for more than the split of one chunk.
 //
 // SPLIT: an entry is read by hash from its chain in memory: each half starts at its first own record. What is
 // on disk is not read: a half without a record in memory starts at the first address on disk, which both may
 // share (so a store should grow while what it holds is mostly in memory). Links never change, so the two
 // chains may also share records behind their starts ("foreign" ones, of keys of the other half); a lookup
-// compares keys and walks past them. INVARIANT: from the entry of a key's bucket its newest record is
-// reached. A record's chain holds all older records of its bucket at the size of the table when it was
-// written; so a log may be replayed into a table at least as large as any that its records were written
-// under, never into a smaller one (see IndexFits()). THREAD-SAFETY: Enter and Sweep from sessions
-// [protected]; Begin, Retire, FreeOld, End and Progress under the driver's mutex, the first four in that
-// order. COST: none in Rest; in a growth one more cache line for an operation, and for the first one in a
-// chunk its split (some us).
+// compares keys and walks past them.
+//
+// INVARIANT: from the entry of a key's bucket its newest record is reached. A record's chain holds all older
+// records of its bucket at the size of the table when it was written; so a log may be replayed into a table
+// at least as large as any that its records were written under, never into a smaller one (see IndexFits()).
+//
+// THREAD-SAFETY: Enter and Sweep from sessions [protected]; Begin, Retire, FreeOld, End and Progress under
+// the driver's mutex, the first four in that order. COST: none in Rest; in a growth two atomic additions and
+// one more cache line for an operation, and about the split of one bucket.
 #pragma once
 
 #include <atomic>
