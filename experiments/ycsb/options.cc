@@ -25,9 +25,9 @@ constexpr const char* kDescription =
     "  -s  -l TEXT  -db NAME         status lines on stderr; their prefix; faster, rocksdb, leveldb or tbb\n"
     "readmodifywriteproportion is YCSB's read and then update; rmwproportion one atomic RMW of the engine. "
     "The\n"
-    "store is set by faster.* properties (memory, mutable_fraction, index_buckets, page_bits, "
-    "segment_bytes,\n"
-    "huge_pages, refresh_interval, keys_per_thread, prefetch, readcache,\n"
+    "store is set by faster.* properties (memory, mutable_fraction, index_buckets, grow_percent, grow_to, "
+    "page_bits,\n"
+    "segment_bytes, huge_pages, refresh_interval, keys_per_thread, prefetch, readcache,\n"
     "readcache.second_chance, copy_reads_to_tail, seed).";
 
 bool Seconds(const std::string& text, double* seconds) {

@@ -96,6 +96,8 @@ ordered_json PhaseJson(const PhaseResult& phase) {
     report.push_back({{"metric", line.metric}, {"measurement", line.measurement}, {"value", line.value}});
   }
   json["report"] = std::move(report);
+  for (const workloads::ycsb::IndexSize& size : phase.index_sizes)
+    json["index_sizes"].push_back({{"seconds", size.seconds}, {"buckets", size.buckets}});
   return json;
 }
 
@@ -114,8 +116,30 @@ ordered_json CheckpointJson(const CheckpointEvent& event) {
   return json;
 }
 
+// Of whole samples (the first of a phase and the rest at its end are none), while the index grew and all.
+std::vector<ReportLine> GrowthLines(const PhaseResult& phase) {
+  if (phase.index_sizes.empty()) return {};
+  const auto& sizes = phase.index_sizes;
+  std::vector<double> rates;
+  for (size_t i = 1; i + 1 < phase.samples.size(); ++i) {
+    const auto &before = phase.samples[i - 1], &sample = phase.samples[i];
+    rates.push_back(static_cast<double>(sample.operations - before.operations) /
+                    std::max(sample.seconds - before.seconds, 1e-6));
+  }
+  std::sort(rates.begin(), rates.end());
+  std::vector<ReportLine> lines{{"GROWTH", "Buckets at start", std::to_string(sizes.front().buckets)},
+                                {"GROWTH", "Buckets at end", std::to_string(sizes.back().buckets)},
+                                {"GROWTH", "LastGrowthEnded(s)", Decimal(sizes.back().seconds, 2)}};
+  if (rates.empty()) return lines;
+  lines.push_back({"GROWTH", "WorstSample(ops/sec)", Decimal(rates.front(), 0)});
+  lines.push_back({"GROWTH", "MedianSample(ops/sec)", Decimal(rates[rates.size() / 2], 0)});
+  return lines;
+}
+
 void PrintPhase(const char* name, const Options& options, const PhaseResult& phase, bool last) {
-  const std::vector<ReportLine> lines = Report(phase.measurements, phase.seconds, phase.operations);
+  std::vector<ReportLine> lines = Report(phase.measurements, phase.seconds, phase.operations);
+  const std::vector<ReportLine> growth = GrowthLines(phase);
+  lines.insert(lines.end(), growth.begin(), growth.end());
   if (options.json) {
     ordered_json array = ordered_json::array();
     for (const ReportLine& line : lines) {
@@ -207,6 +231,8 @@ ordered_json ParametersJson(const Options& options) {
                    {"block_bytes", store.block_bytes},
                    {"segment_pages", store.segment_pages},
                    {"index_buckets", store.index_buckets},
+                   {"grow_at_overflow_percent", store.grow_at_overflow_percent},
+                   {"grow_to", spec.grow_to},
                    {"version_bits", store.version_bits},
                    {"refresh_interval", store.refresh_interval},
                    {"read_cache_bytes", store.read_cache_bytes},

@@ -181,7 +181,7 @@ void Driver::Perform(Body body, uint64_t total, double max_seconds, bool checkpo
   const Clock::time_point start = Clock::now();
   if (checkpoints) log_->SetOrigin(start);
   go_ = true;
-  Watch(total, max_seconds, checkpoints, result);
+  Watch(total, max_seconds, checkpoints, body == &Driver::RunThread, result);
   for (std::thread& thread : threads) thread.join();
   result->seconds = Since(start);
   result->operations = Done();
@@ -199,7 +199,7 @@ uint64_t Driver::Done() const {
   return done;
 }
 
-void Driver::Watch(uint64_t total, double max_seconds, bool checkpoints, PhaseResult* result) {
+void Driver::Watch(uint64_t total, double max_seconds, bool checkpoints, bool run, PhaseResult* result) {
   const Clock::time_point start = Clock::now();
   double next_sample = options_.sample_seconds;
   double next_status = static_cast<double>(spec_.status_interval);
@@ -214,6 +214,7 @@ void Driver::Watch(uint64_t total, double max_seconds, bool checkpoints, PhaseRe
       while (next_sample <= now) next_sample += options_.sample_seconds;
     }
     if (checkpoints && !stop_.load()) WatchCheckpoints(now);
+    const bool grows = spec_.grows() && WatchGrowth(now, run, result);
     if (options_.status && now >= next_status) {
       const uint64_t done = Done();
       Status(now, total, done, last_status);
@@ -225,8 +226,22 @@ void Driver::Watch(uint64_t total, double max_seconds, bool checkpoints, PhaseRe
     double wait = std::min(next_sample - now, 0.01);
     if (checkpoints)
       wait = std::min(wait, checkpoint_runs_ ? 0.001 : std::max(next_checkpoint_ - now, 0.0005));
+    if (grows) wait = std::min(wait, 0.001);
     Sleep(std::max(wait, 0.0001));
   }
+}
+
+// Growths asked for begin a second into the run phase, for a figure of before. True while one runs.
+bool Driver::WatchGrowth(double now, bool asks, PhaseResult* result) {
+  const faster::GrowthProgress growth = engine_->Growth();
+  if (result->index_sizes.empty() || result->index_sizes.back().buckets != growth.buckets)
+    result->index_sizes.push_back({now, growth.buckets});
+  if (growth.target != 0) {
+    static_cast<void>(engine_->Poll());
+    return true;
+  }
+  // Refused while a checkpoint runs: the next look asks again.
+  return asks && now >= 1 && growth.buckets < spec_.grow_to && engine_->GrowIndex() == faster::Status::kOk;
 }
 
 void Driver::WatchCheckpoints(double now) {

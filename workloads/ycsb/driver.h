@@ -35,6 +35,11 @@ struct Sample {
   uint64_t operations;  // completed until then
 };
 
+struct IndexSize {
+  double seconds;  // when it was first seen
+  uint64_t buckets;
+};
+
 struct PhaseResult {
   double seconds = 0;
   uint64_t operations = 0;
@@ -42,6 +47,7 @@ struct PhaseResult {
   bool interrupted = false;
   Measurements measurements;
   std::vector<Sample> samples;
+  std::vector<IndexSize> index_sizes;  // if the index may grow: at the start, and after each growth
 };
 
 class Driver {
@@ -66,8 +72,9 @@ class Driver {
   void Perform(Body body, uint64_t total, double max_seconds, bool checkpoints, PhaseResult* result);
   void LoadThread(size_t thread);
   void RunThread(size_t thread);
-  void Watch(uint64_t total, double max_seconds, bool checkpoints, PhaseResult* result);
+  void Watch(uint64_t total, double max_seconds, bool checkpoints, bool run, PhaseResult* result);
   void WatchCheckpoints(double now);
+  bool WatchGrowth(double now, bool asks, PhaseResult* result);
   void Status(double now, uint64_t total, uint64_t done, const Sample& last) const;
   uint64_t Done() const;
   bool Interrupted() const { return options_.interrupted != nullptr && options_.interrupted->load(); }

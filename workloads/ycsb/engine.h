@@ -91,6 +91,8 @@ class Engine {
   virtual std::unique_ptr<Client> Continue(const faster::Guid& id) = 0;
   virtual faster::Status Checkpoint(faster::CheckpointKind kind, faster::LogBackend backend,
                                     faster::Token* token) = 0;
+  virtual faster::Status GrowIndex() = 0;
+  virtual faster::GrowthProgress Growth() = 0;
   virtual bool Poll() = 0;
   virtual faster::SystemState State() const = 0;
   virtual LogState Log() const = 0;

@@ -358,6 +358,8 @@ class EngineOf final : public Engine {
                             faster::Token* token) override {
     return kv_->Checkpoint(kind, backend, token);
   }
+  faster::Status GrowIndex() override { return kv_->GrowIndex(); }
+  faster::GrowthProgress Growth() override { return kv_->Growth(); }
   bool Poll() override { return kv_->Poll(); }
   faster::SystemState State() const override { return kv_->State(); }
   LogState Log() const override {

@@ -127,7 +127,7 @@ uint64_t DefaultMemory(const WorkloadSpec& spec, bool with_checkpoints) {
 
 bool ParseEngine(const Properties& p, bool with_checkpoints, WorkloadSpec* spec, std::string* error) {
   constexpr uint64_t kMost = uint64_t{1} << 46;
-  uint64_t page_bits, refresh, prefetch;
+  uint64_t page_bits, refresh, prefetch, grow_percent;
   if (!p.Number("faster.memory", DefaultMemory(*spec, with_checkpoints), 2048, kMost, &spec->memory, error))
     return false;
   spec->memory = std::bit_floor(spec->memory);
@@ -147,6 +147,8 @@ bool ParseEngine(const Properties& p, bool with_checkpoints, WorkloadSpec* spec,
   const uint64_t records = spec->record_count;
   if (!p.Number("faster.index_buckets", std::bit_ceil(std::max<uint64_t>(records / 2, 1)), 1,
                 uint64_t{1} << 40, &spec->index_buckets, error) ||
+      !p.Number("faster.grow_percent", 0, 0, 1000, &grow_percent, error) ||
+      !p.Number("faster.grow_to", 0, 0, uint64_t{1} << 40, &spec->grow_to, error) ||
       !p.Real("faster.mutable_fraction", 0.9, 0, 1, &spec->mutable_fraction, error) ||
       !p.Number("faster.segment_bytes", uint64_t{1} << 30, 1, kMost, &spec->segment_bytes, error) ||
       !p.Flag("faster.huge_pages", false, &spec->huge_pages, error) ||
@@ -166,6 +168,7 @@ bool ParseEngine(const Properties& p, bool with_checkpoints, WorkloadSpec* spec,
   spec->read_cache = std::bit_floor(spec->read_cache);
   spec->refresh_interval = static_cast<uint32_t>(refresh);
   spec->prefetch = static_cast<uint32_t>(prefetch);
+  spec->grow_percent = static_cast<uint32_t>(grow_percent);
   faster::Diagnosis why;
   if (spec->Store().Validate(spec->record_bytes(), &why) == faster::Status::kOk) return true;
   *error = "the store cannot be made like this: " + why.Text();
@@ -195,6 +198,7 @@ faster::StoreConfig WorkloadSpec::Store() const {
   config.segment_pages =
       static_cast<uint32_t>(std::clamp<uint64_t>(segment_bytes >> page_bits, 1, uint64_t{1} << 31));
   config.index_buckets = index_buckets;
+  config.grow_at_overflow_percent = grow_percent;
   config.huge_pages = huge_pages;
   config.shift = shift;
   config.guarantee = guarantee;
