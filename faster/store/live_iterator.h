@@ -81,8 +81,8 @@ class LiveIterator {
 
   void Extend(LogAddress begin) {
     begin_ = begin;
-    at_ = std::max(at_, begin);
-    until_ = (log_.tail() + log_.block_bytes() - 1) & ~LogAddress{log_.block_bytes() - 1};
+    at_ = std::max(at_ & ~LogAddress{log_.block_bytes() - 1}, begin);
+    until_ = log_.tail();   // not the end of its block: what is allocated there from now on is not filled yet
     epoch_->AwaitOthers();  // every record allocated below is filled and linked now, or given up
   }
 
@@ -98,22 +98,24 @@ class LiveIterator {
     found_.clear();
     next_ = 0;
     const LogAddress page_end = (at_ & ~(log_.page_bytes() - 1)) + log_.page_bytes();
-    const LogAddress end =
-        std::min({page_end, until_, at_ + std::max<uint64_t>(log_.block_bytes(), kMostBytes)});
-    const auto visit = [&](LogAddress at, uint8_t* memory, RecordHeader header) {
-      Collect(at, memory, header);
+    const uint64_t block_bytes = log_.block_bytes();
+    const LogAddress end = std::min({page_end, until_, at_ + std::max<uint64_t>(block_bytes, kMostBytes)});
+    const auto collect = [&](LogAddress block, uint8_t* bytes) {
+      ForEachRecord(
+          block, bytes, std::min(block_bytes, end - block), Rec::kBytes,
+          [&](LogAddress at, uint8_t* memory, RecordHeader header) { Collect(at, memory, header); });
     };
     epoch_->Protect(entry_);
     const bool in_memory = at_ + 8 >= log_.head();
-    for (LogAddress block = at_; in_memory && block < end; block += log_.block_bytes())
-      ForEachRecord(block, log_.At(block), log_.block_bytes(), Rec::kBytes, visit);
+    for (LogAddress block = at_; in_memory && block < end; block += block_bytes)
+      collect(block, log_.At(block));
     epoch_->Unprotect(entry_);
     if (!in_memory) {
       uint8_t* const bytes = reinterpret_cast<uint8_t*>(page_.get());
-      const Status status = log_.CopyOut(at_, end - at_, bytes, entry_);
+      const LogAddress whole = (end + block_bytes - 1) & ~LogAddress{block_bytes - 1};
+      const Status status = log_.CopyOut(at_, whole - at_, bytes, entry_);
       if (status != Status::kOk) return log_.begin() > at_ ? Status::kOk : status;  // begin moved: see Next
-      for (LogAddress block = at_; block < end; block += log_.block_bytes())
-        ForEachRecord(block, bytes + (block - at_), log_.block_bytes(), Rec::kBytes, visit);
+      for (LogAddress block = at_; block < end; block += block_bytes) collect(block, bytes + (block - at_));
     }
     at_ = end;
     return Status::kOk;
