@@ -26,6 +26,11 @@ int FirstKind(const Incarnation& incarnation) {
   return -1;
 }
 
+// What an engine may say when the device had failed: it names the device or what the device did.
+bool SaysDeviceFailed(Status status) {
+  return status == Status::kIoError || status == Status::kShortIo || status == Status::kCorruption;
+}
+
 struct Body {
   Execution* execution;
   void (*run)(Execution*);
@@ -142,7 +147,7 @@ bool Execution::Work(uint32_t number) {
   stage_.Begin(scheduler_, &recorder_, subject_.get(), incarnation, number,
                recovered_any_ ? &recovered_token_ : nullptr, attempt_.sessions);
   scheduler_->SetCrash(kNever, kNever);
-  recorder_.BeginWork(incarnation.crash);
+  recorder_.BeginWork(incarnation.crash, &storage_.statistics().faults);
   stage_.Spawn();
   numbers_ = scheduler_->Run();
   SetFaults("");
@@ -311,14 +316,16 @@ void Execution::Account(const faults::Recovery& recovery) {
   result_.recovered_pending += pending;
 }
 
-// `after_faults`: the device has failed under this incarnation and may have lost what was not synced; a scan
-// that says so is right. After a recovery it is not: what was recovered had been made durable.
+// `after_faults`: the device has failed in this execution and may have lost what was not synced; a scan that
+// says so by name is right. After a recovery it is not: what was recovered had been made durable.
 bool Execution::Scan(std::vector<std::pair<uint64_t, uint64_t>>* live, bool after_faults) {
   std::vector<std::pair<uint64_t, uint64_t>> found;
-  const Status status = subject_->ScanLive(&found);
+  uint64_t torn = 0;
+  const Status status = subject_->ScanLive(&found, &torn);
   const std::string wrong = subject_->CheckInvariants();
   if (!wrong.empty()) recorder_.Unexpected("invariants", wrong);
-  if (status != Status::kOk && after_faults) return false;
+  if (torn != 0) recorder_.Unexpected("R2", "the log holds " + std::to_string(torn) + " torn values");
+  if (after_faults && SaysDeviceFailed(status)) return false;
   if (status != Status::kOk) {
     recorder_.Unexpected("scan", "the log scan ended with " + std::string(StatusName(status)));
     return false;
@@ -370,7 +377,7 @@ void Execution::FinishBody() {
   stage_.CompleteAll();
   faults::History& history = recorder_.history();
   std::vector<std::pair<uint64_t, uint64_t>> live;
-  const bool scanned = Scan(&live, !scenario_->faults.empty());
+  const bool scanned = Scan(&live, recorder_.DeviceFailed());
   ReadBack(&history.final_state, scanned ? &live : nullptr);
   std::sort(history.final_state.begin(), history.final_state.end());
   if (scanned && live != history.final_state) {
@@ -427,7 +434,6 @@ const ExecutionResult& Execution::Run(const Scenario& scenario, const How& how) 
   disk.device_fibers = scenario.device_fibers;
   storage_.Reset(disk, scheduler_, &plan_);
   recorder_.Begin(scheduler_, how.tells_story);
-  recorder_.history().faults_injected = !scenario.faults.empty();
   recorder_.history().refresh_every_operation = scenario.geometry.refresh_interval == 1;
   recorder_.BeginIncarnation(0, FirstKind(scenario.incarnations[0]));
   bool going = Fill();

@@ -99,7 +99,7 @@ class FasterSession final : public SubjectSession {
   }
   SubjectResult Upsert(uint64_t key, uint64_t word) override {
     const Status status = session_->Upsert(key, Value::Of(word));
-    return {status, session_->serial(), word};
+    return {status, session_->serial(), word, false};
   }
   SubjectResult Rmw(uint64_t key, uint64_t operand) override {
     Value value{};
@@ -108,7 +108,7 @@ class FasterSession final : public SubjectSession {
   }
   SubjectResult Delete(uint64_t key) override {
     const Status status = session_->Delete(key);
-    return {status, session_->serial(), 0};
+    return {status, session_->serial(), 0, false};
   }
   void CompletePending(bool wait, std::vector<SubjectResult>* done) override {
     session_->CompletePending(wait, [done](const typename Session::Op& op) {
@@ -124,8 +124,8 @@ class FasterSession final : public SubjectSession {
 
  private:
   static SubjectResult Result(Status status, uint64_t serial, const Value& value) {
-    if (status != Status::kOk) return {status, serial, 0};
-    return {value.whole() ? Status::kOk : Status::kCorruption, serial, value.word};
+    if (status != Status::kOk) return {status, serial, 0, false};
+    return {Status::kOk, serial, value.word, !value.whole()};
   }
   std::unique_ptr<Session> session_;
 };
@@ -159,9 +159,11 @@ class FasterSubject final : public Subject, private faster::CheckpointObserver {
     return kv_->Checkpoint(request.kind, request.backend, token);
   }
   bool Poll() override { return kv_->Poll(); }
-  Status ScanLive(std::vector<std::pair<uint64_t, uint64_t>>* live) override {
+  Status ScanLive(std::vector<std::pair<uint64_t, uint64_t>>* live, uint64_t* torn) override {
+    *torn = 0;
     const Status status =
-        kv_->ScanLog([live](faster::LogAddress, uint64_t key, const Value& value, bool tombstone) {
+        kv_->ScanLog([live, torn](faster::LogAddress, uint64_t key, const Value& value, bool tombstone) {
+          *torn += !tombstone && !value.whole();
           auto at = live->begin();
           while (at != live->end() && at->first < key) ++at;
           const bool known = at != live->end() && at->first == key;

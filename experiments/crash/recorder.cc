@@ -60,6 +60,7 @@ void Recorder::Begin(faults::Scheduler* scheduler, bool tells_story) {
 
 void Recorder::BeginIncarnation(uint32_t incarnation, int first_kind) {
   sessions_opening_ = 0;
+  device_faults_ = nullptr;
   std::fill(session_phase_.begin(), session_phase_.end(), int8_t{0});
   requests_.clear();
   crash_ = {};
@@ -70,7 +71,9 @@ void Recorder::BeginIncarnation(uint32_t incarnation, int first_kind) {
   started_ = requests_open_ = durable_count_ = operations_begun_ = phase_changes_ = 0;
 }
 
-void Recorder::BeginWork(const CrashPoint& crash) {
+void Recorder::BeginWork(const CrashPoint& crash, const uint64_t* device_faults) {
+  device_faults_ = device_faults;
+  faults_before_ = *device_faults;
   crash_ = crash;
   armed_ = false;
   operations_begun_ = 0;
@@ -79,8 +82,16 @@ void Recorder::BeginWork(const CrashPoint& crash) {
 }
 
 void Recorder::EndWork() {
+  static_cast<void>(DeviceFailed());
   armed_ = true;
   working_ = false;
+}
+
+bool Recorder::DeviceFailed() {
+  if (device_faults_ != nullptr && *device_faults_ != faults_before_) {
+    history_.faults_injected = true;
+  }
+  return history_.faults_injected;
 }
 
 void Recorder::Arm(Anchor anchor, uint32_t checkpoint) {
@@ -162,13 +173,13 @@ void Recorder::Respond(uint32_t index, const SubjectResult& result) {
   }
   if (operation.outcome != OpOutcome::kOk) operation.result = 0;
   if (operation.outcome == OpOutcome::kUnknown) operation.responded = kNever;  // an answer that says nothing
-  // Under injected faults a device may have lost what was on disk: saying so is right, and no answer to the
-  // client.
-  if (result.status == Status::kCorruption && !history_.faults_injected) {
+  // Under injected faults a device may have lost what was on disk: saying so is right. A value that was
+  // handed out in pieces is wrong whatever the device did.
+  if (result.torn) {
     Unexpected("R2", std::string(OpName(operation.type)) + " of key " + std::to_string(operation.key) +
                          " met a value that does not hold together");
   } else if (operation.outcome == OpOutcome::kUnknown && result.status != Status::kAborted &&
-             !history_.faults_injected) {
+             !DeviceFailed()) {
     Unexpected("R0", std::string(OpName(operation.type)) + " of key " + std::to_string(operation.key) +
                          " ended with " + std::string(StatusName(result.status)) +
                          " though no fault was injected");
@@ -220,7 +231,7 @@ void Recorder::Answered(uint32_t index, Status status, const faster::Token& toke
   --requests_open_;
   if (status != Status::kOk) {
     Tell("checkpoint", "refused: " + std::string(StatusName(status)));
-    if (status != Status::kBusy && !history_.faults_injected) {
+    if (status != Status::kBusy && !DeviceFailed()) {
       Unexpected("R0", "a checkpoint request was answered with " + std::string(StatusName(status)));
     }
     return;

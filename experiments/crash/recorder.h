@@ -40,7 +40,11 @@ class Recorder final : public SubjectObserver {
 
   // An incarnation begins: recovered, not at work yet. `first_kind`: of its first checkpoint, as in Cell.
   void BeginIncarnation(uint32_t incarnation, int first_kind);
-  void BeginWork(const CrashPoint& crash);  // armed when its anchor is met
+  // `crash` is armed when its anchor is met; *device_faults counts what the device did wrong so far.
+  void BeginWork(const CrashPoint& crash, const uint64_t* device_faults);
+  // A fault was injected while sessions worked, in this incarnation or an earlier one: an operation or a
+  // checkpoint may have failed. Without one neither may, whatever the plan holds.
+  bool DeviceFailed();
   void EndWork();  // until the next BeginIncarnation phases are not ours: a recovery runs
 
   uint64_t Now() { return ++time_; }
@@ -109,6 +113,8 @@ class Recorder final : public SubjectObserver {
   std::vector<Request> requests_;               // of this incarnation
   std::vector<faults::CheckpointEvent> early_;  // durable before their token was known
   CrashPoint crash_;
+  const uint64_t* device_faults_ = nullptr;  // of the running work
+  uint64_t faults_before_ = 0;
   bool armed_ = false;
   bool working_ = false;
   uint64_t time_ = 0;

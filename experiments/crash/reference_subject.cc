@@ -117,7 +117,8 @@ class Store final : public experiments::Subject {
     const std::lock_guard guard(mutex_);
     return !running_;
   }
-  Status ScanLive(std::vector<std::pair<uint64_t, uint64_t>>* live) override {
+  Status ScanLive(std::vector<std::pair<uint64_t, uint64_t>>* live, uint64_t* torn) override {
+    *torn = 0;
     const std::lock_guard guard(mutex_);
     live->assign(state_.values.begin(), state_.values.end());
     return Status::kOk;

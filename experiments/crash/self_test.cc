@@ -2,6 +2,7 @@
 
 #include "faults/device/self_test.h"
 #include "faults/oracle/judge.h"
+#include "faults/sched/self_test.h"
 
 namespace experiments {
 namespace {
@@ -87,6 +88,11 @@ bool HarnessSelfTest(std::string* why) {
   std::string device;
   if (!faults::DeviceSelfTest(&device)) {
     *why = "the storage model does not do what it claims: " + device;
+    return false;
+  }
+  std::string scheduler;
+  if (!faults::SchedulerSelfTest(&scheduler)) {
+    *why = "the scheduler does not do what it claims: " + scheduler;
     return false;
   }
   return JudgeSelfTest(why);

@@ -1,7 +1,8 @@
 // Self-test of the harness before a campaign: would it notice anything at all?
 //
-// The storage model must still lose, tear and reorder (faults/device/self_test.h), and the judge must accept
-// a history that is right and reject histories that each break one rule. About a millisecond, no engine.
+// The storage model must still lose, tear and reorder (faults/device/self_test.h), the scheduler must switch,
+// crash and replay (faults/sched/self_test.h), and the judge must accept a history that is right and reject
+// histories that each break one rule. A few milliseconds, no engine.
 #pragma once
 
 #include <string>

@@ -7,8 +7,9 @@
 // library serves --mode process.
 //
 // KEYS are 64-bit. VALUES are 64-bit words to the harness; a subject with wider values stores a pattern
-// derived from the word (see `value_bytes`) and must report kCorruption when a value read does not hold
-// together (a torn value). RMW is `new = RmwWord(old, operand)`, or RmwWord(0, operand) on an absent key.
+// derived from the word (see `value_bytes`) and must say `torn` when a value read does not hold together:
+// the device may lose or spoil what it was not asked to keep, no device excuses a torn value.
+// RMW is `new = RmwWord(old, operand)`, or RmwWord(0, operand) on an absent key.
 //
 // THREADS. One fiber (sim) or thread (process) uses a session at a time. Poll() may be called by any.
 // Describe() and PhaseTable() are also called outside every fiber, after a stuck or crashed execution: they
@@ -65,6 +66,7 @@ struct SubjectResult {
   faster::Status status = faster::Status::kOk;
   uint64_t serial = 0;  // given to the operation by the session; dense, counts reads too
   uint64_t word = 0;    // read: the value; rmw: the new value
+  bool torn = false;    // the value holds words of more than one update: wrong under every fault
 };
 
 class SubjectSession {
@@ -125,7 +127,8 @@ class Subject {
   // Does what can be done now for the checkpoint and for background work; true when no checkpoint runs.
   virtual bool Poll() = 0;
   // Every live key and word, by a scan of the log rather than through the index. No session may be active.
-  virtual faster::Status ScanLive(std::vector<std::pair<uint64_t, uint64_t>>* live) = 0;
+  // *torn: how many records, dead ones included, hold a torn value.
+  virtual faster::Status ScanLive(std::vector<std::pair<uint64_t, uint64_t>>* live, uint64_t* torn) = 0;
   // Checks chain invariants (addresses descend, new versions before old); "" or what is wrong.
   virtual std::string CheckInvariants() = 0;
   // For a stuck verdict: global and per-session phase and epoch, drain list, log addresses.

@@ -105,6 +105,9 @@ std::string ReadPatch(const std::filesystem::path& file, Patch* patch) {
     const bool names_file = line.starts_with("--- a/") || line.starts_with("+++ b/");
     if (in_diff && names_file) patch->changed_files.push_back(Trim(line.substr(6, line.find('\t') - 6)));
   }
+  for (std::string& flag : patch->scenario_flags) {
+    if (flag.ends_with(".json")) flag = std::filesystem::weakly_canonical(file.parent_path() / flag).string();
+  }
   auto& changed = patch->changed_files;
   std::sort(changed.begin(), changed.end());
   changed.erase(std::unique(changed.begin(), changed.end()), changed.end());

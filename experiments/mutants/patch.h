@@ -4,7 +4,8 @@
 //   Group: A                         `./cpr test` hunts the first of each group
 //   Source: known-bugs A01           where the bug was seen
 //   Violation: R3, R4                any of these must occur: a rule, `stuck`, or a text of the report
-//   Scenario: --log snapshot         extra flags for the crash program, when a bug needs a feature
+//   Scenario: --log snapshot         extra flags for the crash program, when a bug needs a feature; a path
+//                                    to a *.json is relative to the patch's folder
 //   Mode: sim                        sim | process | harness (a bug of the harness itself)
 //   What: one line                   for people
 //
