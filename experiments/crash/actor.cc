@@ -68,7 +68,8 @@ void SessionUser::Leave() {
 }
 
 void SessionUser::Operate(OpType type, uint64_t key) {
-  const uint64_t operand = type == OpType::kUpsert || type == OpType::kRmw ? ++operand_ : 0;
+  const bool writes = type == OpType::kUpsert || type == OpType::kRmw || type == OpType::kInsert;
+  const uint64_t operand = writes ? ++operand_ : 0;
   const uint32_t operation = recorder_->Invoke(at_.index, at_.serial + 1, type, key, operand);
   {
     const HostHeap host;
@@ -88,12 +89,26 @@ void SessionUser::Operate(OpType type, uint64_t key) {
     case OpType::kDelete:
       result = at_.session->Delete(key);
       break;
+    case OpType::kInsert:
+      result = at_.session->Insert(key, operand);
+      break;
+    case OpType::kTruncate:
+      break;  // Truncate()
   }
   at_.serial = result.serial;
   if (result.status == Status::kPending) {
     const HostHeap host;
     at_.pending.emplace_back(result.serial, operation);
   }
+  recorder_->Respond(operation, result);
+  if (durable_seen_ != recorder_->durable_count()) TakeCommits();
+}
+
+void SessionUser::Truncate(uint64_t mark, uint64_t marked_at) {
+  const uint32_t operation = recorder_->Invoke(at_.index, at_.serial + 1, OpType::kTruncate, 0, 0);
+  recorder_->history().operations[operation].mark = marked_at;
+  const SubjectResult result = at_.session->Truncate(mark);
+  at_.serial = result.serial;
   recorder_->Respond(operation, result);
   if (durable_seen_ != recorder_->durable_count()) TakeCommits();
 }
@@ -178,7 +193,12 @@ void SessionUser::ReplayLost(const faster::Token* recovered) {
 
 void Stage::Begin(faults::Scheduler* scheduler, Recorder* recorder, Subject* subject,
                   const Incarnation& incarnation, uint32_t number, const faster::Token* recovered,
-                  const std::vector<faster::SessionCommit>& commits) {
+                  const std::vector<faster::SessionCommit>& commits,
+                  const std::vector<std::pair<uint64_t, uint64_t>>* settled) {
+  settled_ = settled;
+  abilities_ = subject->abilities();
+  marked_at_ = 0;
+  truncated_ = false;
   scheduler_ = scheduler;
   recorder_ = recorder;
   subject_ = subject;
@@ -239,6 +259,53 @@ void Stage::RequestCheckpoint(const CheckpointRequest& request) {
   recorder_->Answered(number, status, token);
 }
 
+void Stage::Mark() {
+  mark_ = subject_->LogMark();
+  marked_at_ = recorder_->Now();
+}
+
+void Stage::Compact(bool by_lookup, uint32_t percent) {
+  if (!abilities_.compact) return;
+  const Status status = subject_->Compact(by_lookup, percent);
+  recorder_->TellStatus(by_lookup ? "compaction by lookup: " : "compaction by scan: ", status);
+  if (status == Status::kOk || status == Status::kBusy || recorder_->DeviceFailed()) return;
+  recorder_->Unexpected("R0", "a compaction ended with " + std::string(StatusName(status)));
+}
+
+void Stage::Retain(uint32_t keep) {
+  if (!abilities_.retain) return;
+  recorder_->Retaining(keep);
+  const Status status = subject_->Retain(keep);
+  recorder_->TellStatus("retention: ", status);
+  if (status == Status::kOk || status == Status::kBusy || recorder_->DeviceFailed()) return;
+  recorder_->Unexpected("R0", "a retention ended with " + std::string(StatusName(status)));
+}
+
+// Keys that nobody touches are there all the time: each must be found, with its word.
+void Stage::Iterate() {
+  if (!abilities_.iterate) return;
+  std::vector<std::pair<uint64_t, uint64_t>> found;
+  uint64_t torn = 0;
+  const Status status = subject_->Iterate(&found, &torn);
+  recorder_->TellStatus("iteration: ", status);
+  if (torn != 0) recorder_->Unexpected("R2", "an iteration met a torn value");
+  if (status != Status::kOk) {
+    if (!recorder_->DeviceFailed())
+      recorder_->Unexpected("R0", "an iteration ended with " + std::string(StatusName(status)));
+    return;
+  }
+  for (const auto& [key, word] : *settled_) {
+    bool right = false;
+    for (const auto& [other, there] : found) {
+      if (other == key && there != word)
+        recorder_->Unexpected("scan", "an iteration found key " + std::to_string(key) + " with a wrong word");
+      right = right || other == key;
+    }
+    if (!right && !truncated_)
+      recorder_->Unexpected("scan", "an iteration missed key " + std::to_string(key));
+  }
+}
+
 void Stage::AwaitCheckpoint() {
   while (!subject_->Poll()) scheduler_->Yield();
 }
@@ -257,6 +324,22 @@ void Stage::Act(ActorFiber* actor, const Action& action) {
       return user.Operate(OpType::kRmw, action.number);
     case Verb::kDelete:
       return user.Operate(OpType::kDelete, action.number);
+    case Verb::kInsert:
+      return abilities_.insert ? user.Operate(OpType::kInsert, action.number) : void();
+    case Verb::kTruncate:
+      if (!abilities_.truncate) return;
+      if (marked_at_ == 0) Mark();
+      truncated_ = true;
+      return user.Truncate(mark_, marked_at_);
+    case Verb::kMark:
+      return abilities_.truncate ? Mark() : void();
+    case Verb::kCompact:
+    case Verb::kCompactLookup:
+      return Compact(action.verb == Verb::kCompactLookup, action.number);
+    case Verb::kRetain:
+      return Retain(action.number);
+    case Verb::kIterate:
+      return Iterate();
     case Verb::kRefresh:
       return user.Refresh();
     case Verb::kComplete:

@@ -26,6 +26,7 @@ class SessionUser {
   void Resume(const faster::Guid& id, const faster::Token* recovered);  // falls back to Start()
   void EnsureOpen(const faster::Token* recovered);
   void Operate(faults::OpType type, uint64_t key);
+  void Truncate(uint64_t mark, uint64_t marked_at);  // marked_at: the time of LogMark
   void Refresh();
   void Complete(bool wait);
   void Close();                                       // whatever is pending then ends without a result
@@ -84,7 +85,8 @@ class Stage {
  public:
   void Begin(faults::Scheduler* scheduler, Recorder* recorder, Subject* subject,
              const Incarnation& incarnation, uint32_t number, const faster::Token* recovered,
-             const std::vector<faster::SessionCommit>& commits);
+             const std::vector<faster::SessionCommit>& commits,
+             const std::vector<std::pair<uint64_t, uint64_t>>* settled);
   void Spawn();        // every actor becomes a fiber
   void CompleteAll();  // inside a fiber, when the actors are done: no session stays open
   void Forget();
@@ -99,11 +101,21 @@ class Stage {
   bool AllWaitInVain(const ActorFiber* actor) const;
   void AwaitCheckpoint();
   void RequestCheckpoint(const CheckpointRequest& request);
+  void Mark();
+  void Compact(bool by_lookup, uint32_t percent);
+  void Retain(uint32_t keep);
+  void Iterate();
 
   faults::Scheduler* scheduler_ = nullptr;
   Recorder* recorder_ = nullptr;
   Subject* subject_ = nullptr;
   const faster::Token* recovered_ = nullptr;
+  // Keys that no actor touches, as this incarnation began.
+  const std::vector<std::pair<uint64_t, uint64_t>>* settled_ = nullptr;
+  SubjectAbilities abilities_;
+  uint64_t mark_ = 0;
+  uint64_t marked_at_ = 0;          // 0: not yet
+  bool truncated_ = false;          // an actor has asked for it
   std::vector<ActorFiber> actors_;  // grows only; used_ of them act
   std::vector<ActorFiber> before_;  // those of the previous incarnation
   size_t used_ = 0;

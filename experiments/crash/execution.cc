@@ -123,10 +123,15 @@ void Execution::FillBody() {
     harness_user_.Operate(faults::OpType::kUpsert, kFillerKey + i);
   harness_user_.Complete(true);
   harness_user_.Close();
+  const HostHeap host;
+  for (const faults::Operation& operation : recorder_.history().operations) {
+    if (operation.key >= kFillerKey) settled_.emplace_back(operation.key, operation.operand);
+  }
 }
 
 bool Execution::Fill() {
   Outcome outcome;
+  settled_.clear();
   return Round([](Execution* self) { self->FillBody(); }, "loader", &outcome) &&
          recorder_.unexpected().empty();
 }
@@ -145,7 +150,7 @@ bool Execution::Work(uint32_t number) {
   const Incarnation& incarnation = scenario_->incarnations[number];
   SetFaults(scenario_->faults);
   stage_.Begin(scheduler_, &recorder_, subject_.get(), incarnation, number,
-               recovered_any_ ? &recovered_token_ : nullptr, attempt_.sessions);
+               recovered_any_ ? &recovered_token_ : nullptr, attempt_.sessions, &settled_);
   scheduler_->SetCrash(kNever, kNever);
   recorder_.BeginWork(incarnation.crash, &storage_.statistics().faults);
   stage_.Spawn();
@@ -167,6 +172,14 @@ bool Execution::Work(uint32_t number) {
 
 // A latest recovery would be ambiguous after a named one left newer checkpoints behind and nothing became
 // durable since: then the name is said again.
+// So many of the newest durable checkpoints are there for sure. After injected faults one that was reported
+// as failed may be complete and count among those that the engine keeps.
+uint32_t Execution::Kept() const {
+  uint32_t kept = recorder_.retained();
+  if (scenario_->geometry.keep_checkpoints != 0) kept = std::min(kept, scenario_->geometry.keep_checkpoints);
+  return kept == ~0u || scenario_->faults.empty() ? kept : 1;
+}
+
 const faster::Token* Execution::NameToRecover(const Incarnation& incarnation) {
   for (const faults::CheckpointEvent& event : recorder_.history().checkpoints) {
     const bool good = event.callback != kNever && event.status == Status::kOk &&
@@ -176,6 +189,7 @@ const faster::Token* Execution::NameToRecover(const Incarnation& incarnation) {
     lineage_.push_back(event.token);
     abandoned_ = false;
   }
+  if (lineage_.size() > Kept()) lineage_.erase(lineage_.begin(), lineage_.end() - Kept());
   if (lineage_.empty() || (!incarnation.named && !abandoned_)) return nullptr;
   const size_t back = incarnation.named ? std::min<size_t>(incarnation.back, lineage_.size() - 1) : 0;
   named_ = lineage_[lineage_.size() - 1 - back];
@@ -366,6 +380,11 @@ void Execution::VerifyBody() {
   faults::Recovery& recovery = recorder_.history().recoveries.back();
   recovery.has_scan = Scan(&recovery.scanned, false);
   ReadBack(&recovery.state, recovery.has_scan ? &recovery.scanned : nullptr);
+  const HostHeap host;
+  settled_.clear();
+  for (const auto& entry : recovery.state) {
+    if (entry.first >= kFillerKey) settled_.push_back(entry);
+  }
 }
 
 bool Execution::Verify(uint32_t number) {

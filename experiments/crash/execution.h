@@ -90,6 +90,7 @@ class Execution {
   void Stopped(faults::Outcome outcome, const char* during);
   void Violation(const char* rule, std::string what);
   const faster::Token* NameToRecover(const Incarnation& incarnation);
+  uint32_t Kept() const;
   void FollowLineage(const faster::Token& recovered, bool named);
   void Account(const faults::Recovery& recovery);
   void SetFaults(const std::string& plan);
@@ -138,6 +139,7 @@ class Execution {
   std::vector<faster::Token> lineage_;  // durable checkpoints of the log that still count, oldest first
   bool abandoned_ = false;              // newer ones exist on disk that a named recovery left behind
   faster::Token named_;
+  std::vector<std::pair<uint64_t, uint64_t>> settled_;  // filler keys as the incarnation began
 };
 
 }  // namespace experiments

@@ -1,8 +1,10 @@
 // The FASTER engine as a subject of the crash harness: 8-byte or 256-byte values, four ways to hash.
 //
 // Also the pattern to follow for another engine: everything specific to it is in this one file.
+#include <algorithm>
 #include <memory>
 #include <optional>
+#include <thread>
 
 #include "experiments/crash/subject.h"
 #include "faster/store/faster_kv.h"
@@ -80,6 +82,8 @@ faster::StoreConfig ConfigOf(const SubjectConfig& config) {
   store.version_bits = config.version_bits;
   store.refresh_interval = config.refresh_interval;
   store.max_sessions = 32;
+  store.keep_checkpoints = config.keep_checkpoints;
+  store.compact_at_bytes = config.compact_at_bytes;
   store.seed = config.seed;
   return store;
 }
@@ -110,9 +114,20 @@ class FasterSession final : public SubjectSession {
     const Status status = session_->Delete(key);
     return {status, session_->serial(), 0, false};
   }
+  SubjectResult Insert(uint64_t key, uint64_t word) override {
+    Value value = Value::Of(word);
+    const Status status = session_->InsertIfAbsent(key, Value::Of(word), &value);
+    return Result(status, session_->serial(), value);
+  }
+  SubjectResult Truncate(uint64_t mark) override {
+    faster::LogAddress begin;
+    const Status status = session_->ShiftBeginAddress(mark, &begin);
+    return {status, session_->serial(), 0, false};
+  }
   void CompletePending(bool wait, std::vector<SubjectResult>* done) override {
     session_->CompletePending(wait, [done](const typename Session::Op& op) {
-      const bool valued = op.type == faster::OperationType::kRead || op.type == faster::OperationType::kRmw;
+      const bool valued =
+          op.type != faster::OperationType::kUpsert && op.type != faster::OperationType::kDelete;
       done->push_back(Result(op.result, op.serial, valued ? op.value.Value() : Value::Of(0)));
     });
   }
@@ -124,8 +139,8 @@ class FasterSession final : public SubjectSession {
 
  private:
   static SubjectResult Result(Status status, uint64_t serial, const Value& value) {
-    if (status != Status::kOk) return {status, serial, 0, false};
-    return {Status::kOk, serial, value.word, !value.whole()};
+    if (status != Status::kOk && status != Status::kExists) return {status, serial, 0, false};
+    return {status, serial, value.word, !value.whole()};
   }
   std::unique_ptr<Session> session_;
 };
@@ -161,6 +176,7 @@ class FasterSubject final : public Subject, private faster::CheckpointObserver {
   bool Poll() override { return kv_->Poll(); }
   Status ScanLive(std::vector<std::pair<uint64_t, uint64_t>>* live, uint64_t* torn) override {
     *torn = 0;
+    while (kv_->UpkeepRuns()) std::this_thread::yield();
     const Status status =
         kv_->ScanLog([live, torn](faster::LogAddress, uint64_t key, const Value& value, bool tombstone) {
           *torn += !tombstone && !value.whole();
@@ -176,6 +192,31 @@ class FasterSubject final : public Subject, private faster::CheckpointObserver {
           }
         });
     return status;
+  }
+  SubjectAbilities abilities() const override {
+    return {.insert = true, .truncate = true, .compact = true, .retain = true, .iterate = true};
+  }
+  uint64_t LogMark() override { return kv_->log().head(); }
+  Status Compact(bool by_lookup, uint32_t percent) override {
+    const faster::LogAddress begin = kv_->log().begin();
+    const faster::LogAddress until = begin + (kv_->log().head() - begin) * std::min(percent, 100u) / 100;
+    return kv_->Compact(until, by_lookup ? faster::CompactionKind::kLookup : faster::CompactionKind::kScan);
+  }
+  Status Retain(uint32_t keep) override {
+    faster::RetentionReport report;
+    return kv_->Retain(keep, &report, nullptr);
+  }
+  Status Iterate(std::vector<std::pair<uint64_t, uint64_t>>* live, uint64_t* torn) override {
+    const auto iterator = kv_->Iterate();
+    if (iterator == nullptr) return Status::kBusy;
+    uint64_t key;
+    Value value;
+    Status status;
+    while ((status = iterator->Next(&key, &value)) == Status::kOk) {
+      live->emplace_back(key, value.word);
+      *torn += !value.whole();
+    }
+    return status == Status::kNotFound ? Status::kOk : status;
   }
   std::string CheckInvariants() override { return kv_->CheckInvariants(); }
   std::string Describe() override { return kv_ ? kv_->Describe() : "the store is not open\n"; }
@@ -204,6 +245,11 @@ class FasterSubject final : public Subject, private faster::CheckpointObserver {
   void OnDurable(const Token& token, faster::CheckpointKind, Status status, uint64_t version,
                  const std::vector<faster::SessionCommit>& sessions) override {
     if (observer_ != nullptr) observer_->OnDurable(token, status, version, sessions);
+  }
+
+  void OnUpkeep(faster::Upkeep what, Status status) override {
+    if (observer_ != nullptr)
+      observer_->OnUpkeep(what == faster::Upkeep::kRetention ? "retention" : "compaction", status);
   }
 
   const faster::StoreConfig config_;

@@ -15,9 +15,11 @@ struct Knobs {
   uint32_t sessions = 3;
   uint32_t operations = 8;  // per session
   uint32_t keys = 8;
-  uint32_t checkpoints = 1;                       // in incarnation 0
-  uint32_t incarnations = 2;                      // the last one comes to rest
-  uint32_t weights[4] = {25, 25, 40, 10};         // read, upsert, rmw, delete
+  uint32_t checkpoints = 1;                   // in incarnation 0
+  uint32_t incarnations = 2;                  // the last one comes to rest
+  uint32_t weights[5] = {24, 24, 38, 10, 4};  // read, upsert, rmw, delete, insert
+  uint32_t keeper = 0;                        // percent per incarnation: an actor that compacts and the like
+  uint32_t truncate = 0;                      // percent per operation
   uint32_t refresh = 3, complete = 5, pause = 6;  // percent per operation
   uint32_t close = 0, open = 0, await_phase = 0;  // percent per operation
   uint32_t leaves_open = 10;                      // percent per session
@@ -56,8 +58,10 @@ void AddOperation(Build& build, Actor* actor) {
   if (dice.Chance(knobs.complete)) {
     actor->actions.push_back(Do(dice.Chance(50) ? Verb::kComplete : Verb::kCompleteWait));
   }
+  if (dice.Chance(knobs.truncate))
+    actor->actions.push_back(Do(dice.Chance(40) ? Verb::kMark : Verb::kTruncate));
   const uint32_t* w = knobs.weights;
-  uint32_t draw = dice.Below(w[0] + w[1] + w[2] + w[3]);
+  uint32_t draw = dice.Below(w[0] + w[1] + w[2] + w[3] + w[4]);
   Verb verb = Verb::kRead;
   for (int i = 0; draw >= w[i]; ++i) {
     draw -= w[i];
@@ -75,6 +79,34 @@ void AddSessions(Build& build, Incarnation* incarnation, uint32_t operations, bo
     actor.leaves_open = build.dice.Chance(build.knobs.leaves_open);
     incarnation->actors.push_back(std::move(actor));
   }
+}
+
+// An actor that looks after the log while the others work.
+void AddKeeper(Build& build, Incarnation* incarnation, uint32_t operations) {
+  Dice& dice = build.dice;
+  Actor keeper;
+  keeper.name = "keeper";
+  const uint32_t total = operations * build.knobs.sessions;
+  uint32_t at = 0;
+  for (uint32_t i = dice.Between(1, 3); i > 0; --i) {
+    if (dice.Chance(60)) {
+      at += dice.Below(total / 2 + 1);
+      keeper.actions.push_back(Do(Verb::kAwaitOperations, at));
+    } else {
+      keeper.actions.push_back(Do(Verb::kAwaitPhase, dice.Below(kPhaseNames)));
+    }
+    const uint32_t what = dice.Below(100);
+    const uint32_t percent = dice.Chance(60) ? 100 : dice.Between(20, 99);
+    if (what < 40)
+      keeper.actions.push_back(Do(Verb::kCompactLookup, percent));
+    else if (what < 75)
+      keeper.actions.push_back(Do(Verb::kCompact, percent));
+    else if (what < 88)
+      keeper.actions.push_back(Do(Verb::kRetain, dice.Between(1, 2)));
+    else
+      keeper.actions.push_back(Do(Verb::kIterate));
+  }
+  incarnation->actors.push_back(std::move(keeper));
 }
 
 // The actor that takes the checkpoints. An index-only checkpoint commits nothing by itself, so that one under
@@ -154,6 +186,7 @@ void AddIncarnations(Build& build) {
     const uint32_t operations = i == 0 ? knobs.operations : knobs.more_operations;
     const bool last = i + 1 == knobs.incarnations;
     AddSessions(build, &incarnation, operations, i > 0);
+    if (dice.Chance(knobs.keeper)) AddKeeper(build, &incarnation, std::max(operations, 4u));
     uint32_t request = 0;
     const bool checkpoint = i == 0 ? knobs.checkpoints > 0 : !last || dice.Chance(knobs.checkpoint_again);
     if (checkpoint) request = AddDriver(build, &incarnation, i == 0 ? knobs.checkpoints : 1, operations);
@@ -196,6 +229,7 @@ void DrawGeometry(Build& build) {
   g.version_bits = dice.Chance(60) ? 3 : dice.Between(3, 13);
   g.refresh_interval = dice.Chance(60) ? 1 : 4;
   g.hash = static_cast<HashMode>(dice.Below(4));
+  if (dice.Chance(20)) g.keep_checkpoints = dice.Between(1, 3);
   build.scenario.sector_mix = dice.Chance(25);
   build.scenario.sector_bytes = dice.Chance(80) ? 512 : dice.Chance(50) ? 128 : 4096;
   build.scenario.device_fibers = dice.Between(1, 3);
@@ -238,6 +272,8 @@ void DrawEverything(Build& build) {
        {&knobs.refresh, &knobs.complete, &knobs.pause, &knobs.close, &knobs.open, &knobs.await_phase}) {
     *chance = dice.Chance(45) ? 0 : dice.Between(1, 30);
   }
+  if (dice.Chance(25)) knobs.keeper = 60;
+  if (dice.Chance(15)) knobs.truncate = dice.Between(1, 15);
   knobs.leaves_open = dice.Chance(50) ? 0 : dice.Below(60);
   knobs.more_operations = dice.Below(5);
   knobs.checkpoint_again = dice.Chance(50) ? 0 : 60;
@@ -274,6 +310,26 @@ void DrawNested(Build& build) {  // crashes of recoveries, and of what was recov
   build.scenario.sector_mix = build.dice.Chance(50);
 }
 
+void DrawKeeping(Build& build) {  // the log is compacted and truncated, old checkpoints go
+  Dice& dice = build.dice;
+  Knobs& knobs = build.knobs;
+  SubjectConfig& g = build.scenario.geometry;
+  g.segment_pages = dice.Between(1, 2);
+  g.mutable_pages = dice.Between(1, 2);
+  g.hash = dice.Chance(60) ? HashMode::kMixed : HashMode::kTwoChains;
+  g.keep_checkpoints = dice.Below(3);
+  if (dice.Chance(30)) g.compact_at_bytes = dice.Between(2, 6) << g.page_bits;
+  knobs.keeper = 85;
+  knobs.truncate = dice.Chance(50) ? 0 : dice.Between(2, 10);
+  knobs.checkpoints = dice.Between(1, 3);
+  knobs.incarnations = dice.Between(2, 3);
+  knobs.weights[3] = 20;
+  knobs.weights[4] = 10;
+  knobs.complete = 15;
+  knobs.named = 30;
+  knobs.steps = 3000 + 1500 * knobs.checkpoints;
+}
+
 struct FamilyForm {
   Family family;
   uint32_t share;  // of the mixture, percent
@@ -283,7 +339,7 @@ struct FamilyForm {
 const FamilyForm kFamilies[] = {
     {{"default",
       "3 sessions, 24 operations on 8 keys, records on disk, one checkpoint, crash, recovery, continuation"},
-     50,
+     42,
      [](Build&) {}},
     {{"everything", "every knob drawn anew"}, 18, DrawEverything},
     {{"collide", "all keys in one bucket, in one chain or two"},
@@ -299,6 +355,7 @@ const FamilyForm kFamilies[] = {
      4,
      [](Build& b) { b.knobs.index_first = true; }},
     {{"nested", "recovery crashes, and what was recovered crashes again"}, 5, DrawNested},
+    {{"keeping", "compactions, truncations and retention beside checkpoints"}, 8, DrawKeeping},
     {{"versions", "6 to 12 checkpoints with record versions of 3 bits"}, 2, DrawVersions},
     {{"faults", "failing and short I/O, a full disk, failing syncs"}, 3, DrawFaults},
 };

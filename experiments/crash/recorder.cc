@@ -21,7 +21,7 @@ constexpr int kPrepare =
 const char g_phase_object = 0;  // what a phase change is a change of, for the trace hash
 
 const char* OpName(OpType type) {
-  constexpr const char* kNames[] = {"read", "upsert", "rmw", "delete"};
+  constexpr const char* kNames[] = {"read", "upsert", "rmw", "delete", "insert", "truncate"};
   return kNames[static_cast<int>(type)];
 }
 
@@ -55,6 +55,7 @@ void Recorder::Begin(faults::Scheduler* scheduler, bool tells_story) {
   unexpected_.clear();
   tells_story_ = tells_story;
   time_ = completed_ = cells_seen_ = 0;
+  retained_ = ~0u;
   BeginIncarnation(0, -1);
 }
 
@@ -156,13 +157,16 @@ void Recorder::Respond(uint32_t index, const SubjectResult& result) {
   }
   operation.responded = Now();
   operation.result = result.word;
-  const bool update = operation.type == OpType::kUpsert || operation.type == OpType::kRmw;
+  const bool update = operation.type != OpType::kRead && operation.type != OpType::kDelete;
   switch (result.status) {
     case Status::kOk:
       operation.outcome = OpOutcome::kOk;
       break;
     case Status::kNotFound:
       operation.outcome = OpOutcome::kFail;
+      break;
+    case Status::kExists:
+      operation.outcome = operation.type == OpType::kInsert ? OpOutcome::kFail : OpOutcome::kUnknown;
       break;
     case Status::kAborted:
       operation.outcome = update ? OpOutcome::kFail : OpOutcome::kUnknown;
@@ -171,7 +175,7 @@ void Recorder::Respond(uint32_t index, const SubjectResult& result) {
       operation.outcome = OpOutcome::kUnknown;
       break;
   }
-  if (operation.outcome != OpOutcome::kOk) operation.result = 0;
+  if (operation.outcome != OpOutcome::kOk && result.status != Status::kExists) operation.result = 0;
   if (operation.outcome == OpOutcome::kUnknown) operation.responded = kNever;  // an answer that says nothing
   // Under injected faults a device may have lost what was on disk: saying so is right. A value that was
   // handed out in pieces is wrong whatever the device did.
@@ -379,6 +383,19 @@ void Recorder::Tell(const char* lane, std::string text) {
   line.lane = lane;
   line.text.assign(text.data(), text.size());
   story_.push_back(std::move(line));
+}
+
+void Recorder::OnUpkeep(const char* what, Status status) {
+  const HostHeap host;
+  Tell("upkeep", std::string(what) + ": " + std::string(StatusName(status)));
+  if (status == Status::kOk || DeviceFailed()) return;
+  Unexpected("R0", std::string(what) + " in the background ended with " + std::string(StatusName(status)));
+}
+
+void Recorder::TellStatus(const char* what, Status status) {
+  if (!tells_story_) return;
+  const HostHeap host;
+  Tell(scheduler_->fiber_name(scheduler_->current_fiber()), what + std::string(StatusName(status)));
 }
 
 uint64_t Recorder::Digest() const {

@@ -71,7 +71,12 @@ class Recorder final : public SubjectObserver {
   void OnDurable(const faster::Token& token, faster::Status status, uint64_t version,
                  const std::vector<faster::SessionCommit>& sessions) override;
 
-  void Tell(const char* lane, std::string text);  // a line of the story, if there is one
+  void Retaining(uint32_t keep) { retained_ = keep < retained_ ? keep : retained_; }
+  uint32_t retained() const { return retained_; }  // so many checkpoints may be left, in this execution
+  void TellStatus(const char* what, faster::Status status);  // a line in the lane of the running fiber
+  void OnUpkeep(const char* what, faster::Status status) override;
+
+  void Tell(const char* lane, std::string text);             // a line of the story, if there is one
   // The same in the lane of the running fiber: `what`, the session, its last serial.
   void TellHere(const char* what, const faster::Guid& session, uint64_t serial);
 
@@ -117,6 +122,7 @@ class Recorder final : public SubjectObserver {
   uint64_t faults_before_ = 0;
   bool armed_ = false;
   bool working_ = false;
+  uint32_t retained_ = ~0u;
   uint64_t time_ = 0;
   uint32_t sessions_opening_ = 0;
   std::vector<int8_t> session_phase_;  // by session, as the engine told

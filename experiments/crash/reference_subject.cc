@@ -92,6 +92,7 @@ class Session final : public experiments::SubjectSession {
   SubjectResult Upsert(uint64_t key, uint64_t word) override;
   SubjectResult Rmw(uint64_t key, uint64_t operand) override;
   SubjectResult Delete(uint64_t key) override;
+  SubjectResult Insert(uint64_t key, uint64_t word) override;
   void CompletePending(bool, std::vector<SubjectResult>*) override {}
   void Refresh() override {}
   void TakeCommits(std::vector<std::pair<Token, uint64_t>>* commits) override;
@@ -122,6 +123,10 @@ class Store final : public experiments::Subject {
     const std::lock_guard guard(mutex_);
     live->assign(state_.values.begin(), state_.values.end());
     return Status::kOk;
+  }
+  experiments::SubjectAbilities abilities() const override { return {.insert = true, .iterate = true}; }
+  Status Iterate(std::vector<std::pair<uint64_t, uint64_t>>* live, uint64_t* torn) override {
+    return ScanLive(live, torn);
   }
   std::string CheckInvariants() override { return ""; }
   std::string Describe() override { return running_ ? "a checkpoint runs" : "no checkpoint runs"; }
@@ -192,6 +197,15 @@ SubjectResult Session::Rmw(uint64_t key, uint64_t operand) {
 SubjectResult Session::Delete(uint64_t key) {
   return store_->Apply(id_, [&](SubjectResult* result) {
     if (store_->values().erase(key) == 0) result->status = Status::kNotFound;
+  });
+}
+
+SubjectResult Session::Insert(uint64_t key, uint64_t word) {
+  return store_->Apply(id_, [&](SubjectResult* result) {
+    const auto [entry, inserted] = store_->values().emplace(key, word);
+    if (inserted) return;
+    result->status = Status::kExists;
+    result->word = entry->second;
   });
 }
 

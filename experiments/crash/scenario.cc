@@ -21,6 +21,8 @@ constexpr VerbForm kVerbs[] = {
     {Verb::kUpsert, "upsert", VerbForm::kKey},
     {Verb::kRmw, "rmw", VerbForm::kKey},
     {Verb::kDelete, "delete", VerbForm::kKey},
+    {Verb::kInsert, "insert", VerbForm::kKey},
+    {Verb::kTruncate, "truncate", VerbForm::kNothing},
     {Verb::kRefresh, "refresh", VerbForm::kNothing},
     {Verb::kComplete, "complete", VerbForm::kNothing},
     {Verb::kCompleteWait, "complete-wait", VerbForm::kNothing},
@@ -31,6 +33,11 @@ constexpr VerbForm kVerbs[] = {
     {Verb::kContinue, "continue", VerbForm::kNothing},
     {Verb::kReplay, "replay", VerbForm::kNothing},
     {Verb::kClose, "close", VerbForm::kNothing},
+    {Verb::kMark, "mark", VerbForm::kNothing},
+    {Verb::kCompact, "compact", VerbForm::kCount},
+    {Verb::kCompactLookup, "compact-lookup", VerbForm::kCount},
+    {Verb::kRetain, "retain", VerbForm::kCount},
+    {Verb::kIterate, "iterate", VerbForm::kNothing},
     {Verb::kCheckpoint, "checkpoint", VerbForm::kKind},
     {Verb::kAwaitCheckpoint, "await-checkpoint", VerbForm::kNothing},
 };
@@ -53,6 +60,7 @@ std::string CheckGeometry(const SubjectConfig& g) {
   if (!std::has_single_bit(g.index_buckets) || g.index_buckets > 1u << 20) {
     return "geometry.index_buckets must be a power of two up to 1048576";
   }
+  if (g.keep_checkpoints > 1000) return "geometry.keep_checkpoints must be 0 to 1000";
   if (g.version_bits < 3 || g.version_bits > 13) return "geometry.version_bits must be 3 to 13";
   if (g.refresh_interval < 1 || g.refresh_interval > 1024)
     return "geometry.refresh_interval must be 1 to 1024";
@@ -77,10 +85,12 @@ std::string CheckIncarnation(const Scenario& scenario, size_t index) {
   for (const Actor& actor : incarnation.actors) {
     if (actor.actions.size() > 100000) return where + ": actor " + actor.name + " has too many actions";
     for (const Action& action : actor.actions) {
-      if (action.verb <= Verb::kDelete && action.number >= scenario.keys) {
+      if (action.verb <= Verb::kInsert && action.number >= scenario.keys) {
         return where + ": actor " + actor.name + ": " + ActionText(action) + ": keys are 0 to " +
                std::to_string(scenario.keys - 1);
       }
+      if (action.verb == Verb::kRetain && action.number < 1)
+        return where + ": actor " + actor.name + ": retain keeps 1 or more";
     }
   }
   return "";

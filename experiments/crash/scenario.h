@@ -25,7 +25,9 @@ enum class Verb : uint8_t {
   kRead,
   kUpsert,
   kRmw,
-  kDelete,  // number: the key
+  kDelete,
+  kInsert,    // number: the key
+  kTruncate,  // to where `mark` was said last in this incarnation, else to what is on disk now
   kRefresh,
   kComplete,  // CompletePending without waiting
   kCompleteWait,
@@ -36,6 +38,11 @@ enum class Verb : uint8_t {
   kContinue,         // the session that this actor closed last, else as kOpen
   kReplay,           // the operations of the session that the last recovery lost, again
   kClose,
+  kMark,             // notes where the log is, for `truncate`
+  kCompact,          // the oldest `number` percent of what is on disk, by scanning
+  kCompactLookup,    // the same by looking up
+  kRetain,           // keeps `number` checkpoints
+  kIterate,          // over live keys
   kCheckpoint,       // requests `checkpoint`
   kAwaitCheckpoint,  // polls until no checkpoint runs
 };

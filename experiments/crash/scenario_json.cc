@@ -123,6 +123,8 @@ Json GeometryJson(const SubjectConfig& g) {
   json["index_buckets"] = g.index_buckets;
   json["version_bits"] = g.version_bits;
   json["refresh_interval"] = g.refresh_interval;
+  if (g.keep_checkpoints != 0) json["keep_checkpoints"] = g.keep_checkpoints;
+  if (g.compact_at_bytes != 0) json["compact_at_bytes"] = g.compact_at_bytes;
   json["hash"] = kHashNames[static_cast<int>(g.hash)];
   return json;
 }
@@ -138,6 +140,8 @@ void ReadGeometry(const Json& json, SubjectConfig* g, std::string* error) {
   reader.Number("index_buckets", &g->index_buckets);
   reader.Number("version_bits", &g->version_bits);
   reader.Number("refresh_interval", &g->refresh_interval);
+  reader.Number("keep_checkpoints", &g->keep_checkpoints);
+  reader.Number("compact_at_bytes", &g->compact_at_bytes);
   std::string hash = kHashNames[static_cast<int>(g->hash)];
   reader.Text("hash", &hash);
   reader.End();

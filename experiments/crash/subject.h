@@ -52,8 +52,10 @@ struct SubjectConfig {
   uint32_t version_bits = 3;
   uint32_t refresh_interval = 1;  // operations between looks at the global phase; 1 = every operation
   HashMode hash = HashMode::kMixed;
-  uint64_t seed = 1;      // source of tokens, session ids and generations; same seed, same ids
-  std::string directory;  // the store's directory within the storage, "" = root
+  uint32_t keep_checkpoints = 0;  // complete checkpoints of the log that the engine keeps; 0 = all
+  uint64_t compact_at_bytes = 0;  // the engine compacts its log by itself when it is longer; 0 = never
+  uint64_t seed = 1;              // source of tokens, session ids and generations; same seed, same ids
+  std::string directory;          // the store's directory within the storage, "" = root
 };
 
 struct CheckpointRequest {
@@ -69,6 +71,15 @@ struct SubjectResult {
   bool torn = false;    // the value holds words of more than one update: wrong under every fault
 };
 
+// What a subject can do beyond reads, upserts, RMWs and deletes. Actions that it cannot do are left out.
+struct SubjectAbilities {
+  bool insert = false;    // SubjectSession::Insert
+  bool truncate = false;  // LogMark, SubjectSession::Truncate
+  bool compact = false;   // Compact
+  bool retain = false;    // Retain, and `keep_checkpoints`
+  bool iterate = false;   // Iterate
+};
+
 class SubjectSession {
  public:
   virtual ~SubjectSession() = default;
@@ -77,6 +88,11 @@ class SubjectSession {
   virtual SubjectResult Upsert(uint64_t key, uint64_t word) = 0;
   virtual SubjectResult Rmw(uint64_t key, uint64_t operand) = 0;
   virtual SubjectResult Delete(uint64_t key) = 0;
+  // kOk: the key was absent and has `word` now. kExists: it was there, `word` of the result says with what.
+  virtual SubjectResult Insert(uint64_t, uint64_t) { return {faster::Status::kUnsupported, 0, 0, false}; }
+  // Forgets every record below `mark` (a LogMark of this incarnation) that the engine can forget. kAborted:
+  // not now; no effect.
+  virtual SubjectResult Truncate(uint64_t mark) { return {faster::Status::kUnsupported, 0, 0, false}; }
   // Ends pending operations; their results are appended to *done. With `wait`, returns when none is left.
   // Without, returns after a bounded amount of work.
   virtual void CompletePending(bool wait, std::vector<SubjectResult>* done) = 0;
@@ -104,6 +120,8 @@ class SubjectObserver {
   // The checkpoint `token` ended: durable if status is kOk. `sessions` empty for an index-only checkpoint.
   virtual void OnDurable(const faster::Token& token, faster::Status status, uint64_t version,
                          const std::vector<faster::SessionCommit>& sessions) = 0;
+  // Something that the engine does by itself (a compaction, removing old checkpoints) ended.
+  virtual void OnUpkeep(const char* what, faster::Status status) = 0;
 };
 
 class Subject {
@@ -126,6 +144,19 @@ class Subject {
   virtual faster::Status StartCheckpoint(const CheckpointRequest& request, faster::Token* token) = 0;
   // Does what can be done now for the checkpoint and for background work; true when no checkpoint runs.
   virtual bool Poll() = 0;
+  virtual SubjectAbilities abilities() const { return {}; }
+  // An address: every update that begins later is above it.
+  virtual uint64_t LogMark() { return 0; }
+  // Copies what is live in the oldest `percent` of the log to its end and forgets the rest. Blocking, may be
+  // called beside everything else. kBusy: another compaction runs.
+  virtual faster::Status Compact(bool by_lookup, uint32_t percent) { return faster::Status::kUnsupported; }
+  // Removes all but the newest `keep` checkpoints and what these need. Blocking.
+  virtual faster::Status Retain(uint32_t keep) { return faster::Status::kUnsupported; }
+  // Live keys and words, beside operations: each that is there all the time at least once. *torn as in
+  // ScanLive.
+  virtual faster::Status Iterate(std::vector<std::pair<uint64_t, uint64_t>>* live, uint64_t* torn) {
+    return faster::Status::kUnsupported;
+  }
   // Every live key and word, by a scan of the log rather than through the index. No session may be active.
   // *torn: how many records, dead ones included, hold a torn value.
   virtual faster::Status ScanLive(std::vector<std::pair<uint64_t, uint64_t>>* live, uint64_t* torn) = 0;

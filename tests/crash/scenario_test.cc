@@ -38,7 +38,7 @@ TEST(Scenario, DefaultIsWhatItSays) {
     for (const Actor& actor : scenario.incarnations[0].actors) {
       uint32_t own = 0;
       for (const Action& action : actor.actions) {
-        own += action.verb <= Verb::kDelete;
+        own += action.verb <= Verb::kInsert;
         if (action.verb == Verb::kCheckpoint) checkpoints.push_back(KindIndex(action.checkpoint));
       }
       sessions += own > 0;
@@ -59,7 +59,8 @@ TEST(Scenario, OnlyKindsAskedFor) {
   variation.family = "default";
   variation.kinds = {1};
   for (uint64_t seed = 0; seed < 50; ++seed) {
-    for (const Actor& actor : Generate(variation, seed).incarnations[0].actors) {
+    const Scenario scenario = Generate(variation, seed);
+    for (const Actor& actor : scenario.incarnations[0].actors) {
       for (const Action& action : actor.actions) {
         if (action.verb != Verb::kCheckpoint) continue;
         EXPECT_EQ(KindText(action.checkpoint), "full/snapshot");
