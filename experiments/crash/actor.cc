@@ -67,14 +67,26 @@ void SessionUser::Leave() {
   at_.Forget();
 }
 
+uint32_t SessionUser::Invoke(OpType type, uint64_t key, uint64_t operand) {
+  const uint32_t operation = recorder_->Invoke(at_.index, at_.serial + 1, type, key, operand);
+  const HostHeap host;
+  issued_.push_back({type, key, at_.serial + 1});
+  return operation;
+}
+
+void SessionUser::Ended(uint32_t operation, const SubjectResult& result) {
+  at_.serial = result.serial;
+  if (result.status == Status::kPending) {
+    const HostHeap host;
+    at_.pending.emplace_back(result.serial, operation);
+  }
+  recorder_->Respond(operation, result);
+}
+
 void SessionUser::Operate(OpType type, uint64_t key) {
   const bool writes = type == OpType::kUpsert || type == OpType::kRmw || type == OpType::kInsert;
   const uint64_t operand = writes ? ++operand_ : 0;
-  const uint32_t operation = recorder_->Invoke(at_.index, at_.serial + 1, type, key, operand);
-  {
-    const HostHeap host;
-    issued_.push_back({type, key, at_.serial + 1});
-  }
+  const uint32_t operation = Invoke(type, key, operand);
   SubjectResult result;
   switch (type) {
     case OpType::kRead:
@@ -95,12 +107,50 @@ void SessionUser::Operate(OpType type, uint64_t key) {
     case OpType::kTruncate:
       break;  // Truncate()
   }
-  at_.serial = result.serial;
-  if (result.status == Status::kPending) {
-    const HostHeap host;
-    at_.pending.emplace_back(result.serial, operation);
+  Ended(operation, result);
+  if (durable_seen_ != recorder_->durable_count()) TakeCommits();
+}
+
+// An operation of a batch begins where the one before it ended: that is what the engine promises, and with
+// closer times the checkers see an order that is not kept.
+class SessionUser::BatchRecorder final : public BatchObserver {
+ public:
+  BatchRecorder(SessionUser* user, OpType type, const std::vector<uint64_t>& keys,
+                const std::vector<uint64_t>& operands)
+      : user_(user), type_(type), keys_(keys), operands_(operands) {
+    Begin();
   }
-  recorder_->Respond(operation, result);
+  void OnOperation(const SubjectResult& result) override {
+    if (at_ == keys_.size()) return user_->recorder_->Unexpected("R5", "a batch told of too many operations");
+    user_->Ended(operation_, result);
+    if (++at_ < keys_.size()) Begin();
+  }
+  size_t told() const { return at_; }
+
+ private:
+  void Begin() { operation_ = user_->Invoke(type_, keys_[at_], operands_[at_]); }
+
+  SessionUser* const user_;
+  const OpType type_;
+  const std::vector<uint64_t>& keys_;
+  const std::vector<uint64_t>& operands_;
+  size_t at_ = 0;
+  uint32_t operation_ = 0;
+};
+
+void SessionUser::OperateBatch(OpType type, const std::vector<uint64_t>& keys) {
+  {
+    const HostHeap host;
+    operands_.clear();
+    for (size_t i = 0; i < keys.size(); ++i) operands_.push_back(type == OpType::kRead ? 0 : ++operand_);
+  }
+  BatchRecorder recorder(this, type, keys, operands_);
+  const BatchType batch = type == OpType::kRead     ? BatchType::kRead
+                          : type == OpType::kUpsert ? BatchType::kUpsert
+                                                    : BatchType::kRmw;
+  at_.session->Batch(batch, keys.size(), keys.data(), operands_.data(), &recorder);
+  if (recorder.told() != keys.size())
+    recorder_->Unexpected("R5", "a batch did not tell of all its operations");
   if (durable_seen_ != recorder_->durable_count()) TakeCommits();
 }
 
@@ -370,10 +420,37 @@ void Stage::Act(ActorFiber* actor, const Action& action) {
   }
 }
 
+// Acts the longest run of operations of one type from `first` on that the actor puts into one batch; returns
+// their number, 0 if the action at `first` is acted by itself.
+size_t Stage::Batch(ActorFiber* actor, size_t first) {
+  const std::vector<Action>& actions = actor->script->actions;
+  const Verb verb = actions[first].verb;
+  size_t count = 1;
+  while (count < actor->script->batch && first + count < actions.size() &&
+         actions[first + count].verb == verb) {
+    ++count;
+  }
+  if (count < 2 || verb > Verb::kRmw) return 0;
+  actor->user.EnsureOpen(recovered_);
+  if (!actor->user.open()) return count;
+  {
+    const HostHeap host;
+    actor->keys.clear();
+    for (size_t i = 0; i < count; ++i) actor->keys.push_back(actions[first + i].number);
+  }
+  actor->user.OperateBatch(static_cast<OpType>(verb), actor->keys);
+  return count;
+}
+
 void Stage::Main(void* argument) {
   ActorFiber* actor = static_cast<ActorFiber*>(argument);
   Stage* stage = actor->stage;
-  for (const Action& action : actor->script->actions) stage->Act(actor, action);
+  const std::vector<Action>& actions = actor->script->actions;
+  for (size_t i = 0; i < actions.size();) {
+    const size_t batched = stage->Batch(actor, i);
+    if (batched == 0) stage->Act(actor, actions[i]);
+    i += batched == 0 ? 1 : batched;
+  }
   if (actor->user.open() && !actor->script->leaves_open) {
     actor->user.Complete(true);
     actor->user.Close();

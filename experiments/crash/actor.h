@@ -27,6 +27,7 @@ class SessionUser {
   void EnsureOpen(const faster::Token* recovered);
   void Operate(faults::OpType type, uint64_t key);
   void Truncate(uint64_t mark, uint64_t marked_at);  // marked_at: the time of LogMark
+  void OperateBatch(faults::OpType type, const std::vector<uint64_t>& keys);  // one call of the engine
   void Refresh();
   void Complete(bool wait);
   void Close();                                       // whatever is pending then ends without a result
@@ -53,6 +54,9 @@ class SessionUser {
     uint64_t key;
     uint64_t serial;
   };
+  class BatchRecorder;
+  uint32_t Invoke(faults::OpType type, uint64_t key, uint64_t operand);
+  void Ended(uint32_t operation, const SubjectResult& result);
   void Opened(std::unique_ptr<SubjectSession> session, uint64_t serial);
   void TakeCommits();
 
@@ -64,7 +68,8 @@ class SessionUser {
   faster::Guid id_;  // of the session used last
   bool has_id_ = false;
   uint32_t durable_seen_ = 0;
-  std::vector<Issued> issued_;  // by the session used last, in this incarnation
+  std::vector<uint64_t> operands_;  // of the batch at hand
+  std::vector<Issued> issued_;      // by the session used last, in this incarnation
   std::vector<Issued> lost_;
   faster::Guid inherited_;
   bool has_inherited_ = false;
@@ -76,6 +81,7 @@ struct ActorFiber {
   Stage* stage = nullptr;
   const Actor* script = nullptr;
   SessionUser user;
+  std::vector<uint64_t> keys;  // of the batch at hand
   bool waiting = false;
   uint32_t looked_at = 0;  // Stage::Stamp() when the condition waited for was last found false
 };
@@ -94,6 +100,7 @@ class Stage {
  private:
   friend struct ActorFiber;
   static void Main(void* actor);
+  size_t Batch(ActorFiber* actor, size_t first);
   void Act(ActorFiber* actor, const Action& action);
   template <class Condition>
   void Await(ActorFiber* actor, Condition condition);

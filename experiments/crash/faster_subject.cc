@@ -81,6 +81,8 @@ faster::StoreConfig ConfigOf(const SubjectConfig& config) {
   store.index_buckets = config.index_buckets;
   store.version_bits = config.version_bits;
   store.refresh_interval = config.refresh_interval;
+  store.batch_ahead = config.batch_ahead;
+  store.batch_group = config.batch_group;
   store.max_sessions = 32;
   store.keep_checkpoints = config.keep_checkpoints;
   store.compact_at_bytes = config.compact_at_bytes;
@@ -123,6 +125,28 @@ class FasterSession final : public SubjectSession {
     faster::LogAddress begin;
     const Status status = session_->ShiftBeginAddress(mark, &begin);
     return {status, session_->serial(), 0, false};
+  }
+  void Batch(BatchType type, size_t count, const uint64_t* keys, const uint64_t* words,
+             BatchObserver* observer) override {
+    // An operation that ended without waiting has the session's last serial when its batch tells of it.
+    switch (type) {
+      case BatchType::kRead:
+        return session_->ReadBatch(count, keys, nullptr, [&](size_t, Status status, const Value& value) {
+          observer->OnOperation(Result(status, session_->serial(), value));
+        });
+      case BatchType::kUpsert: {
+        std::vector<Value> values;
+        for (size_t i = 0; i < count; ++i) values.push_back(Value::Of(words[i]));
+        return session_->UpsertBatch(count, keys, values.data(), nullptr, [&](size_t i, Status status) {
+          observer->OnOperation({status, session_->serial(), words[i]});
+        });
+      }
+      case BatchType::kRmw:
+        return session_->RmwBatch(count, keys, words, nullptr,
+                                  [&](size_t, Status status, const Value& value) {
+                                    observer->OnOperation(Result(status, session_->serial(), value));
+                                  });
+    }
   }
   void CompletePending(bool wait, std::vector<SubjectResult>* done) override {
     session_->CompletePending(wait, [done](const typename Session::Op& op) {

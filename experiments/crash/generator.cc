@@ -23,6 +23,7 @@ struct Knobs {
   uint32_t refresh = 3, complete = 5, pause = 6;  // percent per operation
   uint32_t close = 0, open = 0, await_phase = 0;  // percent per operation
   uint32_t leaves_open = 10;                      // percent per session
+  uint32_t batch = 15;                            // percent of sessions that batch their operations
   uint32_t more_operations = 2;                   // per session after a recovery
   uint32_t checkpoint_again = 0;                  // percent per later incarnation
   uint32_t crash_in_recovery = 0;                 // percent per recovery, again and again
@@ -49,6 +50,12 @@ Action Do(Verb verb, uint32_t number = 0) { return {verb, number, {}}; }
 void AddOperation(Build& build, Actor* actor) {
   Dice& dice = build.dice;
   const Knobs& knobs = build.knobs;
+  // A batch is a run of one type: mostly the one before goes on.
+  if (actor->batch > 1 && !actor->actions.empty() && actor->actions.back().verb <= Verb::kRmw &&
+      dice.Chance(80)) {
+    actor->actions.push_back(Do(actor->actions.back().verb, dice.Below(knobs.keys)));
+    return;
+  }
   if (dice.Chance(knobs.await_phase))
     actor->actions.push_back(Do(Verb::kAwaitPhase, dice.Below(kPhaseNames)));
   if (dice.Chance(knobs.close)) actor->actions.push_back(Do(Verb::kClose));
@@ -74,6 +81,7 @@ void AddSessions(Build& build, Incarnation* incarnation, uint32_t operations, bo
   for (uint32_t s = 0; s < build.knobs.sessions; ++s) {
     Actor actor;
     actor.name = "session " + std::to_string(s + 1);
+    if (build.dice.Chance(build.knobs.batch)) actor.batch = build.dice.Between(2, 12);
     if (replays) actor.actions.push_back(Do(Verb::kReplay));
     for (uint32_t i = 0; i < operations; ++i) AddOperation(build, &actor);
     actor.leaves_open = build.dice.Chance(build.knobs.leaves_open);
@@ -275,6 +283,7 @@ void DrawEverything(Build& build) {
   if (dice.Chance(25)) knobs.keeper = 60;
   if (dice.Chance(15)) knobs.truncate = dice.Between(1, 15);
   knobs.leaves_open = dice.Chance(50) ? 0 : dice.Below(60);
+  knobs.batch = dice.Chance(50) ? 0 : 50;
   knobs.more_operations = dice.Below(5);
   knobs.checkpoint_again = dice.Chance(50) ? 0 : 60;
   knobs.crash_in_recovery = dice.Chance(60) ? 0 : 40;
@@ -300,6 +309,18 @@ void DrawSessions(Build& build) {  // sessions come, go, return and sleep in eve
   knobs.await_phase = 15;
   knobs.leaves_open = 40;
   knobs.checkpoints = build.dice.Between(1, 2);
+}
+
+void DrawBatches(Build& build) {  // short stages and short groups: every seam of a batch is met
+  Knobs& knobs = build.knobs;
+  knobs.batch = 100;
+  knobs.operations = build.dice.Between(8, 16);
+  knobs.steps = 4200;
+  SubjectConfig& g = build.scenario.geometry;
+  g.batch_ahead = build.dice.Between(1, 4);
+  g.batch_group = build.dice.Between(1, 8);
+  g.refresh_interval = build.dice.Chance(70) ? 1 : 3;
+  g.hash = static_cast<HashMode>(build.dice.Below(4));
 }
 
 void DrawNested(Build& build) {  // crashes of recoveries, and of what was recovered
@@ -339,7 +360,7 @@ struct FamilyForm {
 const FamilyForm kFamilies[] = {
     {{"default",
       "3 sessions, 24 operations on 8 keys, records on disk, one checkpoint, crash, recovery, continuation"},
-     42,
+     38,
      [](Build&) {}},
     {{"everything", "every knob drawn anew"}, 18, DrawEverything},
     {{"collide", "all keys in one bucket, in one chain or two"},
@@ -351,6 +372,7 @@ const FamilyForm kFamilies[] = {
      6,
      [](Build& b) { b.scenario.geometry.value_bytes = 256, b.scenario.geometry.block_bytes = 512; }},
     {{"sessions", "sessions are opened, closed, continued and left idle in every phase"}, 6, DrawSessions},
+    {{"batches", "every session hands its operations over in batches"}, 4, DrawBatches},
     {{"pairs", "an index checkpoint and a later one of the log"},
      4,
      [](Build& b) { b.knobs.index_first = true; }},

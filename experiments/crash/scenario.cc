@@ -64,6 +64,8 @@ std::string CheckGeometry(const SubjectConfig& g) {
   if (g.version_bits < 3 || g.version_bits > 13) return "geometry.version_bits must be 3 to 13";
   if (g.refresh_interval < 1 || g.refresh_interval > 1024)
     return "geometry.refresh_interval must be 1 to 1024";
+  if (g.batch_ahead < 1 || g.batch_ahead > 16) return "geometry.batch_ahead must be 1 to 16";
+  if (g.batch_group < 1 || g.batch_group > 1024) return "geometry.batch_group must be 1 to 1024";
   return "";
 }
 
@@ -83,6 +85,8 @@ std::string CheckIncarnation(const Scenario& scenario, size_t index) {
     return where + ".crash is missing: only the last incarnation has none";
   }
   for (const Actor& actor : incarnation.actors) {
+    if (actor.batch < 1 || actor.batch > 1024)
+      return where + ": actor " + actor.name + ": batch must be 1 to 1024";
     if (actor.actions.size() > 100000) return where + ": actor " + actor.name + " has too many actions";
     for (const Action& action : actor.actions) {
       if (action.verb <= Verb::kInsert && action.number >= scenario.keys) {

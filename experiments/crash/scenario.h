@@ -70,6 +70,7 @@ struct Actor {
   std::string name;
   std::vector<Action> actions;
   bool leaves_open = false;  // ends without completing and closing its session
+  uint32_t batch = 1;        // so many consecutive reads, upserts or RMWs at most are one batched call
 };
 
 // When the process dies: `delay` steps or interesting events (I/O, phase changes) after the anchor. If the

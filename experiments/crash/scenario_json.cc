@@ -125,6 +125,8 @@ Json GeometryJson(const SubjectConfig& g) {
   json["refresh_interval"] = g.refresh_interval;
   if (g.keep_checkpoints != 0) json["keep_checkpoints"] = g.keep_checkpoints;
   if (g.compact_at_bytes != 0) json["compact_at_bytes"] = g.compact_at_bytes;
+  json["batch_ahead"] = g.batch_ahead;
+  json["batch_group"] = g.batch_group;
   json["hash"] = kHashNames[static_cast<int>(g.hash)];
   return json;
 }
@@ -142,6 +144,8 @@ void ReadGeometry(const Json& json, SubjectConfig* g, std::string* error) {
   reader.Number("refresh_interval", &g->refresh_interval);
   reader.Number("keep_checkpoints", &g->keep_checkpoints);
   reader.Number("compact_at_bytes", &g->compact_at_bytes);
+  reader.Number("batch_ahead", &g->batch_ahead);
+  reader.Number("batch_group", &g->batch_group);
   std::string hash = kHashNames[static_cast<int>(g->hash)];
   reader.Text("hash", &hash);
   reader.End();
@@ -157,6 +161,7 @@ void ReadActor(const Json& json, const std::string& path, Actor* actor, std::str
   Reader reader(json, path, error);
   reader.Text("name", &actor->name);
   reader.Bool("leaves_open", &actor->leaves_open);
+  reader.Number("batch", &actor->batch);
   const Json* actions = reader.Array("actions");
   reader.End();
   if (actions == nullptr) return;
@@ -185,6 +190,7 @@ Json IncarnationJson(const Incarnation& incarnation, bool first) {
     Json one;
     one["name"] = actor.name;
     if (actor.leaves_open) one["leaves_open"] = true;
+    if (actor.batch != 1) one["batch"] = actor.batch;
     one["actions"] = Json::array();
     for (const Action& action : actor.actions) one["actions"].push_back(ActionText(action));
     json["actors"].push_back(one);

@@ -51,6 +51,8 @@ struct SubjectConfig {
   uint64_t index_buckets = 1;
   uint32_t version_bits = 3;
   uint32_t refresh_interval = 1;  // operations between looks at the global phase; 1 = every operation
+  uint32_t batch_ahead = 2;       // operations between the stages of a batch
+  uint32_t batch_group = 4;       // operations of a batch under one epoch protection
   HashMode hash = HashMode::kMixed;
   uint32_t keep_checkpoints = 0;  // complete checkpoints of the log that the engine keeps; 0 = all
   uint64_t compact_at_bytes = 0;  // the engine compacts its log by itself when it is longer; 0 = never
@@ -80,6 +82,16 @@ struct SubjectAbilities {
   bool iterate = false;   // Iterate
 };
 
+// Hears of every operation of a batch when it has ended or went pending, before the next one is executed.
+// Must not call the engine.
+class BatchObserver {
+ public:
+  virtual ~BatchObserver() = default;
+  virtual void OnOperation(const SubjectResult& result) = 0;
+};
+
+enum class BatchType : uint8_t { kRead, kUpsert, kRmw };
+
 class SubjectSession {
  public:
   virtual ~SubjectSession() = default;
@@ -93,6 +105,16 @@ class SubjectSession {
   // Forgets every record below `mark` (a LogMark of this incarnation) that the engine can forget. kAborted:
   // not now; no effect.
   virtual SubjectResult Truncate(uint64_t mark) { return {faster::Status::kUnsupported, 0, 0, false}; }
+  // `count` operations of one type, in order; `words` (upserts) or operands (RMWs) may be null for reads. An
+  // engine without batches does them one by one.
+  virtual void Batch(BatchType type, size_t count, const uint64_t* keys, const uint64_t* words,
+                     BatchObserver* observer) {
+    for (size_t i = 0; i < count; ++i) {
+      observer->OnOperation(type == BatchType::kRead     ? Read(keys[i])
+                            : type == BatchType::kUpsert ? Upsert(keys[i], words[i])
+                                                         : Rmw(keys[i], words[i]));
+    }
+  }
   // Ends pending operations; their results are appended to *done. With `wait`, returns when none is left.
   // Without, returns after a bounded amount of work.
   virtual void CompletePending(bool wait, std::vector<SubjectResult>* done) = 0;
