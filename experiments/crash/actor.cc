@@ -1,5 +1,7 @@
 #include "experiments/crash/actor.h"
 
+#include <algorithm>
+
 #include "faults/sched/heap.h"
 
 namespace experiments {
@@ -47,10 +49,14 @@ void SessionUser::Start() {
 void SessionUser::Resume(const faster::Guid& id, const faster::Token* recovered) {
   Leave();
   uint64_t serial = 0;
+  const uint32_t report = recorder_->Continuing(id, recovered != nullptr ? *recovered : faster::Token{});
   std::unique_ptr<SubjectSession> session = subject_->ContinueSession(id, &serial);
-  if (session == nullptr) return Start();
+  if (session == nullptr) {
+    recorder_->NotContinued(report);
+    return Start();
+  }
   Opened(std::move(session), serial);
-  if (recovered != nullptr) recorder_->Told(at_.index, *recovered, serial);
+  recorder_->Continued(report, serial, at_.session->ExcludedSerials());
 }
 
 void SessionUser::EnsureOpen(const faster::Token* recovered) {
@@ -165,9 +171,9 @@ void SessionUser::Truncate(uint64_t mark, uint64_t marked_at) {
 
 void SessionUser::TakeCommits() {
   durable_seen_ = recorder_->durable_count();
-  std::vector<std::pair<faster::Token, uint64_t>> commits;
+  std::vector<faster::CommitNotice> commits;
   at_.session->TakeCommits(&commits);
-  for (const auto& [token, serial] : commits) recorder_->Told(at_.index, token, serial);
+  for (const faster::CommitNotice& notice : commits) recorder_->Told(at_.index, notice);
 }
 
 void SessionUser::Refresh() {
@@ -225,13 +231,15 @@ void SessionUser::ContinueLast(const faster::Token* recovered) {
 void SessionUser::Inherit(const SessionUser& from, const std::vector<faster::SessionCommit>& commits) {
   has_inherited_ = from.has_id_;
   inherited_ = from.id_;
-  uint64_t committed = 0;
+  const faster::SessionCommit* point = nullptr;
   for (const faster::SessionCommit& commit : commits) {
-    if (commit.session == from.id_) committed = commit.serial;
+    if (commit.session == from.id_) point = &commit;
   }
   lost_.clear();
   for (const Issued& issued : from.issued_) {
-    if (issued.serial > committed) lost_.push_back(issued);
+    const bool committed = point != nullptr && issued.serial <= point->serial &&
+                           !std::binary_search(point->excluded.begin(), point->excluded.end(), issued.serial);
+    if (!committed) lost_.push_back(issued);
   }
 }
 

@@ -453,6 +453,7 @@ const ExecutionResult& Execution::Run(const Scenario& scenario, const How& how) 
   disk.device_fibers = scenario.device_fibers;
   storage_.Reset(disk, scheduler_, &plan_);
   recorder_.Begin(scheduler_, how.tells_story);
+  recorder_.history().relaxed = scenario.geometry.guarantee == faster::Guarantee::kRelaxed;
   recorder_.history().refresh_every_operation = scenario.geometry.refresh_interval == 1;
   recorder_.BeginIncarnation(0, FirstKind(scenario.incarnations[0]));
   bool going = Fill();

@@ -83,9 +83,12 @@ faster::StoreConfig ConfigOf(const SubjectConfig& config) {
   store.refresh_interval = config.refresh_interval;
   store.batch_ahead = config.batch_ahead;
   store.batch_group = config.batch_group;
-  store.max_sessions = 32;
   store.keep_checkpoints = config.keep_checkpoints;
   store.compact_at_bytes = config.compact_at_bytes;
+  store.session_slots = config.session_slots;
+  store.shift = config.shift;
+  store.guarantee = config.guarantee;
+  store.overlap_index = config.overlap_index;
   store.seed = config.seed;
   return store;
 }
@@ -156,9 +159,8 @@ class FasterSession final : public SubjectSession {
     });
   }
   void Refresh() override { session_->Refresh(); }
-  void TakeCommits(std::vector<std::pair<Token, uint64_t>>* commits) override {
-    session_->TakeCommits(commits);
-  }
+  void TakeCommits(std::vector<faster::CommitNotice>* commits) override { session_->TakeCommits(commits); }
+  std::vector<uint64_t> ExcludedSerials() const override { return session_->excluded_serials(); }
   void Close() override { session_->Close(); }
 
  private:

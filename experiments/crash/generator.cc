@@ -10,6 +10,9 @@ namespace {
 
 using Anchor = CrashPoint::Anchor;
 
+// In kPhaseName: where a full checkpoint's index copy ends, before the version shift or overlapped with it.
+constexpr uint32_t kIndexChkpt = 2, kWaitPending = 5;
+
 // What a family draws; the rest follows from these.
 struct Knobs {
   uint32_t sessions = 3;
@@ -171,6 +174,9 @@ CrashPoint DrawCrash(Build& build, const Incarnation& incarnation, uint32_t last
     crash.anchor = phases.empty() ? Anchor::kRequest : Anchor::kPhase;
     if (!phases.empty())
       crash.phase = static_cast<uint32_t>(phases[dice.Below(static_cast<uint32_t>(phases.size()))]);
+    const bool full = KindOfRequest(incarnation, crash.checkpoint) < 2;
+    if (full && build.scenario.geometry.overlap_index && crash.phase == kIndexChkpt)
+      crash.phase = kWaitPending;
     crash.delay = crash.events ? dice.Skewed(8) : dice.Skewed(steps / 4);
   } else if (draw < 78) {
     crash.anchor = Anchor::kStart;
@@ -382,6 +388,19 @@ const FamilyForm kFamilies[] = {
     {{"faults", "failing and short I/O, a full disk, failing syncs"}, 3, DrawFaults},
 };
 
+// How versions shift and sessions are kept: of every family, from dice of its own so that a seed's scenario
+// is otherwise the same for every choice.
+void DrawProtocol(const Variation& variation, uint64_t seed, SubjectConfig* g) {
+  Dice dice(MixSeed(seed, 0xc0a25e));
+  const bool coarse = dice.Chance(35), relaxed = dice.Chance(35), overlap = dice.Chance(30);
+  g->shift = variation.shift.value_or(coarse ? faster::ShiftScheme::kCoarse : faster::ShiftScheme::kFine);
+  g->guarantee =
+      variation.guarantee.value_or(relaxed ? faster::Guarantee::kRelaxed : faster::Guarantee::kStrict);
+  g->overlap_index = variation.overlap_index.value_or(overlap);
+  const uint32_t slots[] = {32, 1, 2, 4};
+  g->session_slots = dice.Pick(slots);
+}
+
 }  // namespace
 
 const std::vector<Family>& Families() {
@@ -414,6 +433,7 @@ Scenario Generate(const Variation& variation, uint64_t seed) {
     build.scenario.preload = build.dice.Below(build.knobs.keys + 1);
   }
   if (std::strcmp(form->family.name, "everything") != 0 || build.dice.Chance(60)) FillMemory(&build.scenario);
+  DrawProtocol(variation, seed, &build.scenario.geometry);
   AddIncarnations(build);
   return build.scenario;
 }

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <array>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,8 +17,11 @@
 namespace experiments {
 
 struct Variation {
-  std::string family;      // one of FamilyNames(), or "" for a mixture of all
-  std::vector<int> kinds;  // KindIndex() values to draw from; empty: all
+  std::string family;                        // one of FamilyNames(), or "" for a mixture of all
+  std::vector<int> kinds;                    // KindIndex() values to draw from; empty: all
+  std::optional<faster::ShiftScheme> shift;  // absent: drawn, as the next two
+  std::optional<faster::Guarantee> guarantee;
+  std::optional<bool> overlap_index;
   // Phases that the subject's machine passes, per kind; Rest is left out. From Subject::PhaseTable().
   std::array<std::vector<int>, kCheckpointKinds> phases;
 };

@@ -18,13 +18,16 @@
 namespace experiments {
 namespace {
 
+using faster::Guarantee;
+using faster::ShiftScheme;
+
 int Wrong(const std::string& line) {
   std::fprintf(stderr, "cpr: %s\n", line.c_str());
   return 2;
 }
 
 struct Arguments {
-  std::string scenario, checkpoint, log, policy, out, subject, mode, seeds;
+  std::string scenario, checkpoint, log, shift, guarantee, index, policy, out, subject, mode, seeds;
   uint64_t seconds = 0, executions = 0, jobs = 0, record = 0;
   bool stop_at_first = false, json = false;
 };
@@ -53,6 +56,12 @@ CommandLine CrashFlags(Arguments* a) {
                &a->scenario);
   line.AddChoice("checkpoint", {"full", "log", "index"}, "only checkpoints of this kind", &a->checkpoint);
   line.AddChoice("log", {"foldover", "snapshot"}, "only checkpoints with this way to save the log", &a->log);
+  line.AddChoice("shift", {"fine", "coarse"}, "only this scheme of the version shift", &a->shift);
+  line.AddChoice("guarantee", {"strict", "relaxed"}, "only this guarantee for pending operations",
+                 &a->guarantee);
+  line.AddChoice("index-copy", {"before", "overlapped"},
+                 "a full checkpoint copies its index only before the version shift, or only during it",
+                 &a->index);
   line.AddText("policy", "NAME[:D]", "one scheduling policy (random:P, pct:D, rr:Q) instead of the portfolio",
                &a->policy);
   line.AddText("out", "DIR", "results there instead of store/crash/<UTC time>", &a->out);
@@ -139,6 +148,11 @@ std::string ReadPlan(const Arguments& a, const CommandLine& line, CampaignOption
     return "--policy " + ShellQuote(a.policy) + ": " + error;
   plan.policy = a.policy;
   plan.variation.kinds = Kinds(a);
+  if (!a.shift.empty())
+    plan.variation.shift = a.shift == "coarse" ? ShiftScheme::kCoarse : ShiftScheme::kFine;
+  if (!a.guarantee.empty())
+    plan.variation.guarantee = a.guarantee == "relaxed" ? Guarantee::kRelaxed : Guarantee::kStrict;
+  if (!a.index.empty()) plan.variation.overlap_index = a.index == "overlapped";
   if (plan.variation.kinds.empty())
     return "--checkpoint " + a.checkpoint + " --log " + a.log + ": no such checkpoint";
   return ReadScenario(a, options);
@@ -173,6 +187,10 @@ int Crash(const std::vector<std::string>& arguments) {
   if (!library.Load(a.subject.empty() ? DefaultSubjectPath() : a.subject, &error)) return Wrong(error);
   if (!ReadPhaseTable(library, options.plan.variation.kinds, &options.plan.variation.phases, &error))
     return Wrong(error);
+  if (options.plan.variation.overlap_index.value_or(false)) {  // then a full checkpoint has no IndexChkpt
+    for (const size_t kind : {0, 1})
+      std::erase(options.plan.variation.phases[kind], PhaseIndex("IndexChkpt"));
+  }
   ResultFolder folder;
   if (!folder.Create(ProjectRoot(), "crash", a.out, &error)) return Wrong(error);
   options.plan.folder = folder.path();

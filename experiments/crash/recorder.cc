@@ -202,10 +202,33 @@ void Recorder::Unexpected(const char* rule, std::string what) {
   unexpected_rule_ = rule;
 }
 
-void Recorder::Told(uint32_t session, const faster::Token& token, uint64_t serial) {
+void Recorder::Told(uint32_t session, const faster::CommitNotice& notice) {
   const HostHeap host;
-  history_.reports.push_back({session, incarnation_, token, serial, Now()});
+  history_.reports.push_back({session,
+                              incarnation_,
+                              notice.token,
+                              notice.serial,
+                              Now(),
+                              {notice.excluded.begin(), notice.excluded.end()},
+                              0});
 }
+
+uint32_t Recorder::Continuing(const faster::Guid& session, const faster::Token& recovered) {
+  const uint32_t index = SessionIndex(session);
+  const HostHeap host;
+  history_.reports.push_back({index, incarnation_, recovered, 0, kNever, {}, Now()});
+  return static_cast<uint32_t>(history_.reports.size()) - 1;
+}
+
+void Recorder::Continued(uint32_t report, uint64_t serial, const std::vector<uint64_t>& excluded) {
+  const HostHeap host;
+  faults::SessionReport& told = history_.reports[report];
+  told.serial = serial;
+  told.time = Now();
+  told.excluded.assign(excluded.begin(), excluded.end());
+}
+
+void Recorder::NotContinued(uint32_t report) { history_.reports[report].called = 0; }
 
 uint32_t Recorder::Requested(const CheckpointRequest& request) {
   const HostHeap host;

@@ -55,7 +55,11 @@ class Recorder final : public SubjectObserver {
   uint32_t SessionIndex(const faster::Guid& id);  // opened now, if it is new
   uint32_t Invoke(uint32_t session, uint64_t serial, faults::OpType type, uint64_t key, uint64_t operand);
   void Respond(uint32_t operation, const SubjectResult& result);
-  void Told(uint32_t session, const faster::Token& token, uint64_t serial);
+  void Told(uint32_t session, const faster::CommitNotice& notice);
+  // Around ContinueSession: Continuing() before the call, then one of the two.
+  uint32_t Continuing(const faster::Guid& session, const faster::Token& recovered);
+  void Continued(uint32_t report, uint64_t serial, const std::vector<uint64_t>& excluded);
+  void NotContinued(uint32_t report);
 
   // A request: Requested() before the call, Answered() after it. A crash may come between.
   uint32_t Requested(const CheckpointRequest& request);

@@ -95,7 +95,7 @@ class Session final : public experiments::SubjectSession {
   SubjectResult Insert(uint64_t key, uint64_t word) override;
   void CompletePending(bool, std::vector<SubjectResult>*) override {}
   void Refresh() override {}
-  void TakeCommits(std::vector<std::pair<Token, uint64_t>>* commits) override;
+  void TakeCommits(std::vector<faster::CommitNotice>* commits) override;
   void Close() override {}
 
  private:
@@ -141,7 +141,7 @@ class Store final : public experiments::Subject {
     return result;
   }
   std::map<uint64_t, uint64_t>& values() { return state_.values; }  // inside Apply
-  void TakeCommits(const Guid& session, uint64_t* told, std::vector<std::pair<Token, uint64_t>>* commits);
+  void TakeCommits(const Guid& session, uint64_t* told, std::vector<faster::CommitNotice>* commits);
 
  private:
   uint64_t NextRandom() {  // splitmix64
@@ -209,16 +209,15 @@ SubjectResult Session::Insert(uint64_t key, uint64_t word) {
   });
 }
 
-void Session::TakeCommits(std::vector<std::pair<Token, uint64_t>>* commits) {
+void Session::TakeCommits(std::vector<faster::CommitNotice>* commits) {
   store_->TakeCommits(id_, &told_, commits);
 }
 
-void Store::TakeCommits(const Guid& session, uint64_t* told,
-                        std::vector<std::pair<Token, uint64_t>>* commits) {
+void Store::TakeCommits(const Guid& session, uint64_t* told, std::vector<faster::CommitNotice>* commits) {
   const std::lock_guard guard(mutex_);
   for (; *told < done_.size(); ++*told) {
     const auto found = done_[*told].sessions.find(session);
-    if (found != done_[*told].sessions.end()) commits->emplace_back(done_[*told].token, found->second);
+    if (found != done_[*told].sessions.end()) commits->push_back({done_[*told].token, found->second});
   }
 }
 

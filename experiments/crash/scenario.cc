@@ -66,6 +66,7 @@ std::string CheckGeometry(const SubjectConfig& g) {
     return "geometry.refresh_interval must be 1 to 1024";
   if (g.batch_ahead < 1 || g.batch_ahead > 16) return "geometry.batch_ahead must be 1 to 16";
   if (g.batch_group < 1 || g.batch_group > 1024) return "geometry.batch_group must be 1 to 1024";
+  if (g.session_slots < 1 || g.session_slots > 1024) return "geometry.session_slots must be 1 to 1024";
   return "";
 }
 
@@ -111,6 +112,16 @@ int PhaseIndex(std::string_view name) {
     if (name == kPhaseName[i]) return i;
   }
   return -1;
+}
+
+bool ParseShift(std::string_view text, faster::ShiftScheme* shift) {
+  *shift = text == "coarse" ? faster::ShiftScheme::kCoarse : faster::ShiftScheme::kFine;
+  return text == ShiftSchemeName(*shift);
+}
+
+bool ParseGuarantee(std::string_view text, faster::Guarantee* guarantee) {
+  *guarantee = text == "relaxed" ? faster::Guarantee::kRelaxed : faster::Guarantee::kStrict;
+  return text == GuaranteeName(*guarantee);
 }
 
 std::string KindText(const CheckpointRequest& request) {

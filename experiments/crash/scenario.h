@@ -52,6 +52,9 @@ constexpr int kPhaseNames = 8;
 extern const char* const kPhaseName[kPhaseNames];
 int PhaseIndex(std::string_view name);  // -1: none of them
 
+bool ParseShift(std::string_view text, faster::ShiftScheme* shift);
+bool ParseGuarantee(std::string_view text, faster::Guarantee* guarantee);
+
 struct Action {
   Verb verb = Verb::kRead;
   uint32_t number = 0;

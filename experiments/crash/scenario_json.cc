@@ -128,6 +128,10 @@ Json GeometryJson(const SubjectConfig& g) {
   json["batch_ahead"] = g.batch_ahead;
   json["batch_group"] = g.batch_group;
   json["hash"] = kHashNames[static_cast<int>(g.hash)];
+  json["shift"] = faster::ShiftSchemeName(g.shift);
+  json["guarantee"] = faster::GuaranteeName(g.guarantee);
+  json["index_copy"] = g.overlap_index ? "overlapped" : "before";
+  json["session_slots"] = g.session_slots;
   return json;
 }
 
@@ -148,7 +152,16 @@ void ReadGeometry(const Json& json, SubjectConfig* g, std::string* error) {
   reader.Number("batch_group", &g->batch_group);
   std::string hash = kHashNames[static_cast<int>(g->hash)];
   reader.Text("hash", &hash);
+  std::string shift(ShiftSchemeName(g->shift)), guarantee(GuaranteeName(g->guarantee)), copy = "before";
+  reader.Text("shift", &shift);
+  reader.Text("guarantee", &guarantee);
+  reader.Text("index_copy", &copy);
+  reader.Number("session_slots", &g->session_slots);
   reader.End();
+  if (!ParseShift(shift, &g->shift)) reader.Wrong("shift", "must be fine or coarse");
+  if (!ParseGuarantee(guarantee, &g->guarantee)) reader.Wrong("guarantee", "must be strict or relaxed");
+  if (copy != "before" && copy != "overlapped") reader.Wrong("index_copy", "must be before or overlapped");
+  g->overlap_index = copy == "overlapped";
   for (int i = 0; i < 4; ++i) {
     if (hash != kHashNames[i]) continue;
     g->hash = static_cast<HashMode>(i);

@@ -56,8 +56,12 @@ struct SubjectConfig {
   HashMode hash = HashMode::kMixed;
   uint32_t keep_checkpoints = 0;  // complete checkpoints of the log that the engine keeps; 0 = all
   uint64_t compact_at_bytes = 0;  // the engine compacts its log by itself when it is longer; 0 = never
-  uint64_t seed = 1;              // source of tokens, session ids and generations; same seed, same ids
-  std::string directory;          // the store's directory within the storage, "" = root
+  faster::ShiftScheme shift = faster::ShiftScheme::kFine;
+  faster::Guarantee guarantee = faster::Guarantee::kStrict;
+  bool overlap_index = false;   // a full checkpoint copies its index while versions shift
+  uint32_t session_slots = 32;  // sessions that there is room for before some table has to grow
+  uint64_t seed = 1;            // source of tokens, session ids and generations; same seed, same ids
+  std::string directory;        // the store's directory within the storage, "" = root
 };
 
 struct CheckpointRequest {
@@ -120,7 +124,10 @@ class SubjectSession {
   virtual void CompletePending(bool wait, std::vector<SubjectResult>* done) = 0;
   virtual void Refresh() = 0;
   // Commit points this session was told (its persistence callback) since the last call.
-  virtual void TakeCommits(std::vector<std::pair<faster::Token, uint64_t>>* commits) = 0;
+  virtual void TakeCommits(std::vector<faster::CommitNotice>* commits) = 0;
+  // Of a continued session: the serials up to its last one that the recovered checkpoint does not hold
+  // (relaxed guarantee); ascending. They are told once: the user issues them again.
+  virtual std::vector<uint64_t> ExcludedSerials() const { return {}; }
   virtual void Close() = 0;  // pending operations are completed first; the object is then unusable
 };
 

@@ -5,7 +5,6 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include "faster/core/guid.h"
@@ -64,7 +63,6 @@ struct CommitNotice {
   uint64_t serial = 0;
   std::vector<uint64_t> excluded{};
   bool operator==(const CommitNotice&) const = default;
-  operator std::pair<Token, uint64_t>() const { return {token, serial}; }
 };
 
 // Records of version `version` in [from, to) were undone by a recovery and are dead for ever. Recovery

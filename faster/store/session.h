@@ -221,9 +221,7 @@ class Session final : public SessionCore {
   }
 
   // Commit points reached since the last call, one for every checkpoint that became durable.
-  // Notice: CommitNotice, or (token, serial) for who has no use for the rest.
-  template <class Notice>
-  void TakeCommits(std::vector<Notice>* commits) {
+  void TakeCommits(std::vector<CommitNotice>* commits) {
     Enter();
     commits->insert(commits->end(), commits_.begin(), commits_.end());
     commits_.clear();
