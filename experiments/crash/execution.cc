@@ -103,6 +103,10 @@ void Execution::SetFaults(const std::string& plan) {
 
 SubjectConfig Execution::NextConfig() {
   SubjectConfig config = scenario_->geometry;
+  if (const uint32_t pages = scenario_->incarnations[incarnation_].buffer_pages; pages != 0) {
+    config.buffer_pages = pages;
+    config.mutable_pages = std::min(config.mutable_pages, pages - 2);
+  }
   config.seed = MixSeed(how_.seed, ++lives_) | 1;
   return config;
 }
@@ -267,6 +271,7 @@ bool Execution::Recover(uint32_t number) {
   recorder_.ResolveRequests(nullptr, nullptr);
   const faster::Token* token = NameToRecover(incarnation);
   storage_.Reopen();
+  incarnation_ = number;
   bool again = true;
   for (size_t attempt = 0; again; ++attempt) {
     again = false;
@@ -433,6 +438,7 @@ const ExecutionResult& Execution::Run(const Scenario& scenario, const How& how) 
   how_ = how;
   result_ = {};
   lives_ = 0;
+  incarnation_ = 0;
   lineage_.clear();
   recovered_any_ = abandoned_ = false;
   attempt_ = {};

@@ -122,6 +122,7 @@ class Execution {
   // gone.
   std::unique_ptr<Subject> subject_;
   uint32_t lives_ = 0;
+  uint32_t incarnation_ = 0;  // the one that runs or is being recovered into
 
   // Of the recovery at hand.
   struct Attempt {

@@ -89,6 +89,7 @@ faster::StoreConfig ConfigOf(const SubjectConfig& config) {
   store.shift = config.shift;
   store.guarantee = config.guarantee;
   store.overlap_index = config.overlap_index;
+  store.recovery_threads = config.recovery_threads;
   store.seed = config.seed;
   return store;
 }
@@ -254,7 +255,8 @@ class FasterSubject final : public Subject, private faster::CheckpointObserver {
   "PersistenceCallback", "Rest"],
 "log/foldover": ["Prepare", "InProgress", "WaitPending", "WaitFlush", "PersistenceCallback", "Rest"],
 "log/snapshot": ["Prepare", "InProgress", "WaitPending", "WaitFlush", "PersistenceCallback", "Rest"],
-"index": ["PrepIndexChkpt", "IndexChkpt", "Rest"]})";
+"index": ["PrepIndexChkpt", "IndexChkpt", "Rest"],
+"incremental": ["Prepare", "InProgress", "WaitPending", "WaitFlush", "PersistenceCallback", "Rest"]})";
   }
 
  private:

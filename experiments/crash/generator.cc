@@ -32,6 +32,10 @@ struct Knobs {
   uint32_t crash_in_recovery = 0;                 // percent per recovery, again and again
   uint32_t named = 0;                             // percent per recovery
   bool index_first = false;                       // an index checkpoint before the one under test
+  uint32_t checkpoints_later = 1;                 // in an incarnation that has any
+  uint32_t back = 3;                              // a named recovery goes back fewer than so many checkpoints
+  uint32_t other_memory = 15;                     // percent per recovery
+  bool fill = true;                               // the preloaded records have left memory
   bool same_time = false;                         // requests while another one runs
   uint32_t steps = 2600;                          // about as many as incarnation 0 takes
 };
@@ -203,11 +207,18 @@ void AddIncarnations(Build& build) {
     if (dice.Chance(knobs.keeper)) AddKeeper(build, &incarnation, std::max(operations, 4u));
     uint32_t request = 0;
     const bool checkpoint = i == 0 ? knobs.checkpoints > 0 : !last || dice.Chance(knobs.checkpoint_again);
-    if (checkpoint) request = AddDriver(build, &incarnation, i == 0 ? knobs.checkpoints : 1, operations);
+    if (checkpoint)
+      request =
+          AddDriver(build, &incarnation, i == 0 ? knobs.checkpoints : knobs.checkpoints_later, operations);
     if (!last) incarnation.crash = DrawCrash(build, incarnation, request, knobs.steps);
     if (i == 0) continue;
     incarnation.named = dice.Chance(knobs.named);
-    if (incarnation.named) incarnation.back = dice.Chance(60) ? 0 : dice.Below(3);
+    if (incarnation.named) incarnation.back = dice.Chance(60) ? 0 : dice.Below(knobs.back);
+    if (dice.Chance(knobs.other_memory)) {
+      const uint32_t pages = build.scenario.geometry.buffer_pages;
+      incarnation.buffer_pages =
+          pages > 4 && dice.Chance(70) ? std::max(4u, pages >> dice.Between(1, 3)) : 2 * pages;
+    }
     while (incarnation.recovery_crashes.size() < 3 && dice.Chance(knobs.crash_in_recovery)) {
       CrashPoint crash;
       crash.anchor = Anchor::kStart;
@@ -242,6 +253,7 @@ void DrawGeometry(Build& build) {
   g.index_buckets = 1u << dice.Below(3);
   g.version_bits = dice.Chance(60) ? 3 : dice.Between(3, 13);
   g.refresh_interval = dice.Chance(60) ? 1 : 4;
+  g.recovery_threads = dice.Chance(70) ? 1 : dice.Between(2, 3);
   g.hash = static_cast<HashMode>(dice.Below(4));
   if (dice.Chance(20)) g.keep_checkpoints = dice.Between(1, 3);
   build.scenario.sector_mix = dice.Chance(25);
@@ -332,6 +344,7 @@ void DrawBatches(Build& build) {  // short stages and short groups: every seam o
 void DrawNested(Build& build) {  // crashes of recoveries, and of what was recovered
   build.knobs.incarnations = build.dice.Between(3, 4);
   build.knobs.crash_in_recovery = 60;
+  build.scenario.geometry.recovery_threads = build.dice.Chance(60) ? 1 : build.dice.Between(2, 3);
   build.knobs.named = 25;
   build.knobs.more_operations = 3;
   build.scenario.sector_mix = build.dice.Chance(50);
@@ -357,6 +370,45 @@ void DrawKeeping(Build& build) {  // the log is compacted and truncated, old che
   knobs.steps = 3000 + 1500 * knobs.checkpoints;
 }
 
+// Incremental checkpoints in chains: work that mostly stays in memory, changed again and again between them.
+void DrawChains(Build& build) {
+  Dice& dice = build.dice;
+  Knobs& knobs = build.knobs;
+  SubjectConfig& g = build.scenario.geometry;
+  g.buffer_pages = dice.Chance(70) ? 8 : 16;
+  g.mutable_pages = dice.Between(g.buffer_pages / 2, g.buffer_pages - 2);
+  if (dice.Chance(15)) g.value_bytes = 256, g.block_bytes = 512;
+  const auto allowed = [&](int kind) {
+    const std::vector<int>& kinds = build.kinds;
+    return std::find(kinds.begin(), kinds.end(), kind) != kinds.end();
+  };
+  if (allowed(5)) {
+    const std::vector<int> drawn = build.kinds;
+    build.kinds.assign(8, 5);
+    for (const int kind : drawn)
+      if (kind != 5 && dice.Chance(40)) build.kinds.push_back(kind);
+  }
+  g.recovery_threads = dice.Chance(70) ? 1 : 2;
+  knobs.checkpoints = dice.Between(2, 4);
+  knobs.operations = dice.Between(4, 10);
+  knobs.more_operations = dice.Between(2, 6);
+  knobs.checkpoint_again = 60;
+  knobs.checkpoints_later = dice.Between(1, 3);
+  knobs.incarnations = dice.Between(2, 4);
+  knobs.named = dice.Chance(50) ? 0 : 50;
+  knobs.back = 5;
+  knobs.crash_in_recovery = dice.Chance(70) ? 0 : 40;
+  knobs.other_memory = 30;
+  knobs.fill = dice.Chance(30);
+  knobs.steps = 150 * knobs.sessions * knobs.operations + 800 * knobs.checkpoints;
+  if (dice.Chance(20)) {  // one checkpoint of the chain fails, the next one must not build on it
+    static constexpr const char* kRules[] = {"eio:sync:*:", "eio:dirsync:*:", "eio:meta:*:"};
+    build.scenario.faults = dice.Pick(kRules) + std::to_string(dice.Between(4, 24)) + "th";
+  } else if (dice.Chance(10)) {
+    DrawFaults(build);
+  }
+}
+
 struct FamilyForm {
   Family family;
   uint32_t share;  // of the mixture, percent
@@ -366,7 +418,7 @@ struct FamilyForm {
 const FamilyForm kFamilies[] = {
     {{"default",
       "3 sessions, 24 operations on 8 keys, records on disk, one checkpoint, crash, recovery, continuation"},
-     38,
+     30,
      [](Build&) {}},
     {{"everything", "every knob drawn anew"}, 18, DrawEverything},
     {{"collide", "all keys in one bucket, in one chain or two"},
@@ -384,6 +436,9 @@ const FamilyForm kFamilies[] = {
      [](Build& b) { b.knobs.index_first = true; }},
     {{"nested", "recovery crashes, and what was recovered crashes again"}, 5, DrawNested},
     {{"keeping", "compactions, truncations and retention beside checkpoints"}, 8, DrawKeeping},
+    {{"chains", "incremental checkpoints: base and deltas, changed in memory, recovered to any of the chain"},
+     8,
+     DrawChains},
     {{"versions", "6 to 12 checkpoints with record versions of 3 bits"}, 2, DrawVersions},
     {{"faults", "failing and short I/O, a full disk, failing syncs"}, 3, DrawFaults},
 };
@@ -414,7 +469,7 @@ const std::vector<Family>& Families() {
 
 Scenario Generate(const Variation& variation, uint64_t seed) {
   Build build{variation, Dice(MixSeed(seed, 0x5ce4a210)), {}, {}, variation.kinds};
-  if (build.kinds.empty()) build.kinds = {0, 1, 2, 3, 4};
+  if (build.kinds.empty()) build.kinds = {0, 1, 2, 3, 4, 5};
   const FamilyForm* form = &kFamilies[0];
   uint32_t draw = build.dice.Below(100);
   if (variation.family.empty()) {
@@ -432,7 +487,8 @@ Scenario Generate(const Variation& variation, uint64_t seed) {
   if (std::strcmp(form->family.name, "everything") == 0) {
     build.scenario.preload = build.dice.Below(build.knobs.keys + 1);
   }
-  if (std::strcmp(form->family.name, "everything") != 0 || build.dice.Chance(60)) FillMemory(&build.scenario);
+  if (std::strcmp(form->family.name, "everything") == 0) build.knobs.fill = build.dice.Chance(60);
+  if (build.knobs.fill) FillMemory(&build.scenario);
   DrawProtocol(variation, seed, &build.scenario.geometry);
   AddIncarnations(build);
   return build.scenario;

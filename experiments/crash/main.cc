@@ -54,7 +54,8 @@ CommandLine CrashFlags(Arguments* a) {
                  &a->mode);
   line.AddText("scenario", "NAME|FILE", "one family of scenarios, or one stored scenario with many schedules",
                &a->scenario);
-  line.AddChoice("checkpoint", {"full", "log", "index"}, "only checkpoints of this kind", &a->checkpoint);
+  line.AddChoice("checkpoint", {"full", "log", "index", "incremental"}, "only checkpoints of this kind",
+                 &a->checkpoint);
   line.AddChoice("log", {"foldover", "snapshot"}, "only checkpoints with this way to save the log", &a->log);
   line.AddChoice("shift", {"fine", "coarse"}, "only this scheme of the version shift", &a->shift);
   line.AddChoice("guarantee", {"strict", "relaxed"}, "only this guarantee for pending operations",
@@ -92,7 +93,7 @@ std::vector<int> Kinds(const Arguments& a) {
     const std::string text = KindText(KindOf(kind));
     const bool kind_fits = a.checkpoint.empty() || text.compare(0, a.checkpoint.size(), a.checkpoint) == 0;
     const bool log_fits =
-        a.log.empty() ||
+        a.log.empty() || (text == "incremental" && a.log == "snapshot") ||
         (text.size() > a.log.size() && text.compare(text.size() - a.log.size(), a.log.size(), a.log) == 0);
     if (kind_fits && log_fits) kinds.push_back(kind);
   }

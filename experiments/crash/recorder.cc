@@ -25,6 +25,10 @@ const char* OpName(OpType type) {
   return kNames[static_cast<int>(type)];
 }
 
+bool LogAlone(faster::CheckpointKind kind) {
+  return kind == faster::CheckpointKind::kLogOnly || kind == faster::CheckpointKind::kIncremental;
+}
+
 bool CapturesLog(const CheckpointEvent& event) { return event.kind != faster::CheckpointKind::kIndexOnly; }
 
 void Mix(uint64_t* digest, uint64_t word) { *digest = faults::RmwWord(*digest, word); }
@@ -318,8 +322,8 @@ void Recorder::KindFromPhase(int phase) {
   for (const bool exact : {true, false}) {
     for (const Request& request : requests_) {
       const faster::CheckpointKind kind = request.event.kind;
-      const bool fits = phase != kPrepare ? kind != faster::CheckpointKind::kLogOnly
-                        : exact           ? kind == faster::CheckpointKind::kLogOnly
+      const bool fits = phase != kPrepare ? !LogAlone(kind)
+                        : exact           ? LogAlone(kind)
                                           : kind != faster::CheckpointKind::kIndexOnly;
       if (!request.open || !fits) continue;
       kind_ = KindIndex({kind, request.event.backend});

@@ -35,7 +35,8 @@ constexpr const char* kPhases =
         "full/snapshot": ["Prepare", "WaitFlush", "PersistenceCallback", "Rest"],
         "log/foldover": ["Prepare", "WaitFlush", "PersistenceCallback", "Rest"],
         "log/snapshot": ["Prepare", "WaitFlush", "PersistenceCallback", "Rest"],
-        "index": ["PrepIndexChkpt", "IndexChkpt", "Rest"]})";
+        "index": ["PrepIndexChkpt", "IndexChkpt", "Rest"],
+        "incremental": ["Prepare", "WaitFlush", "PersistenceCallback", "Rest"]})";
 
 struct Image {  // what a checkpoint holds
   uint64_t number = 0;

@@ -62,6 +62,7 @@ std::string CheckGeometry(const SubjectConfig& g) {
   }
   if (g.keep_checkpoints > 1000) return "geometry.keep_checkpoints must be 0 to 1000";
   if (g.version_bits < 3 || g.version_bits > 13) return "geometry.version_bits must be 3 to 13";
+  if (g.recovery_threads < 1 || g.recovery_threads > 8) return "geometry.recovery_threads must be 1 to 8";
   if (g.refresh_interval < 1 || g.refresh_interval > 1024)
     return "geometry.refresh_interval must be 1 to 1024";
   if (g.batch_ahead < 1 || g.batch_ahead > 16) return "geometry.batch_ahead must be 1 to 16";
@@ -76,6 +77,13 @@ std::string CheckIncarnation(const Scenario& scenario, size_t index) {
   const bool last = index + 1 == scenario.incarnations.size();
   if (incarnation.actors.size() > 12) return where + ".actors must be 12 at most";
   if (incarnation.recovery_crashes.size() > 8) return where + ".recovery.crashes must be 8 at most";
+  if (incarnation.buffer_pages != 0) {
+    SubjectConfig geometry = scenario.geometry;
+    geometry.buffer_pages = incarnation.buffer_pages;
+    geometry.mutable_pages = 1;
+    const std::string wrong = CheckGeometry(geometry);
+    if (!wrong.empty()) return where + ": " + wrong;
+  }
   if (index == 0 && (incarnation.named || !incarnation.recovery_crashes.empty())) {
     return where + ".recovery: the first incarnation starts empty";
   }
@@ -126,18 +134,20 @@ bool ParseGuarantee(std::string_view text, faster::Guarantee* guarantee) {
 
 std::string KindText(const CheckpointRequest& request) {
   std::string text(faster::CheckpointKindName(request.kind));
-  if (request.kind != CheckpointKind::kIndexOnly)
+  if (request.kind == CheckpointKind::kFull || request.kind == CheckpointKind::kLogOnly)
     text += "/" + std::string(faster::LogBackendName(request.backend));
   return text;
 }
 
 int KindIndex(const CheckpointRequest& request) {
   if (request.kind == CheckpointKind::kIndexOnly) return 4;
+  if (request.kind == CheckpointKind::kIncremental) return 5;
   return (request.kind == CheckpointKind::kFull ? 0 : 2) + (request.backend == LogBackend::kFoldOver ? 0 : 1);
 }
 
 CheckpointRequest KindOf(int index) {
   if (index == 4) return {CheckpointKind::kIndexOnly, LogBackend::kFoldOver};
+  if (index == 5) return {CheckpointKind::kIncremental, LogBackend::kSnapshot};
   return {index < 2 ? CheckpointKind::kFull : CheckpointKind::kLogOnly,
           index % 2 == 0 ? LogBackend::kFoldOver : LogBackend::kSnapshot};
 }
@@ -195,8 +205,8 @@ bool ParseAction(const std::string& text, Action* action, std::string* error) {
           action->checkpoint = KindOf(kind);
           if (KindText(action->checkpoint) == argument) return true;
         }
-        *error =
-            "\"" + text + "\": kinds are full/foldover, full/snapshot, log/foldover, log/snapshot, index";
+        *error = "\"" + text +
+                 "\": kinds are full/foldover, full/snapshot, log/foldover, log/snapshot, index, incremental";
         return false;
     }
   }

@@ -63,8 +63,8 @@ struct Action {
 std::string ActionText(const Action& action);
 bool ParseAction(const std::string& text, Action* action, std::string* error);
 
-// "full/foldover", "log/snapshot", "index", ...: the kinds of the table.
-constexpr int kCheckpointKinds = 5;
+// "full/foldover", "log/snapshot", "index", "incremental", ...: the kinds of the table.
+constexpr int kCheckpointKinds = 6;
 std::string KindText(const CheckpointRequest& request);
 int KindIndex(const CheckpointRequest& request);
 CheckpointRequest KindOf(int index);
@@ -88,8 +88,9 @@ struct CrashPoint {
 };
 
 struct Incarnation {
-  bool named = false;                        // how it recovers: a named checkpoint, or the latest
-  uint32_t back = 0;                         // named: this many durable checkpoints before the newest
+  uint32_t buffer_pages = 0;  // memory of this life of the store; 0: as the scenario's geometry
+  bool named = false;         // how it recovers: a named checkpoint, or the latest
+  uint32_t back = 0;          // named: this many durable checkpoints before the newest
   std::vector<CrashPoint> recovery_crashes;  // kStart only: crashes of the recovery, one after the other
   std::vector<Actor> actors;
   CrashPoint crash;

@@ -127,6 +127,7 @@ Json GeometryJson(const SubjectConfig& g) {
   if (g.compact_at_bytes != 0) json["compact_at_bytes"] = g.compact_at_bytes;
   json["batch_ahead"] = g.batch_ahead;
   json["batch_group"] = g.batch_group;
+  if (g.recovery_threads != 1) json["recovery_threads"] = g.recovery_threads;
   json["hash"] = kHashNames[static_cast<int>(g.hash)];
   json["shift"] = faster::ShiftSchemeName(g.shift);
   json["guarantee"] = faster::GuaranteeName(g.guarantee);
@@ -150,6 +151,7 @@ void ReadGeometry(const Json& json, SubjectConfig* g, std::string* error) {
   reader.Number("compact_at_bytes", &g->compact_at_bytes);
   reader.Number("batch_ahead", &g->batch_ahead);
   reader.Number("batch_group", &g->batch_group);
+  reader.Number("recovery_threads", &g->recovery_threads);
   std::string hash = kHashNames[static_cast<int>(g->hash)];
   reader.Text("hash", &hash);
   std::string shift(ShiftSchemeName(g->shift)), guarantee(GuaranteeName(g->guarantee)), copy = "before";
@@ -190,6 +192,7 @@ void ReadActor(const Json& json, const std::string& path, Actor* actor, std::str
 
 Json IncarnationJson(const Incarnation& incarnation, bool first) {
   Json json;
+  if (incarnation.buffer_pages != 0) json["buffer_pages"] = incarnation.buffer_pages;
   if (!first) {
     Json& recovery = json["recovery"];
     recovery["named"] = incarnation.named;
@@ -215,6 +218,7 @@ Json IncarnationJson(const Incarnation& incarnation, bool first) {
 void ReadIncarnation(const Json& json, const std::string& path, Incarnation* incarnation,
                      std::string* error) {
   Reader reader(json, path, error);
+  reader.Number("buffer_pages", &incarnation->buffer_pages);
   const Json* recovery = reader.Find("recovery");
   const Json* actors = reader.Array("actors");
   const Json* crash = reader.Find("crash");

@@ -50,6 +50,7 @@ struct SubjectConfig {
   uint32_t segment_pages = 4;
   uint64_t index_buckets = 1;
   uint32_t version_bits = 3;
+  uint32_t recovery_threads = 1;  // that a recovery works with
   uint32_t refresh_interval = 1;  // operations between looks at the global phase; 1 = every operation
   uint32_t batch_ahead = 2;       // operations between the stages of a batch
   uint32_t batch_group = 4;       // operations of a batch under one epoch protection
@@ -195,8 +196,8 @@ class Subject {
   virtual std::string Describe() = 0;
   // The machine's own table: which phases a checkpoint of each kind passes, in order, as JSON text with
   // static lifetime: {"full/foldover": ["PrepIndexChkpt", ..., "Rest"], "full/snapshot": [...],
-  // "log/foldover": [...], "log/snapshot": [...], "index": [...]}. A campaign must crash in every phase of
-  // every kind that it names.
+  // "log/foldover": [...], "log/snapshot": [...], "index": [...], "incremental": [...]}. A campaign must
+  // crash in every phase of every kind that it names.
   virtual const char* PhaseTable() const = 0;
 };
 

@@ -57,7 +57,7 @@ bad_input() {
 1 2
 seven
 1 --seeds 1..2
---checkpoint incremental
+--checkpoint some
 --checkpoint index --log snapshot
 --policy guess
 --scenario nowhere
