@@ -91,8 +91,9 @@ class Engine {
   virtual std::unique_ptr<Client> Continue(const faster::Guid& id) = 0;
   virtual faster::Status Checkpoint(faster::CheckpointKind kind, faster::LogBackend backend,
                                     faster::Token* token) = 0;
-  virtual faster::Status GrowIndex() = 0;
-  virtual faster::GrowthProgress Growth() = 0;
+  // A store whose index does not grow on demand says so.
+  virtual faster::Status GrowIndex() { return faster::Status::kUnsupported; }
+  virtual faster::GrowthProgress Growth() { return {}; }
   virtual bool Poll() = 0;
   virtual faster::SystemState State() const = 0;
   virtual LogState Log() const = 0;
