@@ -368,6 +368,14 @@ void Stage::AwaitCheckpoint() {
   while (!subject_->Poll()) scheduler_->Yield();
 }
 
+void Stage::Grow() {
+  const Status status = subject_->GrowIndex();
+  recorder_->Tell("checkpoint", "growth of the index: " + std::string(StatusName(status)));
+  const bool fine = status == Status::kOk || status == Status::kBusy || status == Status::kUnsupported ||
+                    status == Status::kInvalidArgument;  // as large as it may be
+  if (!fine) recorder_->Unexpected("R0", "a growth was answered with " + std::string(StatusName(status)));
+}
+
 void Stage::Act(ActorFiber* actor, const Action& action) {
   SessionUser& user = actor->user;
   const bool uses_session = action.verb <= Verb::kCompleteWait;
@@ -425,6 +433,8 @@ void Stage::Act(ActorFiber* actor, const Action& action) {
       return RequestCheckpoint(action.checkpoint);
     case Verb::kAwaitCheckpoint:
       return AwaitCheckpoint();
+    case Verb::kGrow:
+      return Grow();
   }
 }
 

@@ -107,6 +107,7 @@ class Stage {
   uint32_t Stamp() const { return recorder_->operations_begun() + recorder_->phase_changes() + ended_; }
   bool AllWaitInVain(const ActorFiber* actor) const;
   void AwaitCheckpoint();
+  void Grow();
   void RequestCheckpoint(const CheckpointRequest& request);
   void Mark();
   void Compact(bool by_lookup, uint32_t percent);

@@ -244,6 +244,7 @@ void Parent::CheckTrust() {
   expect(total.switches, "a switch of threads");
   expect(total.checkpoints, "a completed checkpoint");
   expect(total.crashes, "a crash");
+  if (total.growths != 0) expect(total.crashes_growing, "a crash while the index grew");
   result_->valid = result_->doubts.empty();
 }
 

@@ -142,7 +142,7 @@ bool Execution::Fill() {
 
 void Execution::Crash() {
   result_.cell = recorder_.cell();
-  result_.crashes.push_back({result_.cell, false});
+  result_.crashes.push_back({result_.cell, recorder_.growing(), false});
   recorder_.Tell("harness", std::string("CRASH in ") + CellRowName(result_.cell.row));
   recorder_.EndWork();
   storage_.Crash();
@@ -473,6 +473,7 @@ const ExecutionResult& Execution::Run(const Scenario& scenario, const How& how) 
   result_.tape_entries = numbers_.tape_entries;
   result_.cells_seen = recorder_.cells_seen();
   result_.checkpoints = recorder_.completed_checkpoints();
+  result_.growths = recorder_.growths();
   return result_;
 }
 

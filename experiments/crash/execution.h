@@ -37,6 +37,7 @@ struct How {
 
 struct CrashNote {
   Cell cell;
+  bool growing = false;    // while the index grew
   bool recovered = false;  // a recovery returned afterwards
 };
 
@@ -56,6 +57,7 @@ struct ExecutionResult {
   std::vector<CrashNote> crashes;
   uint64_t cells_seen = 0;  // as in Recorder
   uint64_t recovery_crashes = 0;
+  uint64_t growths = 0;            // of the index, begun
   uint64_t checkpoints = 0;        // completed
   uint64_t recoveries = 0;         // that returned
   uint64_t recovered_own = 0;      // ... a checkpoint of this execution

@@ -59,7 +59,8 @@ struct Functions {
     }
     uint64_t h = (key + 1) * 0x9e3779b97f4a7c15ull;
     h = (h ^ h >> 32) * 0xd6e8feb86659fd93ull;
-    return h ^ h >> 32;
+    h ^= h >> 32;
+    return mode == HashMode::kOneTag ? uint64_t{5} << 50 | (h & 0xffff) : h;
   }
   Value Initial(uint64_t operand) const { return Value::Of(RmwWord(0, operand)); }
   Value Update(const Value& old, uint64_t operand) const {
@@ -79,6 +80,8 @@ faster::StoreConfig ConfigOf(const SubjectConfig& config) {
   store.block_bytes = config.block_bytes;
   store.segment_pages = config.segment_pages;
   store.index_buckets = config.index_buckets;
+  store.grow_at_overflow_percent = config.grow_percent;
+  store.max_index_buckets = 1 << 10;
   store.version_bits = config.version_bits;
   store.refresh_interval = config.refresh_interval;
   store.batch_ahead = config.batch_ahead;
@@ -200,6 +203,7 @@ class FasterSubject final : public Subject, private faster::CheckpointObserver {
   Status StartCheckpoint(const CheckpointRequest& request, Token* token) override {
     return kv_->Checkpoint(request.kind, request.backend, token);
   }
+  Status GrowIndex() override { return kv_->GrowIndex(); }
   bool Poll() override { return kv_->Poll(); }
   Status ScanLive(std::vector<std::pair<uint64_t, uint64_t>>* live, uint64_t* torn) override {
     *torn = 0;

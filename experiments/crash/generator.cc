@@ -418,7 +418,7 @@ struct FamilyForm {
 const FamilyForm kFamilies[] = {
     {{"default",
       "3 sessions, 24 operations on 8 keys, records on disk, one checkpoint, crash, recovery, continuation"},
-     30,
+     26,
      [](Build&) {}},
     {{"everything", "every knob drawn anew"}, 18, DrawEverything},
     {{"collide", "all keys in one bucket, in one chain or two"},
@@ -440,6 +440,7 @@ const FamilyForm kFamilies[] = {
      8,
      DrawChains},
     {{"versions", "6 to 12 checkpoints with record versions of 3 bits"}, 2, DrawVersions},
+    {{"growth", "the index grows from one bucket or two, again and again"}, 4, [](Build&) {}},
     {{"faults", "failing and short I/O, a full disk, failing syncs"}, 3, DrawFaults},
 };
 
@@ -491,6 +492,8 @@ Scenario Generate(const Variation& variation, uint64_t seed) {
   if (build.knobs.fill) FillMemory(&build.scenario);
   DrawProtocol(variation, seed, &build.scenario.geometry);
   AddIncarnations(build);
+  const bool grows = std::strcmp(form->family.name, "growth") == 0;
+  AddGrowth(grows ? 100 : 20, grows, seed, &build.scenario);
   return build.scenario;
 }
 

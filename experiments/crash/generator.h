@@ -32,6 +32,10 @@ struct Family {
 };
 const std::vector<Family>& Families();
 
+// Lets the index of a scenario grow, in `percent` of all seeds; by dice of its own, so that all else stays as
+// drawn. `narrow`: mostly one bucket, where all keys begin in one chain.
+void AddGrowth(uint32_t percent, bool narrow, uint64_t seed, Scenario* scenario);
+
 Scenario Generate(const Variation& variation, uint64_t seed);
 
 }  // namespace experiments

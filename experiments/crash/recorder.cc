@@ -60,6 +60,7 @@ void Recorder::Begin(faults::Scheduler* scheduler, bool tells_story) {
   tells_story_ = tells_story;
   time_ = completed_ = cells_seen_ = 0;
   retained_ = ~0u;
+  growths_ = 0;
   BeginIncarnation(0, -1);
 }
 
@@ -71,7 +72,8 @@ void Recorder::BeginIncarnation(uint32_t incarnation, int first_kind) {
   crash_ = {};
   armed_ = working_ = true;
   incarnation_ = incarnation;
-  phase_ = 0;
+  phase_ = growth_phase_ = 0;
+  growths_here_ = 0;
   kind_ = first_kind_ = first_kind;
   started_ = requests_open_ = durable_count_ = operations_begun_ = phase_changes_ = 0;
 }
@@ -332,24 +334,37 @@ void Recorder::KindFromPhase(int phase) {
   }
 }
 
+// Not a cell of the table, which is about checkpoints: for it the machine is at rest.
+void Recorder::OnGrowthPhase(int phase) {
+  if (growth_phase_ == 0) ++growths_, ++growths_here_;
+  growth_phase_ = phase;
+  if (crash_.anchor == Anchor::kPhase && static_cast<uint32_t>(phase) == crash_.phase) {
+    Arm(Anchor::kPhase, growths_here_ - 1);
+  }
+}
+
 void Recorder::OnPhase(const char* name, uint64_t version) {
   if (!working_) return;
   const int phase = PhaseIndex(name);
   if (phase < 0)
     return Unexpected("history", std::string("the machine entered a phase that does not exist: ") + name);
-  if (phase_ == 0 && phase != 0) {
-    ++started_;
-    KindFromPhase(phase);
+  if (phase >= kFirstGrowthPhase || growth_phase_ != 0) {
+    OnGrowthPhase(phase);
+  } else {
+    if (phase_ == 0 && phase != 0) {
+      ++started_;
+      KindFromPhase(phase);
+    }
+    phase_ = phase;
+    MarkCell();
+    if (crash_.anchor == Anchor::kPhase && static_cast<uint32_t>(phase) == crash_.phase && started_ > 0) {
+      Arm(Anchor::kPhase, started_ - 1);
+    }
   }
-  phase_ = phase;
   ++phase_changes_;
-  MarkCell();
   if (tells_story_) {
     const HostHeap host;
     Tell("checkpoint", std::string("phase ") + name + ", version " + std::to_string(version));
-  }
-  if (crash_.anchor == Anchor::kPhase && static_cast<uint32_t>(phase) == crash_.phase && started_ > 0) {
-    Arm(Anchor::kPhase, started_ - 1);
   }
   scheduler_->Notify(&progress_);
   if (scheduler_->current_fiber() >= 0) {

@@ -87,7 +87,9 @@ class Recorder final : public SubjectObserver {
   faults::History& history() { return history_; }
   Cell cell() const;
   uint64_t cells_seen() const { return cells_seen_; }  // bit kind * kCellRows + row
-  int phase() const { return phase_; }
+  int phase() const { return growth_phase_ != 0 ? growth_phase_ : phase_; }
+  bool growing() const { return growth_phase_ != 0; }
+  uint32_t growths() const { return growths_; }                  // begun in this execution
   uint32_t running() const { return requests_open_; }            // calls of StartCheckpoint not back yet
   uint32_t durable_count() const { return durable_count_; }      // good callbacks in this incarnation
   uint64_t completed_checkpoints() const { return completed_; }  // good callbacks in this execution
@@ -113,6 +115,7 @@ class Recorder final : public SubjectObserver {
   };
   void Arm(CrashPoint::Anchor anchor, uint32_t checkpoint);
   void MarkCell();
+  void OnGrowthPhase(int phase);
   void Fill(faults::CheckpointEvent* event, const faults::CheckpointEvent& early);
   void KindFromPhase(int phase);
   void AdoptSessions(const std::vector<faster::SessionCommit>& commits);
@@ -132,6 +135,9 @@ class Recorder final : public SubjectObserver {
   std::vector<int8_t> session_phase_;  // by session, as the engine told
   uint32_t incarnation_ = 0;
   int phase_ = 0;
+  int growth_phase_ = 0;  // a growth excludes checkpoints: never both
+  uint32_t growths_ = 0;
+  uint32_t growths_here_ = 0;  // of them in this incarnation's work
   int kind_ = -1;
   int first_kind_ = -1;
   uint32_t started_ = 0;  // times the machine left Rest in this incarnation

@@ -40,6 +40,7 @@ constexpr VerbForm kVerbs[] = {
     {Verb::kIterate, "iterate", VerbForm::kNothing},
     {Verb::kCheckpoint, "checkpoint", VerbForm::kKind},
     {Verb::kAwaitCheckpoint, "await-checkpoint", VerbForm::kNothing},
+    {Verb::kGrow, "grow", VerbForm::kNothing},
 };
 
 std::string CheckGeometry(const SubjectConfig& g) {
@@ -61,6 +62,7 @@ std::string CheckGeometry(const SubjectConfig& g) {
     return "geometry.index_buckets must be a power of two up to 1048576";
   }
   if (g.keep_checkpoints > 1000) return "geometry.keep_checkpoints must be 0 to 1000";
+  if (g.grow_percent > 1000) return "geometry.grow_percent must be 0 to 1000";
   if (g.version_bits < 3 || g.version_bits > 13) return "geometry.version_bits must be 3 to 13";
   if (g.recovery_threads < 1 || g.recovery_threads > 8) return "geometry.recovery_threads must be 1 to 8";
   if (g.refresh_interval < 1 || g.refresh_interval > 1024)
@@ -111,9 +113,9 @@ std::string CheckIncarnation(const Scenario& scenario, size_t index) {
 
 }  // namespace
 
-const char* const kPhaseName[kPhaseNames] = {"Rest",      "PrepIndexChkpt",     "IndexChkpt",
-                                             "Prepare",   "InProgress",         "WaitPending",
-                                             "WaitFlush", "PersistenceCallback"};
+const char* const kPhaseName[kPhaseNames] = {
+    "Rest",        "PrepIndexChkpt", "IndexChkpt",          "Prepare",     "InProgress",
+    "WaitPending", "WaitFlush",      "PersistenceCallback", "GrowPrepare", "GrowInProgress"};
 
 int PhaseIndex(std::string_view name) {
   for (int i = 0; i < kPhaseNames; ++i) {

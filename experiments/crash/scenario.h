@@ -44,11 +44,14 @@ enum class Verb : uint8_t {
   kRetain,           // keeps `number` checkpoints
   kIterate,          // over live keys
   kCheckpoint,       // requests `checkpoint`
-  kAwaitCheckpoint,  // polls until no checkpoint runs
+  kAwaitCheckpoint,  // polls until no checkpoint and no growth runs
+  kGrow,             // doubles the index, unless a checkpoint or a growth runs
 };
 
-// The phases of the machine by name, in the order of a full checkpoint; Rest is first.
-constexpr int kPhaseNames = 8;
+// The phases of the machine by name, in the order of a full checkpoint; Rest is first. Then those of a
+// growth.
+constexpr int kPhaseNames = 10;
+constexpr int kFirstGrowthPhase = 8;
 extern const char* const kPhaseName[kPhaseNames];
 int PhaseIndex(std::string_view name);  // -1: none of them
 

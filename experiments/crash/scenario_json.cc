@@ -10,7 +10,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 using Anchor = CrashPoint::Anchor;
 
-constexpr const char* kHashNames[] = {"mixed", "same-bucket", "collide", "two-chains"};
+constexpr const char* kHashNames[] = {"mixed", "same-bucket", "collide", "two-chains", "one-tag"};
 constexpr const char* kAnchorNames[] = {"none", "start", "request", "phase", "durable", "end"};
 
 // Reads members of one object; the first thing wrong stays in *error with its path.
@@ -121,6 +121,7 @@ Json GeometryJson(const SubjectConfig& g) {
   json["block_bytes"] = g.block_bytes;
   json["segment_pages"] = g.segment_pages;
   json["index_buckets"] = g.index_buckets;
+  if (g.grow_percent != 0) json["grow_percent"] = g.grow_percent;
   json["version_bits"] = g.version_bits;
   json["refresh_interval"] = g.refresh_interval;
   if (g.keep_checkpoints != 0) json["keep_checkpoints"] = g.keep_checkpoints;
@@ -145,6 +146,7 @@ void ReadGeometry(const Json& json, SubjectConfig* g, std::string* error) {
   reader.Number("block_bytes", &g->block_bytes);
   reader.Number("segment_pages", &g->segment_pages);
   reader.Number("index_buckets", &g->index_buckets);
+  reader.Number("grow_percent", &g->grow_percent);
   reader.Number("version_bits", &g->version_bits);
   reader.Number("refresh_interval", &g->refresh_interval);
   reader.Number("keep_checkpoints", &g->keep_checkpoints);
@@ -164,12 +166,12 @@ void ReadGeometry(const Json& json, SubjectConfig* g, std::string* error) {
   if (!ParseGuarantee(guarantee, &g->guarantee)) reader.Wrong("guarantee", "must be strict or relaxed");
   if (copy != "before" && copy != "overlapped") reader.Wrong("index_copy", "must be before or overlapped");
   g->overlap_index = copy == "overlapped";
-  for (int i = 0; i < 4; ++i) {
+  for (int i = 0; i < 5; ++i) {
     if (hash != kHashNames[i]) continue;
     g->hash = static_cast<HashMode>(i);
     return;
   }
-  reader.Wrong("hash", "must be mixed, same-bucket, collide or two-chains");
+  reader.Wrong("hash", "must be mixed, same-bucket, collide, two-chains or one-tag");
 }
 
 void ReadActor(const Json& json, const std::string& path, Actor* actor, std::string* error) {

@@ -39,6 +39,7 @@ enum class HashMode : uint8_t {
   kSameBucket,  // every key in one bucket, different tags
   kCollide,     // every key in one bucket with one tag: one chain for all
   kTwoChains,   // keys alternate between two chains of one bucket
+  kOneTag,      // many buckets, one tag: keys that share a bucket share a chain, until the index grows
 };
 
 struct SubjectConfig {
@@ -49,6 +50,7 @@ struct SubjectConfig {
   uint32_t block_bytes = 128;
   uint32_t segment_pages = 4;
   uint64_t index_buckets = 1;
+  uint32_t grow_percent = 0;  // overflow buckets of so many percent make the index grow by itself; 0 = never
   uint32_t version_bits = 3;
   uint32_t recovery_threads = 1;  // that a recovery works with
   uint32_t refresh_interval = 1;  // operations between looks at the global phase; 1 = every operation
@@ -172,7 +174,9 @@ class Subject {
   virtual std::unique_ptr<SubjectSession> ContinueSession(const faster::Guid& id, uint64_t* serial) = 0;
   // kBusy while another checkpoint runs. On kOk the checkpoint has begun and *token names it.
   virtual faster::Status StartCheckpoint(const CheckpointRequest& request, faster::Token* token) = 0;
-  // Does what can be done now for the checkpoint and for background work; true when no checkpoint runs.
+  // Doubles the index while sessions work. kBusy while a checkpoint or another growth runs.
+  virtual faster::Status GrowIndex() { return faster::Status::kUnsupported; }
+  // Does what can be done now for the checkpoint, a growth and for background work; true when none runs.
   virtual bool Poll() = 0;
   virtual SubjectAbilities abilities() const { return {}; }
   // An address: every update that begins later is above it.

@@ -68,6 +68,8 @@ std::string FiguresText(const CampaignOptions& options, const CampaignResult& re
           " with a committed and a lost operation in one session, " +
           Percent(total.recovered_pending, total.recovered_own) + " with operations pending at the cut, " +
           Percent(total.recovered_undone, total.recovered_own) + " with records undone\n";
+  text += Grouped(total.growths) + " growths of the index, " + Grouped(total.crashes_growing) +
+          " crashes in the middle of one\n";
   text += Grouped(total.double_runs) + " executions run twice, " + Grouped(total.differing_runs) +
           " differed; " + Grouped(total.undecided) +
           " without a verdict; buffered durable linearizability (R6) did not hold in " +
@@ -129,6 +131,8 @@ std::string ResultsJson(const CampaignOptions& options, const SubjectLibrary& li
   json["of_these_with_committed_and_lost_in_one_session"] = total.recovered_split;
   json["of_these_with_operations_pending_at_the_cut"] = total.recovered_pending;
   json["of_these_with_records_undone"] = total.recovered_undone;
+  json["index_growths"] = total.growths;
+  json["crashes_in_a_growth"] = total.crashes_growing;
   json["operations"] = total.operations;
   json["steps"] = total.steps;
   json["switches"] = total.switches;

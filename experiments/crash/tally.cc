@@ -13,6 +13,7 @@ void Tally::Add(const ExecutionResult& result) {
   recovered_split += result.recovered_split;
   recovered_pending += result.recovered_pending;
   recovered_undone += result.recovered_undone;
+  growths += result.growths;
   steps += result.steps;
   switches += result.switches;
   undecided += result.undecided;
@@ -23,6 +24,7 @@ void Tally::Add(const ExecutionResult& result) {
     }
   }
   for (const CrashNote& note : result.crashes) {
+    crashes_growing += note.growing;
     if (note.cell.kind < 0) continue;
     CellTally& cell = cells[note.cell.kind][note.cell.row];
     ++cell.crashes;

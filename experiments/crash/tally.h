@@ -25,6 +25,7 @@ struct CellTally {
 struct Tally {
   uint64_t executions, crashes, recovery_crashes, recoveries, violations, checkpoints;
   uint64_t recovered_own, recovered_split, recovered_pending, recovered_undone;
+  uint64_t growths, crashes_growing;
   uint64_t steps, switches, operations, undecided, unbuffered, double_runs, differing_runs;
   uint64_t torn_writes, sectors_old, sectors_new, names_old,
       names_new;  // the device still does what it claims
