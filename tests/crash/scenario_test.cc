@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "experiments/crash/generator.h"
 
 namespace experiments {
@@ -67,6 +69,26 @@ TEST(Scenario, OnlyKindsAskedFor) {
       }
     }
   }
+}
+
+TEST(Scenario, GrowthLeavesAllElseAsDrawn) {
+  uint32_t growing = 0;
+  for (uint64_t seed = 0; seed < 200; ++seed) {
+    Variation variation;
+    Scenario scenario = Generate(variation, seed);
+    const auto grows = [](const Actor& actor) { return actor.name == "grower"; };
+    Incarnation& first = scenario.incarnations[0];
+    if (std::none_of(first.actors.begin(), first.actors.end(), grows)) continue;
+    ++growing;
+    EXPECT_TRUE(grows(first.actors.back()));
+    const auto asks = [](const Action& action) { return action.verb == Verb::kGrow; };
+    EXPECT_TRUE(std::any_of(first.actors.back().actions.begin(), first.actors.back().actions.end(), asks));
+    EXPECT_EQ(CheckScenario(scenario), "");
+    AddGrowth(0, false, seed, &scenario);  // none asked for: no change
+    EXPECT_TRUE(grows(first.actors.back()));
+  }
+  EXPECT_GT(growing, 20u);
+  EXPECT_LT(growing, 100u);
 }
 
 struct BadInput {
