@@ -193,7 +193,8 @@ class Session final : public SessionCore {
     Adopt();
     Leave();
     epoch_->Drain();
-    checkpointer_.Advance(kSplitsAtOnce);
+    if (checkpointer_.State().phase == Phase::kGrowInProgress) HelpToSplit();
+    checkpointer_.Advance();
   }
 
   // Calls finished(const Op&) for every operation that ended; its type, serial, result, value and user tell
