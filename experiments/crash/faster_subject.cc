@@ -2,6 +2,7 @@
 //
 // Also the pattern to follow for another engine: everything specific to it is in this one file.
 #include <algorithm>
+#include <bit>
 #include <memory>
 #include <optional>
 #include <thread>
@@ -93,6 +94,13 @@ faster::StoreConfig ConfigOf(const SubjectConfig& config) {
   store.guarantee = config.guarantee;
   store.overlap_index = config.overlap_index;
   store.recovery_threads = config.recovery_threads;
+  // Of a record with its header, guard, key and source; a page of the cache holds one or more.
+  if (config.read_cache_records != 0) {
+    const uint64_t record = std::bit_ceil<uint64_t>(config.value_bytes == 8 ? 32 : config.value_bytes + 32);
+    store.read_cache_bytes = std::bit_ceil(std::max<uint64_t>(config.read_cache_records, 4) * record);
+  }
+  store.read_cache_second_chance = config.second_chance;
+  store.copy_reads_to_tail = config.copy_reads_to_tail;
   store.seed = config.seed;
   return store;
 }

@@ -409,6 +409,26 @@ void DrawChains(Build& build) {
   }
 }
 
+// Records read from disk are kept in memory: reads that complete soon, keys that are read again, a cache that
+// has no room for all of them.
+void DrawCopies(Build& build) {
+  Dice& dice = build.dice;
+  SubjectConfig& g = build.scenario.geometry;
+  constexpr uint32_t kRecords[] = {4, 8, 16};
+  if (dice.Chance(75)) g.read_cache_records = dice.Pick(kRecords);
+  g.second_chance = dice.Chance(70);
+  g.copy_reads_to_tail = g.read_cache_records == 0 || dice.Chance(20);
+  g.value_bytes = dice.Chance(20) ? 256 : 8;
+  if (g.value_bytes == 256) g.block_bytes = 512;
+  if (dice.Chance(50)) g.hash = static_cast<HashMode>(dice.Below(4));
+  Knobs& knobs = build.knobs;
+  knobs.weights[0] = dice.Between(40, 150);
+  knobs.operations = dice.Between(8, 14);
+  knobs.keys = dice.Between(2, 12);
+  knobs.complete = dice.Between(10, 60);
+  knobs.steps = 150 * knobs.sessions * knobs.operations;
+}
+
 struct FamilyForm {
   Family family;
   uint32_t share;  // of the mixture, percent
@@ -418,7 +438,7 @@ struct FamilyForm {
 const FamilyForm kFamilies[] = {
     {{"default",
       "3 sessions, 24 operations on 8 keys, records on disk, one checkpoint, crash, recovery, continuation"},
-     26,
+     22,
      [](Build&) {}},
     {{"everything", "every knob drawn anew"}, 18, DrawEverything},
     {{"collide", "all keys in one bucket, in one chain or two"},
@@ -429,6 +449,9 @@ const FamilyForm kFamilies[] = {
     {{"wide", "values of 256 bytes: a page holds one record"},
      6,
      [](Build& b) { b.scenario.geometry.value_bytes = 256, b.scenario.geometry.block_bytes = 512; }},
+    {{"copies", "records read from disk are kept in a tiny read cache, or appended to the log again"},
+     4,
+     DrawCopies},
     {{"sessions", "sessions are opened, closed, continued and left idle in every phase"}, 6, DrawSessions},
     {{"batches", "every session hands its operations over in batches"}, 4, DrawBatches},
     {{"pairs", "an index checkpoint and a later one of the log"},
@@ -483,6 +506,12 @@ Scenario Generate(const Variation& variation, uint64_t seed) {
   build.scenario.name = form->family.name;
   build.scenario.geometry.index_buckets = 1u << build.dice.Below(3);
   build.scenario.geometry.block_bytes = build.dice.Chance(60) ? 64 : 128;
+  // Of dice of their own: all else stays as it was drawn without them.
+  Dice copies(MixSeed(seed, 0xcac4e));
+  SubjectConfig& geometry = build.scenario.geometry;
+  if (copies.Chance(30)) geometry.read_cache_records = copies.Chance(60) ? 4 : 16;
+  geometry.second_chance = copies.Chance(70);
+  geometry.copy_reads_to_tail = copies.Chance(12);
   form->draw(build);
   build.scenario.keys = build.scenario.preload = build.knobs.keys;
   if (std::strcmp(form->family.name, "everything") == 0) {

@@ -129,6 +129,11 @@ Json GeometryJson(const SubjectConfig& g) {
   json["batch_ahead"] = g.batch_ahead;
   json["batch_group"] = g.batch_group;
   if (g.recovery_threads != 1) json["recovery_threads"] = g.recovery_threads;
+  if (g.read_cache_records != 0) {
+    json["read_cache_records"] = g.read_cache_records;
+    json["second_chance"] = g.second_chance;
+  }
+  if (g.copy_reads_to_tail) json["copy_reads_to_tail"] = true;
   json["hash"] = kHashNames[static_cast<int>(g.hash)];
   json["shift"] = faster::ShiftSchemeName(g.shift);
   json["guarantee"] = faster::GuaranteeName(g.guarantee);
@@ -154,6 +159,9 @@ void ReadGeometry(const Json& json, SubjectConfig* g, std::string* error) {
   reader.Number("batch_ahead", &g->batch_ahead);
   reader.Number("batch_group", &g->batch_group);
   reader.Number("recovery_threads", &g->recovery_threads);
+  reader.Number("read_cache_records", &g->read_cache_records);
+  reader.Bool("second_chance", &g->second_chance);
+  reader.Bool("copy_reads_to_tail", &g->copy_reads_to_tail);
   std::string hash = kHashNames[static_cast<int>(g->hash)];
   reader.Text("hash", &hash);
   std::string shift(ShiftSchemeName(g->shift)), guarantee(GuaranteeName(g->guarantee)), copy = "before";

@@ -63,8 +63,12 @@ struct SubjectConfig {
   faster::Guarantee guarantee = faster::Guarantee::kStrict;
   bool overlap_index = false;   // a full checkpoint copies its index while versions shift
   uint32_t session_slots = 32;  // sessions that there is room for before some table has to grow
-  uint64_t seed = 1;            // source of tokens, session ids and generations; same seed, same ids
-  std::string directory;        // the store's directory within the storage, "" = root
+  // Copies of records read from disk, for a subject that keeps them in memory.
+  uint32_t read_cache_records = 0;  // about as many are kept; 0: off
+  bool second_chance = true;        // records read again are kept longer
+  bool copy_reads_to_tail = false;  // a record read is written to the log again
+  uint64_t seed = 1;                // source of tokens, session ids and generations; same seed, same ids
+  std::string directory;            // the store's directory within the storage, "" = root
 };
 
 struct CheckpointRequest {
