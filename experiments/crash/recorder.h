@@ -80,7 +80,7 @@ class Recorder final : public SubjectObserver {
   void TellStatus(const char* what, faster::Status status);  // a line in the lane of the running fiber
   void OnUpkeep(const char* what, faster::Status status) override;
 
-  void Tell(const char* lane, std::string text);             // a line of the story, if there is one
+  void Tell(const char* lane, std::string text);  // a line of the story, if there is one
   // The same in the lane of the running fiber: `what`, the session, its last serial.
   void TellHere(const char* what, const faster::Guid& session, uint64_t serial);
 
