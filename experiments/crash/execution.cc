@@ -98,7 +98,10 @@ void Execution::SetFaults(const std::string& plan) {
   if (plan == plan_text_) return;
   plan_text_ = plan;
   std::string error;
-  if (!faults::FaultPlan::Parse(plan, &plan_, &error)) plan_ = {};  // CheckScenario() has refused such a plan
+  if (faults::FaultPlan::Parse(plan, &plan_, &error)) return;
+  plan_ = {};  // CheckScenario() refuses such a plan in a file; one that was drawn is a bug of the generator
+  result_.harness_error = true;
+  result_.what = error;
 }
 
 SubjectConfig Execution::NextConfig() {

@@ -168,7 +168,7 @@ void DrawChains(Build& build) {
   knobs.steps = 150 * knobs.sessions * knobs.operations + 800 * knobs.checkpoints;
   if (dice.Chance(20)) {  // one checkpoint of the chain fails, the next one must not build on it
     static constexpr const char* kRules[] = {"eio:sync:*:", "eio:dirsync:*:", "eio:meta:*:"};
-    build.scenario.faults = dice.Pick(kRules) + std::to_string(dice.Between(4, 24)) + "th";
+    build.scenario.faults = dice.Pick(kRules) + std::to_string(dice.Between(4, 20)) + "th";
   } else if (dice.Chance(10)) {
     DrawFaults(build);
   }

@@ -66,9 +66,9 @@ seven
 --subject $program
 --jobs 0
 --exhaustive
---shift coarse
+--shift sideways
 --memory tso
---guarantee relaxed
+--guarantee maybe
 TEXT
   echo '{"keys": 0}' >"$work/bad.json"
   "$program" --scenario "$work/bad.json" --out "$work/out" 2>"$work/stderr"
