@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <filesystem>
 
+#include "experiments/common/phase_table.h"
 #include "experiments/common/progress.h"
 #include "experiments/common/results.h"
 #include "experiments/crash/page_parts.h"
@@ -66,13 +67,6 @@ std::string Figure(const std::string& number, const std::string& what) {
   return "<div><b>" + EscapeHtml(number) + "</b><span>" + EscapeHtml(what) + "</span></div>";
 }
 
-std::string Percent(uint64_t part, uint64_t whole) {
-  return whole == 0
-             ? "0 %"
-             : Number(std::round(1000.0 * static_cast<double>(part) / static_cast<double>(whole)) / 10) +
-                   " %";
-}
-
 std::string Header(const CampaignOptions& options, const CampaignResult& result) {
   const int status = result.exit_status();
   const char* const css = status == 0 ? "pass" : status == 1 ? "fail" : "doubt";
@@ -94,8 +88,9 @@ std::string Figures(const CampaignResult& result) {
   const Tally& total = result.total;
   const double rate = static_cast<double>(total.executions) / std::max(result.seconds, 1e-3);
   std::string text = "<section><h2>What was done</h2><div class='figures'>";
-  text += Figure(Grouped(static_cast<unsigned long long>(rate)),
-                 "executions a second on " + std::to_string(result.jobs) + " cores");
+  text += Figure(
+      Grouped(static_cast<unsigned long long>(rate)),
+      "executions a second on " + std::to_string(result.jobs) + (result.jobs == 1 ? " core" : " cores"));
   text += Figure(Grouped(total.checkpoints), "checkpoints completed");
   text += Figure(Grouped(total.recovery_crashes), "more crashes inside recoveries");
   text += Figure(Percent(total.recovered_own, total.recoveries),

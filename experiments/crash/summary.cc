@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "experiments/common/cli.h"
+#include "experiments/common/phase_table.h"
 #include "experiments/common/progress.h"
 #include "experiments/crash/campaign.h"
 
@@ -12,42 +13,15 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-double Share(uint64_t part, uint64_t whole) {
-  return whole == 0 ? 0 : 100.0 * static_cast<double>(part) / static_cast<double>(whole);
-}
-
-std::string Percent(uint64_t part, uint64_t whole) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.1f %%", Share(part, whole));
-  return text;
-}
-
-std::string Padded(std::string text, size_t width, bool right) {
-  if (text.size() < width) text.insert(right ? 0 : text.size(), width - text.size(), ' ');
-  return text;
-}
-
-std::string TableText(const CampaignResult& result) {
-  const char* const heads[] = {"executions", "crashes", "recoveries", "violations"};
-  std::string text = Padded("checkpoint", 15, false) + Padded("phase", 21, false);
-  for (const char* head : heads) text += Padded(head, 13, true);
-  text += "\n";
+std::vector<PhaseCell> Cells(const CampaignResult& result) {
+  std::vector<PhaseCell> cells;
   for (size_t kind = 0; kind < kCheckpointKinds; ++kind) {
-    bool first = true;
     for (size_t row = 0; row < kCellRows; ++row) {
-      const CellTally& cell = result.total.cells[kind][row];
-      if (!result.reachable[kind][row] && cell.crashes == 0) continue;
-      text += Padded(first ? KindText(KindOf(static_cast<int>(kind))) : "", 15, false) +
-              Padded(CellRowName(static_cast<int>(row)), 21, false);
-      for (const uint64_t count : {cell.executions, cell.crashes, cell.recoveries, cell.violations}) {
-        text += Padded(Grouped(count), 13, true);
-      }
-      if (result.reachable[kind][row] && cell.crashes == 0) text += "  never hit";
-      text += "\n";
-      first = false;
+      cells.push_back({KindText(KindOf(static_cast<int>(kind))), CellRowName(static_cast<int>(row)),
+                       result.total.cells[kind][row], result.reachable[kind][row]});
     }
   }
-  return text;
+  return cells;
 }
 
 std::string FiguresText(const CampaignOptions& options, const CampaignResult& result) {
@@ -82,7 +56,7 @@ std::string FiguresText(const CampaignOptions& options, const CampaignResult& re
 std::string ReplayCommand(const std::string& folder) { return "./cpr replay " + ShellQuote(folder); }
 
 std::string SummaryText(const CampaignOptions& options, const CampaignResult& result) {
-  std::string text = TableText(result) + "\n" + FiguresText(options, result);
+  std::string text = PhaseTableText(Cells(result)) + "\n" + FiguresText(options, result);
   if (result.interrupted) text += "interrupted: the figures are of what was done until then\n";
   text += "results: " + options.plan.folder + "\n\n";
   for (const FindingNote& finding : result.findings) {
@@ -148,18 +122,7 @@ std::string ResultsJson(const CampaignOptions& options, const SubjectLibrary& li
   json["peak_rss_kib_of_a_worker"] = result.peak_rss_kib;
   for (size_t i = 0; i < Families().size(); ++i)
     json["executions_by_family"][Families()[i].name] = total.by_family[i];
-  json["coverage"] = Json::object();
-  for (size_t kind = 0; kind < kCheckpointKinds; ++kind) {
-    for (size_t row = 0; row < kCellRows; ++row) {
-      const CellTally& cell = total.cells[kind][row];
-      json["coverage"][KindText(KindOf(static_cast<int>(kind)))][CellRowName(static_cast<int>(row))] = {
-          {"executions", cell.executions},
-          {"crashes", cell.crashes},
-          {"recoveries", cell.recoveries},
-          {"violations", cell.violations},
-          {"reachable", result.reachable[kind][row]}};
-    }
-  }
+  json["coverage"] = PhaseTableJson(Cells(result));
   json["first_violation_seconds"] = result.first_violation_seconds;
   json["first_violation_executions"] = result.first_violation_executions;
   json["findings"] = Json::array();

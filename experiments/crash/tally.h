@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "experiments/common/phase_table.h"
 #include "experiments/crash/execution.h"
 
 namespace experiments {
@@ -17,10 +18,6 @@ constexpr int kMaxWorkers = 64;
 constexpr int kMaxFamilies = 16;
 constexpr int kFindingClasses = 64;
 constexpr int kMaxPolicies = 16;
-
-struct CellTally {
-  uint64_t executions, crashes, recoveries, violations;
-};
 
 struct Tally {
   uint64_t executions, crashes, recovery_crashes, recoveries, violations, checkpoints;

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "experiments/common/phase_table.h"
 #include "experiments/process/plans.h"
 
 namespace experiments::process {
@@ -27,10 +28,6 @@ struct CampaignOptions {
   const std::atomic<bool>* interrupted = nullptr;
 };
 
-struct CellTally {
-  uint64_t executions = 0, crashes = 0, recoveries = 0, violations = 0;
-};
-
 struct Finding {
   std::string rule, what, kind, phase, store, folder;
   uint64_t kill = 0;  // number of the kill in the campaign
@@ -45,7 +42,7 @@ struct CampaignResult {
   uint64_t checkpoints = 0, keys_verified = 0, big_keys_verified = 0;
   uint64_t operations_committed = 0, operations_lost = 0;
   uint64_t sectors = 0, sectors_old = 0, names_old = 0, sizes_old = 0;
-  CellTally cells[kKinds][kRows];
+  CellTally cells[kKinds][kRows] = {};
   std::vector<Finding> findings;
   std::vector<std::string> doubts;  // why the harness cannot be trusted
   double first_violation_seconds = 0;

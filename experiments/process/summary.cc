@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "experiments/common/cli.h"
+#include "experiments/common/phase_table.h"
 #include "experiments/common/progress.h"
 #include "experiments/process/campaign.h"
 
@@ -12,38 +13,14 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-std::string Padded(std::string text, size_t width, bool right) {
-  if (text.size() < width) text.insert(right ? 0 : text.size(), width - text.size(), ' ');
-  return text;
-}
-
-std::string Percent(uint64_t part, uint64_t whole) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.1f %%",
-                whole == 0 ? 0 : 100.0 * static_cast<double>(part) / static_cast<double>(whole));
-  return text;
-}
-
-std::string TableText(const CampaignResult& result) {
-  std::string text = Padded("checkpoint", 15, false) + Padded("phase", 21, false);
-  for (const char* head : {"executions", "crashes", "recoveries", "violations"})
-    text += Padded(head, 13, true);
-  text += "\n";
+std::vector<PhaseCell> Cells(const CampaignResult& result) {
+  std::vector<PhaseCell> cells;
   for (int kind = 0; kind < kKinds; ++kind) {
-    bool first = true;
     for (int row = 0; row < kRows; ++row) {
-      const CellTally& cell = result.cells[kind][row];
-      if (!Reachable(kind, row) && cell.crashes == 0) continue;
-      text += Padded(first ? KindText(kind) : "", 15, false) + Padded(RowText(row), 21, false);
-      for (const uint64_t count : {cell.executions, cell.crashes, cell.recoveries, cell.violations}) {
-        text += Padded(Grouped(count), 13, true);
-      }
-      if (cell.crashes == 0) text += "  never hit";
-      text += "\n";
-      first = false;
+      cells.push_back({KindText(kind), RowText(row), result.cells[kind][row], Reachable(kind, row)});
     }
   }
-  return text;
+  return cells;
 }
 
 std::string FiguresText(const CampaignOptions& options, const CampaignResult& result) {
@@ -79,7 +56,7 @@ std::string AgainCommand(const CampaignOptions& options) {
 }
 
 std::string SummaryText(const CampaignOptions& options, const CampaignResult& result) {
-  std::string text = TableText(result) + "\n" + FiguresText(options, result);
+  std::string text = PhaseTableText(Cells(result)) + "\n" + FiguresText(options, result);
   if (result.interrupted) text += "interrupted: the figures are of what was done until then\n";
   text += "results: " + options.folder + "\n\n";
   for (const Finding& finding : result.findings) {
@@ -131,17 +108,7 @@ std::string ResultsJson(const CampaignOptions& options, const CampaignResult& re
                     {"sectors_old", result.sectors_old},
                     {"sizes_old", result.sizes_old},
                     {"names_old", result.names_old}};
-  json["coverage"] = Json::object();
-  for (int kind = 0; kind < kKinds; ++kind) {
-    for (int row = 0; row < kRows; ++row) {
-      const CellTally& cell = result.cells[kind][row];
-      json["coverage"][KindText(kind)][RowText(row)] = {{"executions", cell.executions},
-                                                        {"crashes", cell.crashes},
-                                                        {"recoveries", cell.recoveries},
-                                                        {"violations", cell.violations},
-                                                        {"reachable", Reachable(kind, row)}};
-    }
-  }
+  json["coverage"] = PhaseTableJson(Cells(result));
   json["first_violation_seconds"] = result.first_violation_seconds;
   json["first_violation_executions"] = result.first_violation_kills;
   json["findings"] = Json::array();

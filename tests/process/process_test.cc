@@ -1,12 +1,16 @@
 // Kills of real processes: the plans reach their cells, the campaign counts what it does and refuses
 // nonsense.
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <chrono>
+#include <csignal>
 #include <cstdlib>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <thread>
 
 #include "experiments/common/results.h"
 #include "experiments/process/campaign.h"
@@ -120,6 +124,51 @@ TEST(Campaign, CountsWhatItDoes) {
       12u);
   EXPECT_FALSE(fs::exists(folder + "/store"));
   fs::remove_all(folder);
+}
+
+TEST(Campaign, StopsWhenInterrupted) {
+  const std::string folder = Folder("interrupted");
+  const pid_t child = fork();
+  if (child == 0) {
+    const int nowhere = open("/dev/null", O_WRONLY);
+    dup2(nowhere, STDOUT_FILENO);
+    dup2(nowhere, STDERR_FILENO);
+    execl(CPR_CRASH_PROCESS, "cpr-crash-process", "--seconds", "100", "--out", folder.c_str(), nullptr);
+    _exit(99);
+  }
+  std::this_thread::sleep_for(std::chrono::milliseconds(2500));
+  kill(child, SIGINT);
+  const auto start = std::chrono::steady_clock::now();
+  int status = 0;
+  waitpid(child, &status, 0);
+  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(5));  // 1 s on a quiet machine
+  EXPECT_TRUE(WIFEXITED(status));
+  std::string text, error;
+  ASSERT_TRUE(ReadWholeFile(folder + "/results.json", &text, &error)) << error;
+  const nlohmann::json results = nlohmann::json::parse(text, nullptr, false);
+  EXPECT_EQ(results["interrupted"], true);
+  EXPECT_EQ(results["violations"], 0);
+  EXPECT_GT(results["executions"].get<uint64_t>(), 0u);
+  EXPECT_FALSE(fs::exists(folder + "/store"));
+  fs::remove_all(folder);
+}
+
+TEST(PhaseTable, MarksWhatWasNeverHitAndLeavesOutWhatCannotBe) {
+  const std::vector<PhaseCell> cells = {{"full", "Rest", {1000, 500, 400, 0}, true},
+                                        {"full", "Prepare", {7, 0, 0, 0}, true},
+                                        {"index", "Prepare", {0, 0, 0, 0}, false},
+                                        {"index", "WaitFlush", {1, 1, 0, 1}, false}};
+  EXPECT_EQ(
+      PhaseTableText(cells),
+      "checkpoint     phase                   executions      crashes   recoveries   violations\n"
+      "full           Rest                         1,000          500          400            0\n"
+      "               Prepare                          7            0            0            0  never hit\n"
+      "index          WaitFlush                        1            1            0            1\n");
+  const nlohmann::ordered_json json = PhaseTableJson(cells);
+  EXPECT_EQ(json["full"]["Rest"]["crashes"], 500);
+  EXPECT_EQ(json["index"]["Prepare"]["reachable"], false);
+  EXPECT_EQ(Percent(1, 8), "12.5 %");
+  EXPECT_EQ(Percent(1, 0), "0.0 %");
 }
 
 TEST(Campaign, RefusesNonsense) {
