@@ -32,6 +32,20 @@ class LatencyHistogram {
     max_ = std::max(max_, other.max_);
   }
   void Clear() { *this = LatencyHistogram(); }
+  // What was recorded after `before`, an earlier copy of this one. Its min and max are known to their bucket.
+  LatencyHistogram Since(const LatencyHistogram& before) const {
+    LatencyHistogram later;
+    for (size_t i = 0; i < kBuckets; ++i) {
+      const uint64_t count = counts_[i] - before.counts_[i];
+      if (count == 0) continue;
+      later.counts_[i] = count;
+      later.min_ = std::min(later.min_, std::max(FirstValueOf(i), min_));
+      later.max_ = std::min(LastValueOf(i), max_);
+    }
+    later.count_ = count_ - before.count_;
+    later.sum_ = sum_ - before.sum_;
+    return later;
+  }
 
   uint64_t count() const { return count_; }
   uint64_t min() const { return count_ == 0 ? 0 : min_; }

@@ -8,11 +8,14 @@
 #include <cstdio>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <regex>
+#include <sstream>
 #include <string>
 #include <thread>
 
 #include "experiments/common/results.h"
 #include "plots/csv.h"
+#include "workloads/ycsb/status_lines.h"
 
 namespace {
 
@@ -158,6 +161,66 @@ TEST_F(Ycsb, KilledAndVerified) {
     EXPECT_GT(kill["operations_committed"].get<uint64_t>(), 0u);
     EXPECT_EQ(kill["keys_verified"], 20000);
   }
+}
+
+// The figures of all lines of a metric, summed up.
+uint64_t Counted(const std::string& text, const std::string& metric) {
+  const std::string start = "[" + metric + ": Count=";
+  uint64_t sum = 0;
+  for (size_t at = text.find(start); at != std::string::npos; at = text.find(start, at + 1))
+    sum += std::strtoull(text.c_str() + at + start.size(), nullptr, 10);
+  return sum;
+}
+
+TEST_F(Ycsb, SaysWhatEachOperationTookSinceTheLastLine) {
+  const Outcome a = Run("workloada",
+                        "-p recordcount=2000 -p operationcount=100000000 -p maxexecutiontime=3 -threads 2 -s "
+                        "-l mine: -p status.interval=1");
+  EXPECT_EQ(a.status, 0) << a.text;
+  // Every operation is in one line: the last one is printed when all threads have ended.
+  EXPECT_EQ(Counted(a.text, "READ"), a.Value("READ", "Operations")) << a.text;
+  EXPECT_EQ(Counted(a.text, "UPDATE"), a.Value("UPDATE", "Operations"));
+  EXPECT_EQ(Counted(a.text, "INSERT"), 2000u);
+  const std::regex line(
+      "mine:20\\d\\d-\\d\\d-\\d\\d \\d\\d:\\d\\d:\\d\\d:\\d\\d\\d \\d+ sec: \\d+ operations; "
+      "[\\d.]+ current ops/sec;( est completion in \\d+ \\w+)?"
+      "( \\[[A-Z]+: Count=\\d+, Max=[\\d.]+, Min=[\\d.]+, Avg=[\\d.]+, 50=[\\d.]+, 90=[\\d.]+, 99=[\\d.]+, "
+      "99.9=[\\d.]+, 99.99=[\\d.]+\\])+");
+  std::istringstream lines(a.text);
+  int matched = 0;
+  for (std::string text; std::getline(lines, text);) matched += std::regex_match(text, line);
+  EXPECT_GE(matched, 3) << a.text;  // two of the run phase at least, and the last ones of both
+}
+
+TEST(StatusText, HasTheFiguresOfTheIntervalOnly) {
+  using namespace workloads::ycsb;
+  Measurements all;
+  for (int i = 1; i <= 100; ++i) {
+    all.Count(Metric::kRead, faster::Status::kOk);
+    all.of(Metric::kRead).nanoseconds.Record(100000);
+  }
+  const Measurements before = all;
+  EXPECT_EQ(StatusText(all.Since(before)), "");
+  for (uint64_t us = 1; us <= 100; ++us) {
+    all.Count(Metric::kUpdate, faster::Status::kOk);
+    all.of(Metric::kUpdate).nanoseconds.Record(us);
+  }
+  all.Count(Metric::kRead, faster::Status::kNotFound);
+  all.of(Metric::kRead).nanoseconds.Record(200);
+  EXPECT_EQ(StatusText(all.Since(before)),
+            " [READ: Count=1, Max=0.200, Min=0.200, Avg=0.200, 50=0.200, 90=0.200, 99=0.200, 99.9=0.200, "
+            "99.99=0.200] [UPDATE: Count=100, Max=0.100, Min=0.001, Avg=0.051, 50=0.050, 90=0.090, 99=0.099, "
+            "99.9=0.100, 99.99=0.100]");
+}
+
+TEST(StatusText, RemainingTimeInUnitsOfItsSize) {
+  using workloads::ycsb::RemainingText;
+  EXPECT_EQ(RemainingText(0.2), "0 seconds");
+  EXPECT_EQ(RemainingText(1), "1 second");
+  EXPECT_EQ(RemainingText(59), "59 seconds");
+  EXPECT_EQ(RemainingText(125), "2 minutes");
+  EXPECT_EQ(RemainingText(3660), "1 hour 1 minute");
+  EXPECT_EQ(RemainingText(2 * 86400 + 3600 + 120), "2 days 1 hour");
 }
 
 TEST_F(Ycsb, StopsWhenInterrupted) {

@@ -33,7 +33,7 @@ class PeerClient final : public ycsb::Client {
         return store_->Put(ycsb::KeyOfRecord(record, plan.hashed), V::Of(ycsb::LoadedWord(record)));
       });
     }
-    state->done.store(n, std::memory_order_relaxed);
+    state->End(n);
   }
 
   void Run(const ycsb::RunPlan& plan, ycsb::ThreadState* state) override {
@@ -52,7 +52,7 @@ class PeerClient final : public ycsb::Client {
         Perform(element.operation, element.key, n, state);
       }
     }
-    state->done.store(n, std::memory_order_relaxed);
+    state->End(n);
   }
 
   void ReadRecords(uint64_t first, uint64_t count, bool hashed, const Visit& visit) override {
@@ -115,6 +115,7 @@ class PeerClient final : public ycsb::Client {
   static bool Tick(const std::atomic<bool>* stop, uint64_t n, ycsb::ThreadState* state) {
     if (n % ycsb::kSampleEvery != 0) return true;
     state->done.store(n, std::memory_order_relaxed);
+    state->HandOver();
     return stop == nullptr || !stop->load(std::memory_order_relaxed);
   }
 
@@ -140,6 +141,8 @@ class PeerEngine final : public ycsb::Engine {
   Status Checkpoint(faster::CheckpointKind, faster::LogBackend, faster::Token*) override {
     return Status::kInvalidArgument;
   }
+  Status GrowIndex() override { return Status::kUnsupported; }
+  faster::GrowthProgress Growth() override { return {}; }
   bool Poll() override { return true; }
   faster::SystemState State() const override { return {}; }
   ycsb::LogState Log() const override { return {}; }

@@ -7,7 +7,6 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
-#include <ctime>
 #include <thread>
 
 namespace workloads::ycsb {
@@ -178,13 +177,19 @@ void Driver::Perform(Body body, uint64_t total, double max_seconds, bool checkpo
     });
   }
   while (ready_.load() < spec_.threads) std::this_thread::yield();
+  if (options_.status) {
+    const StatusPlan plan{options_.label, static_cast<double>(spec_.status_interval), total, max_seconds};
+    status_ = std::make_unique<StatusLines>(plan, &states_);
+  }
   const Clock::time_point start = Clock::now();
   if (checkpoints) log_->SetOrigin(start);
   go_ = true;
-  Watch(total, max_seconds, checkpoints, body == &Driver::RunThread, result);
+  Watch(max_seconds, checkpoints, body == &Driver::RunThread, result);
   for (std::thread& thread : threads) thread.join();
   result->seconds = Since(start);
   result->operations = Done();
+  if (status_) std::fprintf(stderr, "%s\n", status_->Last(result->seconds).c_str());
+  status_.reset();
   result->samples.push_back({result->seconds, result->operations});
   result->interrupted = Interrupted();
   for (const auto& state : states_) {
@@ -199,11 +204,10 @@ uint64_t Driver::Done() const {
   return done;
 }
 
-void Driver::Watch(uint64_t total, double max_seconds, bool checkpoints, bool run, PhaseResult* result) {
+void Driver::Watch(double max_seconds, bool checkpoints, bool run, PhaseResult* result) {
   const Clock::time_point start = Clock::now();
   double next_sample = options_.sample_seconds;
-  double next_status = static_cast<double>(spec_.status_interval);
-  Sample last_status{0, 0};
+  std::string status_line;
   next_checkpoint_ = options_.checkpoint_every;
   if (options_.journal != nullptr && checkpoints) options_.journal->running.store(1);
   while (ended_.load() < spec_.threads) {
@@ -215,13 +219,10 @@ void Driver::Watch(uint64_t total, double max_seconds, bool checkpoints, bool ru
     }
     if (checkpoints && !stop_.load()) WatchCheckpoints(now);
     const bool grows = spec_.grows() && WatchGrowth(now, run, result);
-    if (options_.status && now >= next_status) {
-      const uint64_t done = Done();
-      Status(now, total, done, last_status);
+    if (status_ && status_->Due(now, &status_line)) {
+      std::fprintf(stderr, "%s\n", status_line.c_str());
       if (checkpoint_runs_)
         std::fprintf(stderr, "%s  %s\n", options_.label.c_str(), engine_->Progress().Text().c_str());
-      last_status = {now, done};
-      next_status += static_cast<double>(spec_.status_interval);
     }
     double wait = std::min(next_sample - now, 0.01);
     if (checkpoints)
@@ -279,22 +280,6 @@ faster::Status Driver::CheckpointAndWait(const CheckpointChoice& choice) {
   }
   checkpoint_runs_ = false;
   return log_->events().back().status;
-}
-
-void Driver::Status(double now, uint64_t total, uint64_t done, const Sample& last) const {
-  const std::time_t wall = std::time(nullptr);
-  std::tm parts;
-  localtime_r(&wall, &parts);
-  char stamp[40];
-  std::strftime(stamp, sizeof stamp, "%Y-%m-%d %H:%M:%S:000", &parts);
-  const double current = static_cast<double>(done - last.operations) / (now - last.seconds);
-  std::fprintf(stderr, "%s%s %.0f sec: %llu operations; %.2f current ops/sec;", options_.label.c_str(), stamp,
-               now, static_cast<unsigned long long>(done), current);
-  double left =
-      done == 0 || done >= total ? 0 : static_cast<double>(total - done) * now / static_cast<double>(done);
-  if (spec_.max_seconds > 0) left = std::min(left, static_cast<double>(spec_.max_seconds) - now);
-  if (left > 0) std::fprintf(stderr, " est completion in %.0f seconds", left);
-  std::fputc('\n', stderr);
 }
 
 }  // namespace workloads::ycsb

@@ -13,6 +13,7 @@
 #include "workloads/ycsb/engine.h"
 #include "workloads/ycsb/measurements.h"
 #include "workloads/ycsb/spec.h"
+#include "workloads/ycsb/status_lines.h"
 
 namespace workloads::ycsb {
 
@@ -72,10 +73,9 @@ class Driver {
   void Perform(Body body, uint64_t total, double max_seconds, bool checkpoints, PhaseResult* result);
   void LoadThread(size_t thread);
   void RunThread(size_t thread);
-  void Watch(uint64_t total, double max_seconds, bool checkpoints, bool run, PhaseResult* result);
+  void Watch(double max_seconds, bool checkpoints, bool run, PhaseResult* result);
   void WatchCheckpoints(double now);
   bool WatchGrowth(double now, bool asks, PhaseResult* result);
-  void Status(double now, uint64_t total, uint64_t done, const Sample& last) const;
   uint64_t Done() const;
   bool Interrupted() const { return options_.interrupted != nullptr && options_.interrupted->load(); }
   bool StartCheckpoint(const CheckpointChoice& choice);
@@ -92,6 +92,7 @@ class Driver {
   std::atomic<bool> stop_{false};
   std::atomic<uint32_t> ready_{0}, ended_{0};
   std::atomic<bool> go_{false};
+  std::unique_ptr<StatusLines> status_;  // null: no lines
   bool checkpoint_runs_ = false;
   double next_checkpoint_ = 0;
   size_t checkpoints_started_ = 0;

@@ -23,9 +23,25 @@ namespace workloads::ycsb {
 // What a thread leaves behind; `done` is read while it runs.
 struct alignas(64) ThreadState {
   std::atomic<uint64_t> done{0};  // YCSB operations completed, up to date within 64
+  // Where the thread is to copy its measurements while it works; it sets this to null when it has.
+  std::atomic<Measurements*> wanted{nullptr};
+  std::atomic<bool> ended{false};  // the measurements will not change any more
   Measurements measurements;
   uint64_t torn = 0;  // values read that were put together from two writes
   uint64_t sum = 0;   // of the words read: every value is copied out and used
+
+  // Both are the working thread's.
+  [[gnu::noinline]] void HandOver() {
+    Measurements* const to = wanted.load(std::memory_order_acquire);
+    if (to == nullptr) return;
+    *to = measurements;
+    wanted.store(nullptr, std::memory_order_release);
+  }
+  void End(uint64_t operations) {
+    done.store(operations, std::memory_order_relaxed);
+    HandOver();
+    ended.store(true, std::memory_order_release);
+  }
 };
 
 struct LoadPlan {

@@ -310,6 +310,8 @@ class ClientOf final : public Client {
   bool Tick(const std::atomic<bool>* stop, uint64_t begun) {
     if (pending_ != 0) Complete(false);
     state_->done.store(begun - pending_, std::memory_order_relaxed);
+    if (state_->wanted.load(std::memory_order_relaxed) != nullptr) [[unlikely]]
+      state_->HandOver();
     return stop == nullptr || !stop->load(std::memory_order_relaxed);
   }
   bool WaitForTurn(const RunPlan& plan, uint64_t begin, uint64_t n) {
@@ -324,7 +326,7 @@ class ClientOf final : public Client {
   }
   void Finish(uint64_t begun) {
     if (pending_ != 0) Complete(true);
-    state_->done.store(begun, std::memory_order_relaxed);
+    state_->End(begun);
     journal_ = nullptr;
   }
 

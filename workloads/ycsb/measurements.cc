@@ -28,6 +28,18 @@ void Measurements::Merge(const Measurements& other) {
   }
 }
 
+Measurements Measurements::Since(const Measurements& before) const {
+  Measurements later;
+  for (int i = 0; i < kMetrics; ++i) {
+    const Measured& then = before.measured_[i];
+    later.measured_[i].nanoseconds = measured_[i].nanoseconds.Since(then.nanoseconds);
+    later.measured_[i].ok = measured_[i].ok - then.ok;
+    later.measured_[i].not_found = measured_[i].not_found - then.not_found;
+    later.measured_[i].error = measured_[i].error - then.error;
+  }
+  return later;
+}
+
 uint64_t Measurements::errors() const {
   uint64_t errors = 0;
   for (const Measured& measured : measured_) errors += measured.error;

@@ -40,6 +40,8 @@ class Measurements {
       ++measured.error;
   }
   void Merge(const Measurements& other);
+  // What was measured after `before`, an earlier copy of this one.
+  Measurements Since(const Measurements& before) const;
   uint64_t errors() const;
 
  private:
