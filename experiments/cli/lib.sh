@@ -16,6 +16,21 @@ stop_child() {
   exit 130
 }
 
+# Runs a program that is not the last: a signal to ./cpr alone ends it too.
+run_child() {  # COMMAND...
+  local status
+  trap stop_child INT TERM
+  set -m
+  "$@" &
+  child=$!
+  set +m
+  wait "$child"
+  status=$?
+  child=
+  trap - INT TERM
+  return $status
+}
+
 # Runs a command; its output goes to LOG, its last line to the terminal. DEADLINE (seconds of $SECONDS, or 0):
 # past it the command is ended and the status is 124.
 run_logged() {  # LABEL LOG DEADLINE COMMAND...

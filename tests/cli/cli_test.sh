@@ -109,18 +109,23 @@ case_budget_ends_a_part() {
   expect_status 124 "${with_parts[@]}" 'run_logged slow "$root/log" $((SECONDS + 2)) sleep 30'
 }
 
-# A signal to ./cpr alone ends what it runs.
+# A signal to ./cpr alone ends what it runs, with its output in a log or on the terminal.
 case_stops_what_it_runs() {
+  stops 'run_logged slow "$root/log" 0' TERM
+  stops run_child TERM
+}
+
+stops() {  # HOW SIGNAL
   local part begin state
-  "${with_parts[@]}" 'run_logged slow "$root/log" 0 bash -c "echo \$\$ >$root/pid; sleep 300"' \
-    >"$scratch/output" 2>&1 &
+  rm -f "$scratch/pid"
+  "${with_parts[@]}" "$1"' bash -c "echo \$\$ >$root/pid; sleep 300"' >"$scratch/output" 2>&1 &
   part=$!
   for _ in $(seq 100); do
     [ -s "$scratch/pid" ] && break
     sleep 0.1
   done
   begin=$(date +%s%N)
-  kill -TERM $part
+  kill -"$2" $part
   wait $part
   [ $((($(date +%s%N) - begin) / 1000000)) -lt 1000 ] || fail "took more than a second to stop"
   sleep 0.1
