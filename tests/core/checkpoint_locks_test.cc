@@ -3,10 +3,11 @@
 
 #include <gtest/gtest.h>
 
-#include <thread>
+#include <atomic>
 #include <vector>
 
 #include "faster/cpr/phase.h"
+#include "tests/core/spin_barrier.h"
 
 namespace faster {
 namespace {
@@ -36,21 +37,16 @@ TEST(CheckpointLock, SharesWithinAModeAndExcludesTheOther) {
 
 TEST(CheckpointLock, NeverHoldsBothModes) {
   AtomicCheckpointLock lock;
-  std::atomic<int> old_inside{0}, new_inside{0};
-  std::vector<std::thread> threads;
-  for (int t = 0; t < 4; ++t) {
-    threads.emplace_back([&, t] {
-      for (int i = 0; i < 20000; ++i) {
-        if (t % 2 == 0 ? lock.TryLockOld() : lock.TryLockNew()) {
-          ++(t % 2 == 0 ? old_inside : new_inside);
-          EXPECT_EQ((t % 2 == 0 ? new_inside : old_inside).load(), 0);
-          --(t % 2 == 0 ? old_inside : new_inside);
-          t % 2 == 0 ? lock.UnlockOld() : lock.UnlockNew();
-        }
-      }
-    });
-  }
-  for (std::thread& thread : threads) thread.join();
+  std::atomic<int> both{0};
+  testing::Together(2, 2000, [&](int t, int) {
+    for (int i = 0; i < 50; ++i) {
+      if (!(t == 0 ? lock.TryLockOld() : lock.TryLockNew())) continue;
+      const CheckpointLock seen = lock.load();
+      both += seen.old_count != 0 && seen.new_count != 0;
+      t == 0 ? lock.UnlockOld() : lock.UnlockNew();
+    }
+  });
+  EXPECT_EQ(both, 0);
   EXPECT_EQ(lock.load().control(), 0u);
 }
 
@@ -60,8 +56,12 @@ TEST(CheckpointLocks, OneLockForAllKeysOfATag) {
   EXPECT_EQ(&locks.Of(3), &locks.Of(3 + 8));
   EXPECT_NE(&locks.Of(3), &locks.Of(4));
   EXPECT_FALSE(locks.AnyHeld());
-  ASSERT_TRUE(locks.Of(5).TryLockOld());
-  EXPECT_TRUE(locks.AnyHeld());
+  for (uint64_t bucket = 0; bucket < 8; ++bucket) {
+    ASSERT_TRUE(locks.Of(bucket).TryLockOld());
+    EXPECT_TRUE(locks.AnyHeld());
+    locks.Of(bucket).UnlockOld();
+    EXPECT_FALSE(locks.AnyHeld());
+  }
   EXPECT_EQ(CheckpointLocks(uint64_t{1} << 30).size(), uint64_t{1} << 14);  // as many as there are tags
 }
 
@@ -86,13 +86,26 @@ TEST(Phases, EachKindWalksItsOwn) {
 }
 
 TEST(Phases, VersionGrowsOnceAndSurvivesPacking) {
-  SystemState state{Phase::kRest, CheckpointKind::kFull, (uint64_t{1} << 40) + 1};
-  do {
-    const uint64_t before = state.version;
-    state = state.Next(CheckpointKind::kFull);
-    EXPECT_EQ(state.version, before + (state.phase == Phase::kInProgress));
-    EXPECT_EQ(SystemState::FromControl(state.control()), state);
-  } while (state.phase != Phase::kRest);
+  for (const CheckpointKind kind :
+       {CheckpointKind::kFull, CheckpointKind::kIndexOnly, CheckpointKind::kLogOnly}) {
+    const uint64_t first = (uint64_t{1} << 40) + 1;
+    SystemState state{Phase::kRest, kind, first};
+    do {
+      const uint64_t before = state.version;
+      state = state.Next(kind);
+      EXPECT_EQ(state.version, before + (state.phase == Phase::kInProgress));
+      EXPECT_EQ(SystemState::FromControl(state.control()), state);
+    } while (state.phase != Phase::kRest);
+    EXPECT_EQ(state.version, first + (kind != CheckpointKind::kIndexOnly));
+  }
+}
+
+TEST(Phases, ShiftedFromInProgressUntilRest) {
+  bool shifted = false;
+  for (const Phase phase : Walk(CheckpointKind::kFull)) {
+    shifted = phase == Phase::kInProgress || (shifted && phase != Phase::kRest);
+    EXPECT_EQ(IsShifted(phase), shifted) << PhaseName(phase);
+  }
 }
 
 }  // namespace

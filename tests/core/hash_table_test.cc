@@ -3,9 +3,9 @@
 
 #include <gtest/gtest.h>
 
-#include <set>
-#include <thread>
 #include <vector>
+
+#include "tests/core/spin_barrier.h"
 
 namespace faster {
 namespace {
@@ -51,21 +51,19 @@ TEST(HashTable, IgnoresTentativeEntries) {
 }
 
 TEST(HashTable, RacingInsertsOfOneTagMakeOneEntry) {
-  for (int round = 0; round < 300; ++round) {
-    HashTable table;
-    ASSERT_EQ(table.Allocate(1, false), Status::kOk);
-    std::vector<std::vector<HashTable::Slot*>> slots(3, std::vector<HashTable::Slot*>(12));
-    std::vector<std::thread> threads;
-    for (int t = 0; t < 3; ++t) {
-      threads.emplace_back([&, t] {
-        HashEntry entry;
-        for (uint64_t tag = 0; tag < 12; ++tag) slots[t][tag] = table.FindOrCreate(HashOf(0, tag), &entry);
-      });
+  constexpr int kRounds = 400, kTags = 64;
+  std::vector<HashTable> tables(kRounds);
+  for (HashTable& table : tables) ASSERT_EQ(table.Allocate(1, false), Status::kOk);
+  std::vector<HashTable::Slot*> slots[2];
+  for (auto& slot : slots) slot.resize(kRounds * kTags);
+  const int rounds = testing::Together(2, kRounds, [&](int t, int round) {
+    HashEntry entry;
+    for (uint64_t tag = 0; tag < kTags; ++tag) {
+      slots[t][round * kTags + tag] = tables[round].FindOrCreate(HashOf(0, tag), &entry);
     }
-    for (std::thread& thread : threads) thread.join();
-    EXPECT_EQ(table.CountEntries(), 12u);
-    for (int t = 1; t < 3; ++t) EXPECT_EQ(slots[t], slots[0]);
-  }
+  });
+  for (int round = 0; round < rounds; ++round) ASSERT_EQ(tables[round].CountEntries(), 64u) << round;
+  EXPECT_EQ(slots[0], slots[1]);
 }
 
 }  // namespace

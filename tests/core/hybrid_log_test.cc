@@ -5,7 +5,8 @@
 
 #include <vector>
 
-#include "faster/device/memory_storage.h"
+#include "tests/cpr/recording_storage.h"
+#include "tests/cpr/samples.h"
 
 namespace faster {
 namespace {
@@ -37,7 +38,7 @@ class HybridLogTest : public ::testing::Test {
     return 0;
   }
   const StoreConfig config_ = Tiny();
-  MemoryStorage storage_;
+  RecordingStorage storage_;
   LightEpoch epoch_;
   HybridLog log_;
   LightEpoch::Entry* entry_;
@@ -88,6 +89,98 @@ TEST_F(HybridLogTest, EvictedBlocksReadBackWithTheirChecksum) {
   EXPECT_EQ(log_.CopyOut(0, 512, page.data(), entry_), Status::kCorruption);
 }
 
+TEST_F(HybridLogTest, NothingIsWrittenWhileSomebodyMayChangeIt) {
+  Allocate(24);
+  LightEpoch::Entry* writer = epoch_.Acquire();
+  epoch_.Protect(writer);
+  const LogAddress boundary = log_.CloseBlock();
+  log_.ShiftReadOnly(boundary);
+  log_.Poll();
+  EXPECT_EQ(log_.read_only(), boundary);
+  EXPECT_EQ(log_.safe_read_only(), 0u);
+  EXPECT_EQ(storage_.calls, std::vector<std::string>());
+  epoch_.Unprotect(writer);
+  log_.Poll();
+  EXPECT_EQ(log_.safe_read_only(), boundary);
+  EXPECT_EQ(log_.flushed_until(), boundary);
+}
+
+TEST_F(HybridLogTest, APageInSightKeepsItsFrame) {
+  const LogAddress first = Allocate(24);
+  std::memset(log_.At(first), 0x5a, 24);
+  LightEpoch::Entry* reader = epoch_.Acquire();
+  epoch_.Protect(reader);
+  int records = 0;
+  while (Allocate(24) != 0) ASSERT_LT(++records, 1000);
+  EXPECT_EQ(log_.tail(), 4u * 512);  // the buffer is full
+  EXPECT_EQ(log_.At(first)[0], 0x5a);
+  epoch_.Unprotect(reader);
+  EXPECT_EQ(Allocate(24), 4u * 512 + 8);
+}
+
+TEST_F(HybridLogTest, ANewRecordLiesInZeros) {
+  for (int i = 0; i < 300; ++i) {  // several tenants for every frame
+    const LogAddress address = Allocate(24);
+    ASSERT_NE(address, 0u);
+    for (int at = 0; at < 24; ++at) ASSERT_EQ(log_.At(address)[at], 0) << address;
+    std::memset(log_.At(address), 0xff, 24);
+  }
+}
+
+TEST_F(HybridLogTest, BlocksInEachOthersPlacesAreFound) {
+  while (log_.head() <= 512) {
+    const LogAddress address = Allocate(24);
+    std::memset(log_.At(address), 0x5a, 24);  // all blocks alike
+  }
+  std::string bytes(512, 0);
+  std::unique_ptr<File> file;
+  ASSERT_EQ(storage_.Open("log.0", OpenMode::kReadWrite, &file), Status::kOk);
+  ASSERT_EQ(ReadFully(*file, 0, bytes.data(), 512), Status::kOk);
+  const std::string swapped = bytes.substr(128, 128) + bytes.substr(0, 128) + bytes.substr(256);
+  ASSERT_EQ(WriteFully(*file, 0, swapped.data(), 512), Status::kOk);
+  EXPECT_EQ(log_.CopyOut(0, 512, reinterpret_cast<uint8_t*>(bytes.data()), entry_), Status::kCorruption);
+}
+
+TEST_F(HybridLogTest, AFailedOrShortWriteIsTriedAgain) {
+  for (const bool is_short : {false, true}) {
+    const uint64_t failures = log_.write_failures();
+    const LogAddress tail = log_.tail();
+    storage_.failure = Status::kNoSpace;
+    storage_.fails = [&](const std::string& call) { return !is_short && call.starts_with("write"); };
+    storage_.longest_transfer = is_short ? 100 : ~0ull;
+    while (log_.write_failures() == failures) ASSERT_NE(Allocate(24), 0u);
+    EXPECT_EQ(log_.last_write_failure(), is_short ? Status::kShortIo : Status::kNoSpace);
+    EXPECT_LT(log_.flushed_until(), log_.read_only());
+    while (Allocate(24) != 0) {  // until nothing can leave memory
+    }
+    EXPECT_LE(log_.head() & ~LogAddress{511}, log_.flushed_until());
+    storage_.fails = nullptr;
+    storage_.longest_transfer = ~0ull;
+    while (log_.head() < tail + 1024) ASSERT_NE(Allocate(24), 0u);
+    std::vector<uint8_t> page(512);
+    EXPECT_EQ(log_.CopyOut(tail & ~LogAddress{511}, 512, page.data(), entry_), Status::kOk);
+  }
+}
+
+// A device that failed a sync may have dropped what it was given, and says nothing more about it.
+TEST_F(HybridLogTest, AfterAFailedSyncAllIsWrittenAgain) {
+  for (int i = 0; i < 40; ++i) Allocate(24);
+  const LogAddress boundary = log_.CloseBlock();
+  log_.ShiftReadOnly(boundary);
+  log_.Poll();
+  ASSERT_EQ(log_.flushed_until(), boundary);
+  storage_.fails = [](const std::string& call) { return call == "sync log.0"; };
+  EXPECT_EQ(log_.SyncUntil(boundary, entry_), Status::kIoError);
+  const std::string before = GetFile(storage_.inner, "log.0");
+  PutFile(storage_.inner, "log.0", std::string(before.size(), 0));
+  storage_.fails = nullptr;
+  EXPECT_EQ(log_.SyncUntil(boundary, entry_), Status::kOk);
+  EXPECT_EQ(GetFile(storage_.inner, "log.0"), before);
+  storage_.calls.clear();
+  EXPECT_EQ(log_.SyncUntil(boundary, entry_), Status::kOk);
+  EXPECT_EQ(storage_.calls, std::vector<std::string>());  // nothing is left to do
+}
+
 TEST(FlushTracker, MovesOverTheContiguousPrefixOnly) {
   FlushTracker tracker;
   tracker.Begin(512, 1024);
@@ -99,6 +192,16 @@ TEST(FlushTracker, MovesOverTheContiguousPrefixOnly) {
   EXPECT_EQ(tracker.flushed_until(), 1024u);
   tracker.End(1024, Status::kOk);
   EXPECT_EQ(tracker.flushed_until(), 1536u);
+}
+
+TEST(FlushTracker, WaitsForARangeThatIsNotEvenBegun) {
+  FlushTracker tracker;
+  tracker.Begin(512, 1024);
+  tracker.End(512, Status::kOk);
+  EXPECT_EQ(tracker.flushed_until(), 0u);
+  tracker.Begin(0, 512);
+  tracker.End(0, Status::kOk);
+  EXPECT_EQ(tracker.flushed_until(), 1024u);
 }
 
 TEST(FlushTracker, KeepsAFailedRangeUntilItIsWritten) {

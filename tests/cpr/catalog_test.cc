@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include "faster/cpr/abandoned.h"
 #include "tests/cpr/samples.h"
 
 namespace faster {
@@ -92,15 +93,15 @@ TEST_F(Catalog, ForeignAndIncompleteNamesAreSkipped) {
 }
 
 TEST_F(Catalog, NewestFirst) {
-  Put(Log(1, 2, 1024));
-  Put(Log(2, 3, 1024));
+  Put(Log(2, 2, 1024));
+  Put(Log(1, 3, 1024));
   Put(Log(3, 3, 2048));
   Put(Index(4, 9, 1024, 1024));
   ASSERT_EQ(CreateTokenDirectory(storage_, "", SampleToken(5)), Status::kOk);
   ASSERT_EQ(ListCheckpoints(storage_, "", &entries_, &why_), Status::kOk);
   std::vector<uint64_t> order;
   for (const CatalogEntry& entry : entries_) order.push_back(entry.token.low);
-  EXPECT_EQ(order, (std::vector<uint64_t>{3, 2, 1, 4, 5}));
+  EXPECT_EQ(order, (std::vector<uint64_t>{3, 1, 2, 4, 5}));
 }
 
 TEST_F(Catalog, ALaterIncarnationIsNewerThanAnyVersionOfAnAbandonedOne) {
@@ -204,6 +205,37 @@ TEST_F(Catalog, DamagedIndexMeta) {
   EXPECT_EQ(ChosenIndex(), 2u);
   EXPECT_EQ(Choose(SampleToken(1), Token()), Status::kOk);
   EXPECT_EQ(ChosenIndex(), 0u);
+}
+
+TEST_F(Catalog, AbandonedCheckpointsAreNotThere) {
+  Put(Log(1, 2, 1024));
+  Put(Log(2, 3, 2048));
+  std::vector<Token> abandoned;
+  EXPECT_EQ(ReadAbandoned(storage_, "", &abandoned, &why_), Status::kOk);  // no list, none abandoned
+  EXPECT_EQ(abandoned, std::vector<Token>());
+  ASSERT_EQ(WriteAbandoned(storage_, "", {SampleToken(2), SampleToken(9)}, &why_), Status::kOk);
+  EXPECT_EQ(ReadAbandoned(storage_, "", &abandoned, &why_), Status::kOk);
+  EXPECT_EQ(abandoned, (std::vector<Token>{SampleToken(2), SampleToken(9)}));
+  EXPECT_EQ(Choose(), Status::kOk);
+  EXPECT_EQ(ChosenLog(), 1u);
+  EXPECT_EQ(Choose(SampleToken(2)), Status::kNotFound);
+}
+
+TEST_F(Catalog, DamageOfTheAbandonedListIsFound) {
+  Put(Log(1, 2, 1024));
+  ASSERT_EQ(WriteAbandoned(storage_, "", {SampleToken(2)}, &why_), Status::kOk);
+  const std::string path(kAbandonedName);
+  const std::string good = GetFile(storage_, path);
+  for (size_t i = 0; i < good.size(); ++i) {
+    for (const bool cut : {false, true}) {
+      std::string damaged = cut ? good.substr(0, i) : good;
+      if (!cut) damaged[i] = static_cast<char>(damaged[i] ^ (1 << i % 8));
+      PutFile(storage_, path, damaged);
+      EXPECT_EQ(ListCheckpoints(storage_, "", &entries_, &why_), Status::kCorruption) << i << cut;
+      EXPECT_EQ(why_.file, path);
+      EXPECT_EQ(GetFile(storage_, path), damaged);
+    }
+  }
 }
 
 TEST_F(Catalog, DamageNeverMakesAnEntryVanish) {

@@ -1,9 +1,12 @@
-// RecordingStorage: a MemoryStorage that writes down every call, fails one on demand and may move only part
-// of a transfer. For tests of the order of durability steps.
+// RecordingStorage: a MemoryStorage that writes down every call, fails those on demand and may move only part
+// of a transfer. For tests of the order of durability steps and of what a failed one leaves. Thread-safe once
+// what shall fail is set.
 #pragma once
 
 #include <algorithm>
+#include <functional>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <utility>
 #include <vector>
@@ -16,9 +19,16 @@ class RecordingStorage : public Storage {
  public:
   std::vector<std::string> calls;  // "write t/.log.meta.tmp", in order; reads are left out
   int fail_at = -1;                // index of the call that fails with `failure`
+  std::function<bool(const std::string& call)> fails;  // the calls that fail with it, if set
   Status failure = Status::kIoError;
   uint64_t longest_transfer = ~0ull;  // reads and writes move at most so many bytes; 0: none at all
+  bool hold_reads = false;            // asynchronous reads wait for ReleaseReads; one thread then
   MemoryStorage inner;
+
+  void ReleaseReads() {
+    hold_reads = false;
+    for (const auto& read : std::exchange(held_, {})) read();
+  }
 
   Status Open(std::string_view path, OpenMode mode, std::unique_ptr<File>* file) override {
     if (mode != OpenMode::kRead) {
@@ -59,14 +69,17 @@ class RecordingStorage : public Storage {
    public:
     RecordingFile(RecordingStorage* storage, std::string path, std::unique_ptr<File> file)
         : storage_(storage), path_(std::move(path)), file_(std::move(file)) {}
-    ~RecordingFile() override { storage_->calls.push_back("close " + path_); }
+    ~RecordingFile() override { (void)storage_->Note("close", path_); }
 
     void ReadAsync(uint64_t offset, void* buffer, uint64_t length, IoCallback done, void* context) override {
-      file_->ReadAsync(offset, buffer, length, done, context);
+      const auto read = [=, this] { file_->ReadAsync(offset, buffer, length, done, context); };
+      storage_->hold_reads ? storage_->held_.push_back(read) : read();
     }
     void WriteAsync(uint64_t offset, const void* buffer, uint64_t length, IoCallback done,
                     void* context) override {
-      file_->WriteAsync(offset, buffer, length, done, context);
+      const Status status = storage_->Note("write", path_);
+      if (status != Status::kOk) return done(context, status, 0);
+      file_->WriteAsync(offset, buffer, std::min(length, storage_->longest_transfer), done, context);
     }
     Status Read(uint64_t offset, void* buffer, uint64_t length, uint64_t* bytes) override {
       return file_->Read(offset, buffer, std::min(length, storage_->longest_transfer), bytes);
@@ -90,9 +103,14 @@ class RecordingStorage : public Storage {
   };
 
   Status Note(std::string_view what, std::string_view path) {
-    calls.push_back(std::string(what) + " " + std::string(path));
-    return static_cast<int>(calls.size()) - 1 == fail_at ? failure : Status::kOk;
+    std::lock_guard lock(mutex_);
+    const std::string& call = calls.emplace_back(std::string(what) + " " + std::string(path));
+    const bool failed = static_cast<int>(calls.size()) - 1 == fail_at || (fails && fails(call));
+    return failed && what != "close" ? failure : Status::kOk;
   }
+
+  std::mutex mutex_;  // guards calls
+  std::vector<std::function<void()>> held_;
 };
 
 }  // namespace faster

@@ -3,8 +3,8 @@
 
 #include <map>
 
-#include "faster/device/memory_storage.h"
 #include "faster/store/faster_kv.h"
+#include "tests/cpr/recording_storage.h"
 #include "tests/store/test_store.h"
 
 namespace faster {
@@ -45,6 +45,21 @@ TEST(Store, KeepsEverythingWhenTheLogOutgrowsMemory) {
   for (const auto& [key, value] : model) EXPECT_EQ(store.Read(*session, key), value) << key;
   EXPECT_EQ(store.Read(*session, 5000), std::nullopt);
   EXPECT_EQ(store.kv().CheckInvariants(), "");
+}
+
+struct OneChain : AddFunctions {
+  uint64_t Hash(uint64_t) const { return 5; }
+};
+
+TEST(Store, FindsEveryKeyOfOneChainOnDisk) {
+  TestStoreOn<MemoryStorage, OneChain> store;
+  auto session = store.kv().StartSession();
+  for (uint64_t key = 0; key < 300; ++key) store.Rmw(*session, key, key + 1);
+  EXPECT_GT(store.kv().log().head(), store.kv().log().begin() + 4096);
+  for (uint64_t key = 0; key < 300; key += 7) EXPECT_EQ(store.Read(*session, key), key + 1) << key;
+  store.Rmw(*session, 3, 100);
+  EXPECT_EQ(store.Read(*session, 3), 104u);
+  EXPECT_EQ(store.Read(*session, 300), std::nullopt);
 }
 
 class Checkpoints : public ::testing::TestWithParam<Kind> {};
@@ -138,6 +153,54 @@ TEST(Store, GoesBackToANamedCheckpointAndForgetsNewerOnes) {
   session = store.kv().StartSession();
   EXPECT_EQ(store.Read(*session, 1), 19u);
   EXPECT_EQ(store.Read(*session, 49), 18u);
+}
+
+// What recovery undid stays undone: recoveries after it replay the log with these records in it.
+TEST(Store, UndoneRecordsStayDead) {
+  constexpr uint64_t kOld = 1000;
+  const testing::Kind kind{CheckpointKind::kLogOnly, LogBackend::kFoldOver};
+  TestStoreOn<RecordingStorage> store;
+  auto session = store.kv().StartSession(), reader = store.kv().StartSession();
+  store.Rmw(*session, kOld, 1);
+  for (uint64_t i = 0; i < 400; ++i) store.Rmw(*session, 2000 + i, 1);
+  for (uint64_t key = 0; key < 8; ++key) store.Rmw(*session, key, 1);
+  store.storage().hold_reads = true;
+  ASSERT_EQ(reader->Rmw(kOld, 1), Status::kPending);  // keeps the checkpoint in WaitPending
+  Token token;
+  ASSERT_EQ(store.kv().Checkpoint(kind.kind, kind.backend, &token), Status::kOk);
+  uint64_t committed = session->serial(), undone = 0;
+  const Guid id = session->id();
+  for (int i = 0; i < 20; ++i) session->Refresh();
+  ASSERT_EQ(store.kv().State().phase, Phase::kWaitPending);
+  for (uint64_t key = 0; key < 8; ++key) undone += session->Rmw(key, 10) == Status::kOk;
+  EXPECT_GE(undone, 4u);  // a key that shares the lock of the pending one has to wait
+  store.storage().ReleaseReads();
+  while (!store.kv().Poll()) std::this_thread::yield();
+  session.reset();
+  reader.reset();
+  EXPECT_EQ(store.Recover().records_undone, undone);
+  for (int recoveries = 0; recoveries < 2; ++recoveries) {
+    session = store.kv().ContinueSession(id);
+    ASSERT_NE(session, nullptr);
+    EXPECT_EQ(session->serial(), committed);
+    for (uint64_t key = 0; key < 8; ++key) EXPECT_EQ(store.Read(*session, key), 1u) << key;
+    EXPECT_EQ(store.Read(*session, kOld), 2u);
+    committed = session->serial();
+    session.reset();
+    ASSERT_EQ(store.Checkpoint(kind), Status::kOk);
+    store.Recover();
+  }
+}
+
+TEST(Store, IsNotCreatedOverACheckpoint) {
+  TestStore store;
+  ASSERT_EQ(store.Checkpoint({CheckpointKind::kFull, LogBackend::kFoldOver}), Status::kOk);
+  store.Close();
+  std::unique_ptr<TestStore::Kv> second;
+  Diagnosis why;
+  EXPECT_EQ(TestStore::Kv::Create(store.config(), &store.storage(), {}, nullptr, &second, &why),
+            Status::kExists);
+  EXPECT_EQ(why.found, store.last_token().Text());
 }
 
 TEST(Store, RefusesASecondCheckpointAndASecondOpening) {

@@ -1,4 +1,5 @@
-// TestStore: a small FasterKv<uint64, uint64> with additive RMW on a MemoryStorage, and calls that wait.
+// TestStore: a small FasterKv<uint64, uint64> with additive RMW on a MemoryStorage (or on another storage
+// that can be made from nothing, or with other functions), and calls that wait.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -28,10 +29,11 @@ struct AddFunctions {
   uint64_t Update(uint64_t old, uint64_t input) const { return old + input; }
 };
 
-class TestStore {
+template <class Disk, class Functions = AddFunctions>
+class TestStoreOn {
  public:
-  using Kv = FasterKv<uint64_t, uint64_t, AddFunctions>;
-  using SessionType = Kv::SessionType;
+  using Kv = FasterKv<uint64_t, uint64_t, Functions>;
+  using SessionType = typename Kv::SessionType;
 
   static StoreConfig TinyConfig() {
     StoreConfig config;
@@ -45,13 +47,13 @@ class TestStore {
     return config;
   }
 
-  explicit TestStore(StoreConfig config = TinyConfig()) : config_(config) {
+  explicit TestStoreOn(StoreConfig config = TinyConfig()) : config_(config) {
     Diagnosis why;
     const Status status = Kv::Create(config_, &storage_, {}, &observer_, &kv_, &why);
     EXPECT_EQ(status, Status::kOk) << why.Text();
   }
   Kv& kv() { return *kv_; }
-  MemoryStorage& storage() { return storage_; }
+  Disk& storage() { return storage_; }
   const StoreConfig& config() const { return config_; }
   StoreConfig& next_config() { return config_; }  // of the next recovery
   const Token& last_token() const { return observer_.token; }
@@ -104,17 +106,18 @@ class TestStore {
   };
   static Status Wait(SessionType& session, uint64_t* value) {
     Status result = Status::kPending;
-    session.CompletePending(true, [&](const SessionType::Op& op) {
+    session.CompletePending(true, [&](const typename SessionType::Op& op) {
       result = op.result;
       if (value != nullptr) *value = op.value.Value();
     });
     return result;
   }
 
-  MemoryStorage storage_;
+  Disk storage_;
   Observer observer_;
   StoreConfig config_;
   std::unique_ptr<Kv> kv_;
 };
+using TestStore = TestStoreOn<MemoryStorage>;
 
 }  // namespace faster
