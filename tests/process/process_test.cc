@@ -126,7 +126,8 @@ TEST(Campaign, CountsWhatItDoes) {
   fs::remove_all(folder);
 }
 
-TEST(Campaign, StopsWhenInterrupted) {
+// Runs a campaign, interrupts it after `after` and returns what it left in results.json.
+nlohmann::json Interrupted(std::chrono::milliseconds after) {
   const std::string folder = Folder("interrupted");
   const pid_t child = fork();
   if (child == 0) {
@@ -136,7 +137,7 @@ TEST(Campaign, StopsWhenInterrupted) {
     execl(CPR_CRASH_PROCESS, "cpr-crash-process", "--seconds", "100", "--out", folder.c_str(), nullptr);
     _exit(99);
   }
-  std::this_thread::sleep_for(std::chrono::milliseconds(2500));
+  std::this_thread::sleep_for(after);
   kill(child, SIGINT);
   const auto start = std::chrono::steady_clock::now();
   int status = 0;
@@ -144,13 +145,23 @@ TEST(Campaign, StopsWhenInterrupted) {
   EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(5));  // 1 s on a quiet machine
   EXPECT_TRUE(WIFEXITED(status));
   std::string text, error;
-  ASSERT_TRUE(ReadWholeFile(folder + "/results.json", &text, &error)) << error;
-  const nlohmann::json results = nlohmann::json::parse(text, nullptr, false);
-  EXPECT_EQ(results["interrupted"], true);
-  EXPECT_EQ(results["violations"], 0);
-  EXPECT_GT(results["executions"].get<uint64_t>(), 0u);
+  EXPECT_TRUE(ReadWholeFile(folder + "/results.json", &text, &error)) << error;
   EXPECT_FALSE(fs::exists(folder + "/store"));
   fs::remove_all(folder);
+  return nlohmann::json::parse(text, nullptr, false);
+}
+
+TEST(Campaign, StopsWhenInterrupted) {
+  nlohmann::json results;
+  // On a loaded machine the first kill may need longer than the first try.
+  for (const int seconds : {3, 10, 30}) {
+    results = Interrupted(std::chrono::seconds(seconds));
+    ASSERT_TRUE(results.is_object());
+    EXPECT_EQ(results["interrupted"], true);
+    EXPECT_EQ(results["violations"], 0);
+    if (results["executions"].get<uint64_t>() > 0) break;
+  }
+  EXPECT_GT(results["executions"].get<uint64_t>(), 0u);
 }
 
 TEST(PhaseTable, MarksWhatWasNeverHitAndLeavesOutWhatCannotBe) {
