@@ -398,7 +398,8 @@ class Session final : public SessionCore {
   void IssueRead(Op* op, LogAddress address);
   static void OnRead(void* context, Status status, uint64_t bytes);
   void OnBlock(Op* op);
-  Status ParseBlock(Op* op, LogAddress* next);
+  Status CheckBlock(const Op& op) const;
+  Status ParseRecord(Op* op, LogAddress* next);
   void Finish(Op* op, Status result);
   Op* TakeOperation();
   // session_batch.h

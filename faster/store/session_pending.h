@@ -105,16 +105,21 @@ void Session<K, V, F>::OnRead(void* context, Status status, uint64_t bytes) {
   } while (!arrived.compare_exchange_weak(first, op, std::memory_order_release, std::memory_order_relaxed));
 }
 
-// Looks at the record in the block that arrived. kOk and *next == 0: the search is over; *next != 0: go on
-// there, unless it lies below begin.
+// The block that arrived is whole, and what the log wrote there.
 template <class K, class V, class F>
-Status Session<K, V, F>::ParseBlock(Op* op, LogAddress* next) {
+Status Session<K, V, F>::CheckBlock(const Op& op) const {
+  if (op.io_status != Status::kOk) return op.io_status;
+  if (op.io_bytes != log_.block_bytes()) return Status::kShortIo;
+  const LogAddress block_start = op.disk_at & ~LogAddress{log_.block_bytes() - 1};
+  return log_.BlockIsGood(op.block.get(), block_start) ? Status::kOk : Status::kCorruption;
+}
+
+// Looks at the record at disk_at. kOk and *next == 0: the search is over; *next != 0: go on there, unless it
+// lies below begin.
+template <class K, class V, class F>
+Status Session<K, V, F>::ParseRecord(Op* op, LogAddress* next) {
   *next = 0;
-  if (op->io_status != Status::kOk) return op->io_status;
-  if (op->io_bytes != log_.block_bytes()) return Status::kShortIo;
-  const LogAddress block_start = op->disk_at & ~LogAddress{log_.block_bytes() - 1};
-  if (!log_.BlockIsGood(op->block.get(), block_start)) return Status::kCorruption;
-  const Rec* record = Rec::At(op->block.get() + (op->disk_at - block_start));
+  const Rec* record = Rec::At(op->block.get() + (op->disk_at & (log_.block_bytes() - 1)));
   const RecordHeader header = record->header();
   if (!header.present() || header.previous() >= op->disk_at) return Status::kCorruption;
   const bool too_new = op->type == OperationType::kLocate
@@ -133,17 +138,26 @@ Status Session<K, V, F>::ParseBlock(Op* op, LogAddress* next) {
   return Status::kOk;
 }
 
+// Follows the chain through the block: records that were written together often lie in one chain together,
+// and what is in hand need not be read again.
 template <class K, class V, class F>
 void Session<K, V, F>::OnBlock(Op* op) {
-  LogAddress next;
-  const Status status = ParseBlock(op, &next);
   const LogAddress begin = log_.begin();
+  const LogAddress block_start = op->disk_at & ~LogAddress{log_.block_bytes() - 1};
+  LogAddress next = op->disk_at;
+  Status status = CheckBlock(*op);
+  bool goes_on = true;
+  while (status == Status::kOk && goes_on && next > block_start) {
+    op->disk_at = next;
+    status = ParseRecord(op, &next);
+    goes_on = next != 0 && next >= begin && next >= op->search_from;
+  }
   if (status != Status::kOk) {
     if (op->disk_at >= begin) return Finish(op, status);
     op->disk_done = false;  // begin moved over it meanwhile: look again where the key is now
     return RunPending(op);
   }
-  if (next != 0 && next >= begin && next >= op->search_from) return IssueRead(op, next);
+  if (goes_on) return IssueRead(op, next);
   op->disk_done = true;
   // A chain that ends at begin: if begin has moved since the search began, the key may have been copied to
   // the tail. The index says so.

@@ -3,6 +3,8 @@
 #include <cinttypes>
 #include <cstdarg>
 #include <cstdio>
+#include <unordered_map>
+#include <vector>
 
 #include "faults/oracle/history_check.h"
 #include "faults/oracle/judge.h"
@@ -39,42 +41,87 @@ const std::pair<uint64_t, uint64_t>* Find(const std::vector<std::pair<uint64_t, 
 
 // Takes words apart into the updates of one key, all incarnations: "s0.1 s2.4/1" is what s0.1 wrote, changed
 // by the RMW s2.4 of incarnation 1.
+//
+// An RMW that never answered may have been applied to any word, so a word that nobody is known to have left is
+// searched for by undoing these one after the other, shortest explanations first. COST: bounded by kMostTries
+// look-ups a word, whatever the history holds.
 class Decoder {
  public:
-  Decoder(const History& history, uint64_t key) : history_(history), key_(key) {}
+  Decoder(const History& history, uint64_t key) : history_(history) {
+    for (uint32_t i = 0; i < history.operations.size(); ++i) {
+      const Operation& op = history.operations[i];
+      if (op.key != key) continue;
+      if (op.type == OpType::kUpsert || op.type == OpType::kInsert) writers_.emplace(op.operand, i);
+      if (op.type != OpType::kRmw || op.outcome == OpOutcome::kFail) continue;
+      if (op.result != 0)
+        left_.emplace(op.result, i);
+      else
+        unanswered_.push_back(i);
+    }
+  }
 
   std::string Text(uint64_t word) const {
     std::string text;
-    return Decode(word, 0, &text) ? text : Format("%016" PRIx64 ", from nobody", word);
+    int tries = kMostTries;
+    for (uint32_t unanswered = 0; unanswered <= kMostUnanswered && tries > 0; ++unanswered) {
+      if (Decode(word, unanswered, 0, &tries, &text)) return text;
+      if (unanswered_.empty()) break;
+    }
+    return Format("%016" PRIx64 "%s", word, tries > 0 ? ", from nobody" : ", from nobody who answered");
   }
 
  private:
-  bool Decode(uint64_t word, uint32_t depth, std::string* text) const {
+  static constexpr int kMostTries = 50'000;
+  static constexpr uint32_t kMostUnanswered = 6;  // RMWs without an answer that a word is taken apart into
+
+  // True if the word is explained with exactly so many unanswered RMWs at its end, before those that answered.
+  bool Decode(uint64_t word, uint32_t unanswered, uint32_t depth, int* tries, std::string* text) const {
+    if (--*tries < 0) return false;
     if (depth > kDeepest) {
       *text = "...";
       return true;
     }
-    for (const Operation& op : history_.operations) {
-      if (op.key != key_ || (op.type != OpType::kUpsert && op.type != OpType::kInsert) || op.operand != word)
-        continue;
-      *text = Name(op);
-      return true;
+    if (unanswered == 0) {
+      const auto writer = writers_.find(word);
+      if (writer != writers_.end()) {
+        *text = Name(history_.operations[writer->second]);
+        return true;
+      }
+      const auto left = left_.find(word);
+      return left != left_.end() && Undo(left->second, word, 0, depth, tries, text);
     }
-    for (const Operation& op : history_.operations) {
-      if (op.key != key_ || op.type != OpType::kRmw || op.outcome == OpOutcome::kFail) continue;
-      if (op.result != 0 && op.result != word) continue;
-      const uint64_t old_word = UndoRmwWord(word, op.operand);
-      if (op.result == 0 && depth > 6) continue;
-      if (old_word != 0 && !Decode(old_word, depth + 1, text)) continue;
-      if (old_word == 0) *text = "absent";
-      *text += " " + Name(op);
-      return true;
-    }
+    for (const uint32_t index : unanswered_)
+      if (Undo(index, word, unanswered - 1, depth, tries, text)) return true;
     return false;
   }
 
+  // The word is what this RMW left: explains the one before. An answer is a fact, so below one the search
+  // begins anew.
+  bool Undo(uint32_t index, uint64_t word, uint32_t unanswered, uint32_t depth, int* tries,
+            std::string* text) const {
+    const Operation& op = history_.operations[index];
+    const uint64_t old_word = UndoRmwWord(word, op.operand);
+    if (old_word == 0) {
+      if (unanswered != 0) return false;
+      *text = "absent";
+    } else if (op.result == 0) {
+      if (!Decode(old_word, unanswered, depth + 1, tries, text)) return false;
+    } else {
+      bool found = false;
+      for (uint32_t more = 0; more <= kMostUnanswered && !found && *tries > 0; ++more) {
+        found = Decode(old_word, more, depth + 1, tries, text);
+        if (unanswered_.empty()) break;
+      }
+      if (!found) return false;
+    }
+    *text += " " + Name(op);
+    return true;
+  }
+
   const History& history_;
-  uint64_t key_;
+  std::unordered_map<uint64_t, uint32_t> writers_;  // of upserts and inserts, by what they wrote
+  std::unordered_map<uint64_t, uint32_t> left_;     // RMWs that answered, by their result
+  std::vector<uint32_t> unanswered_;
 };
 
 // Commit point of the session that decides the fate of the operation, by the recoveries to checkpoints of its

@@ -434,6 +434,26 @@ TEST(Judge, WitnessIsSmallAndExplained) {
       << text;  // words as sequences of updates
 }
 
+// 24 RMWs without an answer can be put into order in more ways than anybody can try: a word that none of them
+// leads to has to be given up, and one that two of them lead to still be found.
+TEST(Judge, ExplainsWordsOfUnansweredUpdates) {
+  HistoryBuilder b(3);
+  const uint32_t put = b.Put(0, kX, 7, 1, 2);
+  for (uint64_t i = 0; i < 24; ++i) b.history.operations[b.Rmw(1, kX, 100 + i, 7, 10 + i, kNever)].result = 0;
+  const uint64_t left = RmwWord(RmwWord(7, 103), 120);
+  b.Get(2, kX, left, 100, 101);
+  b.Get(2, kX, 0x1234567, 102, 103);
+  Verdict verdict;
+  verdict.ok = false;
+  verdict.rule = Rule::kR2;
+  verdict.has_key = true;
+  verdict.key = kX;
+  verdict.witness = {put, 25};
+  const std::string text = Explain(b.history, verdict);
+  EXPECT_NE(text.find("= s0.1 s1.4 s1.21\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("0000000001234567, from nobody who answered\n"), std::string::npos) << text;
+}
+
 TEST(Words, UndoIsTheInverse) {
   uint64_t word = 12345;
   for (uint64_t operand = 0; operand < 10'000; ++operand) {
