@@ -4,6 +4,7 @@
 #pragma once
 
 #include <algorithm>
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -23,6 +24,7 @@ class RecordingStorage : public Storage {
   Status failure = Status::kIoError;
   uint64_t longest_transfer = ~0ull;  // reads and writes move at most so many bytes; 0: none at all
   bool hold_reads = false;            // asynchronous reads wait for ReleaseReads; one thread then
+  std::atomic<uint64_t> async_reads{0};
   MemoryStorage inner;
 
   void ReleaseReads() {
@@ -72,6 +74,7 @@ class RecordingStorage : public Storage {
     ~RecordingFile() override { (void)storage_->Note("close", path_); }
 
     void ReadAsync(uint64_t offset, void* buffer, uint64_t length, IoCallback done, void* context) override {
+      storage_->async_reads.fetch_add(1);
       const auto read = [=, this] { file_->ReadAsync(offset, buffer, length, done, context); };
       storage_->hold_reads ? storage_->held_.push_back(read) : read();
     }

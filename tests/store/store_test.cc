@@ -62,6 +62,19 @@ TEST(Store, FindsEveryKeyOfOneChainOnDisk) {
   EXPECT_EQ(store.Read(*session, 300), std::nullopt);
 }
 
+// Of a chain on disk each block is read once, however many of its records lie in it.
+TEST(Store, ReadsEachBlockOfAChainOnce) {
+  TestStoreOn<RecordingStorage, OneChain> store;
+  const auto session = store.kv().StartSession();
+  constexpr uint64_t kKeys = 200;
+  for (uint64_t key = 0; key < kKeys; ++key) ASSERT_EQ(session->Upsert(key, key + 1), Status::kOk);
+  const uint64_t on_disk = store.kv().log().head() / store.config().block_bytes;
+  ASSERT_GT(on_disk, 8u);
+  store.storage().async_reads = 0;
+  EXPECT_EQ(store.Read(*session, 0), 1u);
+  EXPECT_EQ(store.storage().async_reads.load(), on_disk);
+}
+
 class Checkpoints : public ::testing::TestWithParam<Kind> {};
 
 TEST_P(Checkpoints, RecoverWhatWasThere) {
