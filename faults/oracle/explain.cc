@@ -42,9 +42,9 @@ const std::pair<uint64_t, uint64_t>* Find(const std::vector<std::pair<uint64_t, 
 // Takes words apart into the updates of one key, all incarnations: "s0.1 s2.4/1" is what s0.1 wrote, changed
 // by the RMW s2.4 of incarnation 1.
 //
-// An RMW that never answered may have been applied to any word, so a word that nobody is known to have left is
-// searched for by undoing these one after the other, shortest explanations first. COST: bounded by kMostTries
-// look-ups a word, whatever the history holds.
+// An RMW that never answered may have been applied to any word, so a word that nobody is known to have left
+// is searched for by undoing these one after the other, shortest explanations first. COST: bounded by
+// kMostTries look-ups a word, whatever the history holds.
 class Decoder {
  public:
   Decoder(const History& history, uint64_t key) : history_(history) {
@@ -74,7 +74,8 @@ class Decoder {
   static constexpr int kMostTries = 50'000;
   static constexpr uint32_t kMostUnanswered = 6;  // RMWs without an answer that a word is taken apart into
 
-  // True if the word is explained with exactly so many unanswered RMWs at its end, before those that answered.
+  // True if the word is explained with exactly so many unanswered RMWs at its end, before those that
+  // answered.
   bool Decode(uint64_t word, uint32_t unanswered, uint32_t depth, int* tries, std::string* text) const {
     if (--*tries < 0) return false;
     if (depth > kDeepest) {
