@@ -224,6 +224,16 @@ bool RunCell(Plan* plan, const std::string& workload, const std::string& distrib
   return true;
 }
 
+// Two under one name would be one line of the table.
+bool IsNew(const Plan& plan, const std::string& name, const std::string& text, std::string* error) {
+  for (const Contender& other : plan.contenders) {
+    if (other.name != name) continue;
+    *error = "--peers " + text + ": '" + name + "' is the name of another engine of this comparison";
+    return false;
+  }
+  return true;
+}
+
 bool AddContenders(Plan* plan, std::string* error) {
   const std::string batch = std::to_string(plan->batch);
   const std::string durability = "none while it runs; checkpoints are taken when asked for";
@@ -243,6 +253,7 @@ bool AddContenders(Plan* plan, std::string* error) {
         *error = "--peers " + text + ": NAME=PATH needs the path of a program";
         return false;
       }
+      if (!IsNew(*plan, text.substr(0, equals), text, error)) return false;
       plan->contenders.push_back({text.substr(0, equals), std::filesystem::absolute(path), {}, "not told"});
       continue;
     }
@@ -253,6 +264,7 @@ bool AddContenders(Plan* plan, std::string* error) {
                                 : ": not in this build; install " + peer->package);
       return false;
     }
+    if (!IsNew(*plan, text, text, error)) return false;
     plan->contenders.push_back({text, "", {"-db", text}, peer->durability});
   }
   return true;
