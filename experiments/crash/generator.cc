@@ -56,6 +56,8 @@ void AddSessions(Build& build, Incarnation* incarnation, uint32_t operations, bo
     actor.name = "session " + std::to_string(s + 1);
     if (build.dice.Chance(build.knobs.batch)) actor.batch = build.dice.Between(2, 12);
     if (replays) actor.actions.push_back(Do(Verb::kReplay));
+    if (!replays && build.knobs.idle_checkpoints != 0)
+      actor.actions.push_back(Do(Verb::kAwaitOperations, 1));
     for (uint32_t i = 0; i < operations; ++i) AddOperation(build, &actor);
     actor.leaves_open = build.dice.Chance(build.knobs.leaves_open);
     incarnation->actors.push_back(std::move(actor));
@@ -98,6 +100,12 @@ uint32_t AddDriver(Build& build, Incarnation* incarnation, uint32_t count, uint3
   Actor driver;
   driver.name = "driver";
   std::vector<CheckpointRequest> requests;
+  const uint32_t idle = build.scenario.incarnations.size() == 1 ? build.knobs.idle_checkpoints : 0;
+  for (uint32_t i = 0; i < idle; ++i) {
+    driver.actions.push_back({Verb::kCheckpoint, 0, DrawKind(build)});
+    driver.actions.push_back(Do(Verb::kAwaitCheckpoint));
+  }
+  if (idle != 0) driver.actions.push_back(Do(Verb::kRead));  // what the sessions wait for
   if (build.knobs.index_first) requests.push_back(KindOf(4));
   for (uint32_t i = 0; i < count; ++i) {
     const CheckpointRequest request = DrawKind(build);
@@ -118,7 +126,7 @@ uint32_t AddDriver(Build& build, Incarnation* incarnation, uint32_t count, uint3
   }
   driver.actions.push_back(Do(Verb::kAwaitCheckpoint));
   incarnation->actors.push_back(std::move(driver));
-  return static_cast<uint32_t>(requests.size()) - 1;
+  return idle + static_cast<uint32_t>(requests.size()) - 1;
 }
 
 int KindOfRequest(const Incarnation& incarnation, uint32_t ordinal) {

@@ -32,6 +32,7 @@ struct Knobs {
   uint32_t crash_in_recovery = 0;                 // percent per recovery, again and again
   uint32_t named = 0;                             // percent per recovery
   bool index_first = false;                       // an index checkpoint before the one under test
+  uint32_t idle_checkpoints = 0;                  // before the work of incarnation 0 begins
   uint32_t checkpoints_later = 1;                 // in an incarnation that has any
   uint32_t back = 3;                              // a named recovery goes back fewer than so many checkpoints
   uint32_t other_memory = 15;                     // percent per recovery

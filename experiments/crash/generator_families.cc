@@ -77,11 +77,18 @@ void DrawEverything(Build& build) {
   knobs.steps = 150 * knobs.sessions * knobs.operations + 800 * knobs.checkpoints;
 }
 
-void DrawVersions(Build& build) {  // many checkpoints: record versions of 3 bits wrap around
+// Many checkpoints: record versions of 3 bits wrap around, during the work or before it, so that all of it
+// meets the ones under test.
+void DrawVersions(Build& build) {
   build.knobs.checkpoints = build.dice.Between(6, 12);
   build.knobs.operations = 10;
   build.knobs.named = 30;
   build.knobs.steps = 12000;
+  if (build.dice.Chance(60)) {
+    build.knobs.idle_checkpoints = build.dice.Between(5, 7);
+    build.knobs.checkpoints = build.dice.Between(1, 2);
+    build.knobs.steps = 6000;
+  }
   build.scenario.geometry.hash = static_cast<HashMode>(build.dice.Below(4));
 }
 
