@@ -99,6 +99,11 @@ void DrawSessions(Build& build) {  // sessions come, go, return and sleep in eve
   knobs.await_phase = 15;
   knobs.leaves_open = 40;
   knobs.checkpoints = build.dice.Between(1, 2);
+  if (build.dice.Chance(50)) {  // a few keys that all sessions change in memory
+    knobs.fill = false;
+    knobs.keys = build.dice.Between(1, 3);
+    knobs.await_phase = 25;
+  }
 }
 
 void DrawBatches(Build& build) {  // short stages and short groups: every seam of a batch is met
