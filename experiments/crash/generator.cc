@@ -12,7 +12,7 @@ namespace {
 using Anchor = CrashPoint::Anchor;
 
 // In kPhaseName: where a full checkpoint's index copy ends, before the version shift or overlapped with it.
-constexpr uint32_t kIndexChkpt = 2, kWaitPending = 5;
+constexpr uint32_t kIndexChkpt = 2, kPrepare = 3, kWaitPending = 5;
 
 CheckpointRequest DrawKind(Build& build) {
   return KindOf(build.kinds[build.dice.Below(static_cast<uint32_t>(build.kinds.size()))]);
@@ -56,8 +56,7 @@ void AddSessions(Build& build, Incarnation* incarnation, uint32_t operations, bo
     actor.name = "session " + std::to_string(s + 1);
     if (build.dice.Chance(build.knobs.batch)) actor.batch = build.dice.Between(2, 12);
     if (replays) actor.actions.push_back(Do(Verb::kReplay));
-    if (!replays && build.knobs.idle_checkpoints != 0)
-      actor.actions.push_back(Do(Verb::kAwaitOperations, 1));
+    if (!replays && build.knobs.idle_checkpoints != 0) actor.actions.push_back(Do(Verb::kAwaitOperations, 1));
     for (uint32_t i = 0; i < operations; ++i) AddOperation(build, &actor);
     actor.leaves_open = build.dice.Chance(build.knobs.leaves_open);
     incarnation->actors.push_back(std::move(actor));
@@ -76,10 +75,13 @@ void AddKeeper(Build& build, Incarnation* incarnation, uint32_t operations) {
       at += dice.Below(total / 2 + 1);
       keeper.actions.push_back(Do(Verb::kAwaitOperations, at));
     } else {
-      keeper.actions.push_back(Do(Verb::kAwaitPhase, dice.Below(kPhaseNames)));
+      // Mostly where versions differ, or are about to; a part of a block is soon done, and begin moves then.
+      const bool shift = dice.Chance(60);
+      keeper.actions.push_back(
+          Do(Verb::kAwaitPhase, shift ? dice.Between(kPrepare, kWaitPending) : dice.Below(kPhaseNames)));
     }
     const uint32_t what = dice.Below(100);
-    const uint32_t percent = dice.Chance(60) ? 100 : dice.Between(20, 99);
+    const uint32_t percent = dice.Chance(50) ? 100 : dice.Between(1, 99);
     if (what < 40)
       keeper.actions.push_back(Do(Verb::kCompactLookup, percent));
     else if (what < 75)

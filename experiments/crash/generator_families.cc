@@ -99,11 +99,22 @@ void DrawSessions(Build& build) {  // sessions come, go, return and sleep in eve
   knobs.await_phase = 15;
   knobs.leaves_open = 40;
   knobs.checkpoints = build.dice.Between(1, 2);
-  if (build.dice.Chance(50)) {  // a few keys that all sessions change in memory
-    knobs.fill = false;
-    knobs.keys = build.dice.Between(1, 3);
-    knobs.await_phase = 25;
-  }
+}
+
+// A few keys in memory that all sessions change at once, while they are in different phases: what only an
+// update in place can meet.
+void DrawHot(Build& build) {
+  Knobs& knobs = build.knobs;
+  knobs.fill = false;
+  knobs.keys = build.dice.Between(1, 3);
+  knobs.sessions = build.dice.Between(2, 3);
+  knobs.operations = build.dice.Between(4, 10);
+  knobs.await_phase = build.dice.Chance(50) ? 0 : 15;
+  build.scenario.geometry.refresh_interval = build.dice.Chance(40) ? 1 : 4;  // sessions stay a phase behind
+  knobs.weights[2] = 100;
+  knobs.pause = 3;
+  knobs.checkpoints = build.dice.Between(1, 2);
+  knobs.steps = 1500;
 }
 
 void DrawBatches(Build& build) {  // short stages and short groups: every seam of a batch is met
@@ -209,9 +220,10 @@ void DrawCopies(Build& build) {
 const FamilyForm kFamilies[] = {
     {{"default",
       "3 sessions, 24 operations on 8 keys, records on disk, one checkpoint, crash, recovery, continuation"},
-     22,
+     16,
      [](Build&) {}},
-    {{"everything", "every knob drawn anew"}, 18, DrawEverything},
+    {{"hot", "one to three keys in memory that all sessions change"}, 8, DrawHot},
+    {{"everything", "every knob drawn anew"}, 16, DrawEverything},
     {{"collide", "all keys in one bucket, in one chain or two"},
      6,
      [](Build& b) {
