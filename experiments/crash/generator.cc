@@ -223,9 +223,9 @@ void DrawProtocol(const Variation& variation, uint64_t seed, SubjectConfig* g) {
 // read that fails; and no scenario has failing reads.
 void DrawOpenFiles(uint64_t seed, Scenario* scenario) {
   Dice dice(MixSeed(seed, 0xf11e5));
-  const bool few = dice.Chance(40);
-  if (few && scenario->faults.find("meta") == std::string::npos)
-    scenario->geometry.open_segments = dice.Between(1, 3);
+  if (!dice.Chance(40) || scenario->faults.find("meta") != std::string::npos) return;
+  scenario->geometry.open_segments = dice.Between(1, 3);
+  if (dice.Chance(60)) scenario->geometry.segment_pages = dice.Between(1, 2);
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
-// StartQuietThread: a thread with all signals blocked, so that a program's handlers run on its own threads and
-// a write beyond RLIMIT_FSIZE is an error (EFBIG) rather than a signal. Not thread-safe for one `threads`.
+// StartQuietThread: a thread with all signals blocked, so that a program's handlers run on its own threads
+// and a write beyond RLIMIT_FSIZE is an error (EFBIG) rather than a signal. Not thread-safe for one
+// `threads`.
 #pragma once
 
 #include <pthread.h>

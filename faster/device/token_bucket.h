@@ -1,8 +1,9 @@
 // TokenBucket: when transfers may take place so that together they keep a rate.
 //
-// A transfer of n bytes takes n / rate; the next one begins when the one before it is over. What a late caller
-// has lost it catches up with, up to `burst`: so the rate holds although timers and the caller are late, and
-// an idle bucket lets no more than that pass at once. Plain arithmetic on the caller's clock; not thread-safe.
+// A transfer of n bytes takes n / rate; the next one begins when the one before it is over. What a late
+// caller has lost it catches up with, up to `burst`: so the rate holds although timers and the caller are
+// late, and an idle bucket lets no more than that pass at once. Plain arithmetic on the caller's clock; not
+// thread-safe.
 #pragma once
 
 #include <algorithm>

@@ -49,8 +49,8 @@ SegmentedFile::Segment* SegmentedFile::Oldest(bool dirty, uint32_t* how_many) {
 }
 
 void SegmentedFile::Detach(Segment* segment, Closing* closing) {
-  const auto at = std::find_if(open_.begin(), open_.end(),
-                               [&](const auto& other) { return other.get() == segment; });
+  const auto at =
+      std::find_if(open_.begin(), open_.end(), [&](const auto& other) { return other.get() == segment; });
   closing->push_back(std::move(*at));
   open_.erase(at);
 }

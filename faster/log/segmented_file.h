@@ -6,8 +6,8 @@
 // operation has to wait for that, a job of the storage begins to sync the oldest ones when more than half of
 // the limit wait for a sync. A sync that fails there fails the next Sync().
 //
-// Sync() makes durable all writes that had completed before it, names of new segments included. After a failed
-// one whatever was written since the last good one has to be written again (see storage.h).
+// Sync() makes durable all writes that had completed before it, names of new segments included. After a
+// failed one whatever was written since the last good one has to be written again (see storage.h).
 //
 // No range of one call may cross a segment. Thread-safe. Destroy it when no transfer is in flight. COST of a
 // transfer: a mutex twice, no allocation once as many have been in flight at the same time; of one that finds
@@ -84,7 +84,7 @@ class SegmentedFile {
   // One sync of segments at a time: a Sync() must not return while one of the job, which may fail, is on its
   // way. Taken before mutex_.
   std::mutex sync_mutex_;
-  std::mutex mutex_;  // guards what follows; never held during I/O on a segment
+  std::mutex mutex_;                            // guards what follows; never held during I/O on a segment
   std::vector<std::unique_ptr<Segment>> open_;  // by index
   std::vector<bool> named_;                     // by index: written before, so its name was or will be synced
   bool names_dirty_ = false;

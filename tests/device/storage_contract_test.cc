@@ -15,9 +15,13 @@
 
 #include "faster/device/memory_storage.h"
 #include "faster/device/posix_storage.h"
+#include "faster/device/throttled_storage.h"
 #include "faults/device/shared_storage.h"
 #include "faults/device/sim_storage.h"
 #include "tests/device/fake_scheduler.h"
+#if defined(CPR_HAS_URING)  // not in the sim world
+#include "faster/device/uring_storage.h"
+#endif
 
 namespace {
 
@@ -50,6 +54,29 @@ struct PosixSubject : Subject {
   Storage& storage() override { return posix; }
   TemporaryDirectory directory;
   faster::PosixStorage posix{directory.path};
+};
+
+#if defined(CPR_HAS_URING)
+struct UringSubject : Subject {
+  explicit UringSubject(const faster::UringStorageOptions& options) : uring(directory.path, options) {}
+  Storage& storage() override { return uring; }
+  TemporaryDirectory directory;
+  faster::UringStorage uring;
+
+  static std::unique_ptr<Subject> Make(bool direct, bool ring, unsigned depth) {
+    faster::UringStorageOptions options;
+    options.direct = direct;
+    options.depth = depth;
+    if (!ring) options.open_ring = [](unsigned, std::unique_ptr<faster::Ring>*) { return EPERM; };
+    return std::make_unique<UringSubject>(options);
+  }
+};
+#endif
+
+struct ThrottledSubject : Subject {
+  Storage& storage() override { return throttled; }
+  faster::MemoryStorage memory{{2}};
+  faster::ThrottledStorage throttled{&memory, {4 << 20, 2 << 20}};
 };
 
 struct MemorySubject : Subject {
@@ -93,6 +120,14 @@ struct Parameter {
 
 const Parameter kParameters[] = {
     {"Posix", [] { return std::unique_ptr<Subject>(new PosixSubject); }},
+#if defined(CPR_HAS_URING)
+    {"Uring", [] { return UringSubject::Make(true, true, 256); }},
+    {"UringShallow", [] { return UringSubject::Make(true, true, 2); }},
+    {"UringCached", [] { return UringSubject::Make(false, true, 256); }},
+    {"DirectWithoutRing", [] { return UringSubject::Make(true, false, 256); }},
+    {"CachedWithoutRing", [] { return UringSubject::Make(false, false, 256); }},
+#endif
+    {"Throttled", [] { return std::unique_ptr<Subject>(new ThrottledSubject); }},
     {"Memory", [] { return std::unique_ptr<Subject>(new MemorySubject(0)); }},
     {"MemoryPool", [] { return std::unique_ptr<Subject>(new MemorySubject(2)); }},
     {"Shared", [] { return std::unique_ptr<Subject>(new SharedSubject); }},
