@@ -55,7 +55,10 @@ class UringStorageTest : public testing::Test {
     storage.reset();
     std::filesystem::remove_all(root);
   }
-  void Make(const UringStorageOptions& options) { storage = std::make_unique<UringStorage>(root, options); }
+  void Make(const UringStorageOptions& options) {
+    storage.reset();  // or two rings would follow one script
+    storage = std::make_unique<UringStorage>(root, options);
+  }
   UringStorageOptions Faked(bool direct = false) {
     UringStorageOptions options;
     options.direct = direct;
