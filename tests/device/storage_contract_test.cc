@@ -86,11 +86,21 @@ struct MemorySubject : Subject {
 };
 
 struct SharedSubject : Subject {
-  SharedSubject() {
+  explicit SharedSubject(bool asynchronous) {
     std::string error;
     journal = faults::SharedJournal::Create({}, &error);
-    shared = std::make_unique<faults::SharedStorage>(directory.path, journal.get());
+    shared = std::make_unique<faults::SharedStorage>(directory.path, journal.get(),
+                                                     faster::PosixStorageOptions(), Objects(asynchronous));
   }
+  std::unique_ptr<Storage> Objects(bool asynchronous) const {
+    if (!asynchronous) return nullptr;
+#if defined(CPR_HAS_URING)
+    return std::make_unique<faster::UringStorage>(directory.path + ".objects");
+#else
+    return std::make_unique<faster::PosixStorage>(directory.path + ".objects");
+#endif
+  }
+  ~SharedSubject() override { std::filesystem::remove_all(directory.path + ".objects"); }
   Storage& storage() override { return *shared; }
   TemporaryDirectory directory;
   std::unique_ptr<faults::SharedJournal> journal;
@@ -130,7 +140,8 @@ const Parameter kParameters[] = {
     {"Throttled", [] { return std::unique_ptr<Subject>(new ThrottledSubject); }},
     {"Memory", [] { return std::unique_ptr<Subject>(new MemorySubject(0)); }},
     {"MemoryPool", [] { return std::unique_ptr<Subject>(new MemorySubject(2)); }},
-    {"Shared", [] { return std::unique_ptr<Subject>(new SharedSubject); }},
+    {"Shared", [] { return std::unique_ptr<Subject>(new SharedSubject(false)); }},
+    {"SharedAsynchronous", [] { return std::unique_ptr<Subject>(new SharedSubject(true)); }},
 #if !defined(__SANITIZE_THREAD__)  // fibers without annotations confuse ThreadSanitizer
     {"Sim", [] { return std::unique_ptr<Subject>(new SimSubject(1)); }},
     {"SimOther", [] { return std::unique_ptr<Subject>(new SimSubject(7)); }},
