@@ -80,6 +80,7 @@ faster::StoreConfig ConfigOf(const SubjectConfig& config) {
   store.mutable_pages = config.mutable_pages;
   store.block_bytes = config.block_bytes;
   store.segment_pages = config.segment_pages;
+  store.open_segments = config.open_segments;
   store.index_buckets = config.index_buckets;
   store.grow_at_overflow_percent = config.grow_percent;
   store.max_index_buckets = 1 << 10;

@@ -229,6 +229,15 @@ void DrawProtocol(const Variation& variation, uint64_t seed, SubjectConfig* g) {
   g->session_slots = dice.Pick(slots);
 }
 
+// Segments that are closed and opened again. An operation that cannot open one ends with the error, as with a
+// read that fails; and no scenario has failing reads.
+void DrawOpenFiles(uint64_t seed, Scenario* scenario) {
+  Dice dice(MixSeed(seed, 0xf11e5));
+  if (!dice.Chance(40) || scenario->faults.find("meta") != std::string::npos) return;
+  scenario->geometry.open_segments = dice.Between(1, 3);
+  if (dice.Chance(60)) scenario->geometry.segment_pages = dice.Between(1, 2);
+}
+
 }  // namespace
 
 const std::vector<Family>& Families() {
@@ -269,6 +278,7 @@ Scenario Generate(const Variation& variation, uint64_t seed) {
   if (std::strcmp(form->family.name, "everything") == 0) build.knobs.fill = build.dice.Chance(60);
   if (build.knobs.fill) FillMemory(&build.scenario);
   DrawProtocol(variation, seed, &build.scenario.geometry);
+  DrawOpenFiles(seed, &build.scenario);
   AddIncarnations(build);
   const bool grows = std::strcmp(form->family.name, "growth") == 0;
   AddGrowth(grows ? 100 : 20, grows, seed, &build.scenario);

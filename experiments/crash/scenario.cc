@@ -70,6 +70,7 @@ std::string CheckGeometry(const SubjectConfig& g) {
     return "geometry.refresh_interval must be 1 to 1024";
   if (g.batch_ahead < 1 || g.batch_ahead > 16) return "geometry.batch_ahead must be 1 to 16";
   if (g.batch_group < 1 || g.batch_group > 1024) return "geometry.batch_group must be 1 to 1024";
+  if (g.open_segments < 1 || g.open_segments > 1u << 20) return "geometry.open_segments must be 1 to 2^20";
   if (g.session_slots < 1 || g.session_slots > 1024) return "geometry.session_slots must be 1 to 1024";
   return "";
 }

@@ -120,6 +120,7 @@ Json GeometryJson(const SubjectConfig& g) {
   json["mutable_pages"] = g.mutable_pages;
   json["block_bytes"] = g.block_bytes;
   json["segment_pages"] = g.segment_pages;
+  if (g.open_segments != SubjectConfig().open_segments) json["open_segments"] = g.open_segments;
   json["index_buckets"] = g.index_buckets;
   if (g.grow_percent != 0) json["grow_percent"] = g.grow_percent;
   json["version_bits"] = g.version_bits;
@@ -150,6 +151,7 @@ void ReadGeometry(const Json& json, SubjectConfig* g, std::string* error) {
   reader.Number("mutable_pages", &g->mutable_pages);
   reader.Number("block_bytes", &g->block_bytes);
   reader.Number("segment_pages", &g->segment_pages);
+  reader.Number("open_segments", &g->open_segments);
   reader.Number("index_buckets", &g->index_buckets);
   reader.Number("grow_percent", &g->grow_percent);
   reader.Number("version_bits", &g->version_bits);

@@ -49,6 +49,7 @@ struct SubjectConfig {
   uint32_t mutable_pages = 2;
   uint32_t block_bytes = 128;
   uint32_t segment_pages = 4;
+  uint32_t open_segments = 128;  // files of the log that are open at a time, for an engine that closes some
   uint64_t index_buckets = 1;
   uint32_t grow_percent = 0;  // overflow buckets of so many percent make the index grow by itself; 0 = never
   uint32_t version_bits = 3;

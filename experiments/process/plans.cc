@@ -146,6 +146,12 @@ void DrawProtocol(const Protocol& protocol, Dice& dice, bool big, StoreOptions* 
   config.overlap_index = dice.Chance(50) && big;
 }
 
+void DrawStorage(const std::optional<StorageChoice>& storage, Dice& dice, StoreOptions* options) {
+  const bool uring = dice.Chance(40), direct = dice.Chance(60);
+  options->storage = storage.value_or(StorageChoice{uring ? "uring" : "posix", uring && direct, 0, 0});
+  if (dice.Chance(40)) options->config.open_segments = dice.Between(1, 4);
+}
+
 KillPlan PlanInCell(int kind, int row, const std::vector<int>& kinds, Dice& dice) {
   KillPlan plan = Drawn(kinds, dice);
   plan.checkpoint_every = 0.001 + 0.004 * Fraction(dice);
@@ -185,10 +191,11 @@ std::string StoreText(const StoreOptions& options) {
          " sessions, pages of 2^" + std::to_string(config.page_bits) + " bytes, " +
          std::to_string(config.buffer_pages) + " in memory (" + std::to_string(config.mutable_pages) +
          " mutable), blocks of " + std::to_string(config.block_bytes) + ", segments of " +
-         std::to_string(config.segment_pages) + " pages, " + std::to_string(config.index_buckets) +
-         " buckets, version of " + std::to_string(config.version_bits) + " bits, refresh every " +
+         std::to_string(config.segment_pages) + " pages, " + std::to_string(config.open_segments) +
+         " of them open, " + std::to_string(config.index_buckets) + " buckets, version of " +
+         std::to_string(config.version_bits) + " bits, refresh every " +
          std::to_string(config.refresh_interval) + ", " + std::string(ShiftSchemeName(config.shift)) +
-         " shift, " + std::string(GuaranteeName(config.guarantee));
+         " shift, " + std::string(GuaranteeName(config.guarantee)) + ", " + StorageText(options.storage);
 }
 
 }  // namespace experiments::process

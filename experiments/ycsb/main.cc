@@ -15,7 +15,6 @@
 #include "experiments/ycsb/crash.h"
 #include "experiments/ycsb/options.h"
 #include "experiments/ycsb/output.h"
-#include "faster/device/posix_storage.h"
 #include "workloads/peers/peers.h"
 
 namespace experiments::ycsb {
@@ -124,15 +123,17 @@ int RunWorkload(const Options& options) {
     return Complain("there is no folder " + data + " with a store that was loaded before");
   }
   if (!MakeFolder(data, &error)) return Complain(error);
+  error = CheckStorage(options.storage, data);
+  if (!error.empty()) return Complain(error);
   RunOutcome outcome;
   int status = 0;
   {
-    faster::PosixStorage storage(data);
+    const std::unique_ptr<faster::Storage> storage = MakeStorage(options.storage, data);
     CheckpointLog log;
     const workloads::peers::Peer* peer = workloads::peers::FindPeer(options.db);
     const std::unique_ptr<Engine> engine = peer != nullptr ? peer->make(options.spec.stored_bytes, data)
                                                            : Engine::Make(options.spec.stored_bytes);
-    const bool good = OpenStore(options, &storage, &log, engine.get(), &error) &&
+    const bool good = OpenStore(options, storage.get(), &log, engine.get(), &error) &&
                       Perform(options, engine.get(), &log, &outcome, &error);
     if (good) {
       PrintReport(options, outcome);

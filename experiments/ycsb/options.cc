@@ -27,7 +27,7 @@ constexpr const char* kDescription =
     "The\n"
     "store is set by faster.* properties (memory, mutable_fraction, index_buckets, grow_percent, grow_to, "
     "page_bits,\n"
-    "segment_bytes, huge_pages, refresh_interval, keys_per_thread, prefetch, readcache,\n"
+    "segment_bytes, open_segments, huge_pages, refresh_interval, keys_per_thread, prefetch, readcache,\n"
     "readcache.second_chance, copy_reads_to_tail, seed).";
 
 bool Seconds(const std::string& text, double* seconds) {
@@ -107,6 +107,13 @@ bool CheckStore(const Properties& properties, Options* options, std::string* err
   } else if (peer->in_memory && !(options->load && options->run)) {
     *error = "-db " + db + ": what is in memory only cannot be loaded and run apart";
   }
+  return error->empty();
+}
+
+bool CheckStorageFlags(const Options& options, std::string* error) {
+  *error = CheckFlags(options.storage);
+  if (error->empty() && options.db != "faster" && !StorageFlags(options.storage).empty())
+    *error = "-db " + options.db + ": --storage, --direct and limits are of the engine faster only";
   return error->empty();
 }
 
@@ -196,6 +203,7 @@ bool ParseOptions(const std::vector<std::string>& arguments, Options* options, s
   line.AddChoice("index-copy", {"before", "overlapped"},
                  "when a full checkpoint copies the index: before the version shift or during it (before)",
                  &copy);
+  AddStorageFlags(&line, &options->storage);
   line.AddText("dir", "DIR",
                "the store's directory; it stays (default: below the results, removed at the end)",
                &options->dir);
@@ -235,7 +243,8 @@ bool ParseOptions(const std::vector<std::string>& arguments, Options* options, s
     return false;
   }
   options->spec.batch = static_cast<uint32_t>(batch);
-  return CheckBatch(*options, error) && CheckCombination(*options, error) && CheckVerifiable(*options, error);
+  return CheckStorageFlags(*options, error) && CheckBatch(*options, error) &&
+         CheckCombination(*options, error) && CheckVerifiable(*options, error);
 }
 
 std::vector<std::string> UnknownProperties(const Properties& properties) {

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "experiments/common/storage_choice.h"
 #include "workloads/ycsb/checkpoint_log.h"
 #include "workloads/ycsb/spec.h"
 
@@ -23,6 +24,7 @@ struct Options {
   bool status = false;
   std::string label;
 
+  StorageChoice storage;
   std::string dir;  // the store's directory; "" = a new one in the result folder
   std::string out;
   bool keep = false;

@@ -215,6 +215,7 @@ ordered_json ParametersJson(const Options& options) {
   const workloads::peers::Peer* peer = workloads::peers::FindPeer(options.db);
   json["durability"] =
       peer != nullptr ? peer->durability : "checkpoints: everything up to a session's commit point, synced";
+  json["storage"] = StorageText(options.storage);
   json["batch"] = spec.batch;
   json["threads"] = spec.threads;
   json["target"] = spec.target;
@@ -230,6 +231,7 @@ ordered_json ParametersJson(const Options& options) {
                    {"mutable_pages", store.mutable_pages},
                    {"block_bytes", store.block_bytes},
                    {"segment_pages", store.segment_pages},
+                   {"open_segments", store.open_segments},
                    {"index_buckets", store.index_buckets},
                    {"grow_at_overflow_percent", store.grow_at_overflow_percent},
                    {"grow_to", spec.grow_to},

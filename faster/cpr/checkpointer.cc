@@ -143,8 +143,10 @@ Status Checkpointer::RunRetention(uint32_t keep, RetentionReport* report, Diagno
   RetentionPlan plan;
   status = PlanRetention(entries, std::max(keep, 1u), doubtful, flushed, &plan, why);
   if (status != Status::kOk) return status;
-  return ApplyRetention(*storage_, config_.directory, plan, abandoned,
-                        config_.page_bytes() * config_.segment_pages, report, why);
+  status = ApplyRetention(*storage_, config_.directory, plan, abandoned,
+                          config_.page_bytes() * config_.segment_pages, report, why);
+  log_->file().CloseBelow(plan.needed_from);
+  return status;
 }
 
 // After a durable checkpoint. One that finds another at work leaves it to the next.

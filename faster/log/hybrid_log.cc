@@ -29,7 +29,7 @@ HybridLog::HybridLog(const StoreConfig& config, Storage* storage, LightEpoch* ep
       mutable_pages_(config.mutable_pages),
       huge_pages_(config.huge_pages),
       epoch_(epoch),
-      file_(storage, config.directory, config.page_bytes() * config.segment_pages) {}
+      file_(storage, config.directory, config.page_bytes() * config.segment_pages, config.open_segments) {}
 
 HybridLog::~HybridLog() {
   while (writes_in_flight_.load(std::memory_order_acquire) != 0) std::this_thread::yield();
@@ -158,7 +158,6 @@ void HybridLog::OnWritten(void* context, Status status, uint64_t bytes) {
   const std::unique_ptr<FlushIo> io(static_cast<FlushIo*>(context));
   if (status == Status::kOk && bytes != io->length) status = Status::kShortIo;
   HybridLog* log = io->log;
-  log->file_.MarkWritten(io->from);
   log->flushes_.End(io->from, status);
   log->writes_in_flight_.fetch_sub(1, std::memory_order_acq_rel);
 }

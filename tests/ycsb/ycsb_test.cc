@@ -267,6 +267,35 @@ TEST_F(Ycsb, ReportsBytesPerKey) {
   EXPECT_GT(Results()["memory"]["ResidentBytesPerKey"].get<double>(), 0);
 }
 
+// Records that do not fit into memory, on each storage: every operation is done, and the results say on what.
+TEST_F(Ycsb, RunsOnTheStorageThatIsAskedFor) {
+  const std::string larger =
+      "-p recordcount=20000 -p operationcount=5000 -p faster.memory=262144 -p faster.page_bits=14 "
+      "-p faster.segment_bytes=65536 -p faster.open_segments=2 --checkpoint-every 0.1 ";
+  const std::pair<std::string, std::string> storages[] = {
+      {"--storage posix", "posix"},
+      {"--storage uring", "uring"},
+      {"--storage uring --direct", "uring, direct"},
+      {"--read-limit 500 --write-limit 400", "posix, reads at 500 MB/s, writes at 400 MB/s"}};
+  for (const auto& [flags, text] : storages) {
+    const Outcome run = Run("workloada", larger + flags);
+    if (run.status == 2 && run.text.find("is not possible here") != std::string::npos) continue;
+    EXPECT_EQ(run.status, 0) << flags << ": " << run.text;
+    EXPECT_EQ(run.Value("READ", "Return=OK"), run.Value("READ", "Operations"));
+    EXPECT_EQ(Results()["parameters"]["storage"], text);
+    fs::remove_all(folder_);
+  }
+}
+
+// 2 MB of records at 1 MB a second: the load cannot end sooner.
+TEST_F(Ycsb, KeepsToItsLimit) {
+  const Outcome run = Run("workloadc",
+                          "-p recordcount=100000 -p operationcount=1 -p faster.memory=262144 "
+                          "-p faster.page_bits=14 --write-limit 1");
+  EXPECT_EQ(run.status, 0) << run.text;
+  EXPECT_GE(Results()["load"]["seconds"].get<double>(), 1.8);
+}
+
 TEST_F(Ycsb, RefusesInOneLine) {
   const std::pair<std::string, std::string> cases[] = {
       {"workloade", "scan"},
@@ -289,6 +318,10 @@ TEST_F(Ycsb, RefusesInOneLine) {
       {"workloada --checkpoint-every soon", "seconds"},
       {"workloada --checkpoint some", "checkpoint"},
       {"workloada --verify", "--crash-after"},
+      {"workloada --storage floppy", "posix"},
+      {"workloada --direct", "--storage uring"},
+      {"workloada -db tbb --storage uring", "-db tbb"},
+      {"workloada --read-limit 0", "read-limit"},
       {"workloada --crash-after 1", "--checkpoint-every"},
       {"workloadd --crash-after 1 --checkpoint-every 1", "insert"},
       {"workloada -t", "--dir"},

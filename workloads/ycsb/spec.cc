@@ -127,7 +127,7 @@ uint64_t DefaultMemory(const WorkloadSpec& spec, bool with_checkpoints) {
 
 bool ParseEngine(const Properties& p, bool with_checkpoints, WorkloadSpec* spec, std::string* error) {
   constexpr uint64_t kMost = uint64_t{1} << 46;
-  uint64_t page_bits, refresh, prefetch, grow_percent;
+  uint64_t page_bits, refresh, prefetch, grow_percent, open_segments;
   if (!p.Number("faster.memory", DefaultMemory(*spec, with_checkpoints), 2048, kMost, &spec->memory, error))
     return false;
   spec->memory = std::bit_floor(spec->memory);
@@ -151,6 +151,7 @@ bool ParseEngine(const Properties& p, bool with_checkpoints, WorkloadSpec* spec,
       !p.Number("faster.grow_to", 0, 0, uint64_t{1} << 40, &spec->grow_to, error) ||
       !p.Real("faster.mutable_fraction", 0.9, 0, 1, &spec->mutable_fraction, error) ||
       !p.Number("faster.segment_bytes", uint64_t{1} << 30, 1, kMost, &spec->segment_bytes, error) ||
+      !p.Number("faster.open_segments", 128, 1, 1u << 20, &open_segments, error) ||
       !p.Flag("faster.huge_pages", false, &spec->huge_pages, error) ||
       !p.Number("faster.refresh_interval", 64, 1, 1u << 20, &refresh, error) ||
       !p.Number("faster.keys_per_thread", std::clamp<uint64_t>(records * 2, 1 << 20, 1 << 24), 1,
@@ -167,6 +168,7 @@ bool ParseEngine(const Properties& p, bool with_checkpoints, WorkloadSpec* spec,
   spec->keys_per_thread = std::bit_ceil(std::min(spec->keys_per_thread, needed));
   spec->read_cache = std::bit_floor(spec->read_cache);
   spec->refresh_interval = static_cast<uint32_t>(refresh);
+  spec->open_segments = static_cast<uint32_t>(open_segments);
   spec->prefetch = static_cast<uint32_t>(prefetch);
   spec->grow_percent = static_cast<uint32_t>(grow_percent);
   faster::Diagnosis why;
@@ -203,6 +205,7 @@ faster::StoreConfig WorkloadSpec::Store() const {
   config.shift = shift;
   config.guarantee = guarantee;
   config.overlap_index = overlap_index;
+  config.open_segments = open_segments;
   config.refresh_interval = refresh_interval;
   config.read_cache_bytes = read_cache;
   config.read_cache_second_chance = second_chance;

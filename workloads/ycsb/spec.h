@@ -58,6 +58,7 @@ struct WorkloadSpec {
   faster::ShiftScheme shift = faster::ShiftScheme::kFine;
   faster::Guarantee guarantee = faster::Guarantee::kStrict;
   bool overlap_index = false;
+  uint32_t open_segments = 128;
   uint32_t refresh_interval = 64;
   uint64_t read_cache = 0;  // bytes
   bool second_chance = true;
