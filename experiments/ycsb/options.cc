@@ -172,6 +172,36 @@ bool CheckVerifiable(const Options& options, std::string* error) {
   return error->empty();
 }
 
+// What a checkpoint is and how versions shift, as words of the command line.
+struct CheckpointWords {
+  std::string kind = "full", log = "foldover", shift = "fine", guarantee = "strict", copy = "before";
+
+  void AddTo(CommandLine* line) {
+    line->AddChoice("checkpoint", {"full", "log", "index", "incremental"}, "what a checkpoint holds (full)",
+                    &kind);
+    line->AddChoice("log", {"foldover", "snapshot"}, "how the log part is made (foldover)", &log);
+    line->AddChoice("shift", {"fine", "coarse"}, "scheme of the version shift (fine)", &shift);
+    line->AddChoice("guarantee", {"strict", "relaxed"},
+                    "pending operations: a checkpoint waits for them, or leaves them out (strict)",
+                    &guarantee);
+    line->AddChoice("index-copy", {"before", "overlapped"},
+                    "when a full checkpoint copies the index: before the version shift or during it (before)",
+                    &copy);
+  }
+  void Apply(Options* options) const {
+    options->checkpoint.kind = kind == "full"    ? faster::CheckpointKind::kFull
+                               : kind == "index" ? faster::CheckpointKind::kIndexOnly
+                               : kind == "log"   ? faster::CheckpointKind::kLogOnly
+                                                 : faster::CheckpointKind::kIncremental;
+    options->checkpoint.backend =
+        log == "snapshot" ? faster::LogBackend::kSnapshot : faster::LogBackend::kFoldOver;
+    options->spec.shift = shift == "coarse" ? faster::ShiftScheme::kCoarse : faster::ShiftScheme::kFine;
+    options->spec.guarantee =
+        guarantee == "relaxed" ? faster::Guarantee::kRelaxed : faster::Guarantee::kStrict;
+    options->spec.overlap_index = copy == "overlapped";
+  }
+};
+
 }  // namespace
 
 bool ParseOptions(const std::vector<std::string>& arguments, Options* options, std::string* error) {
@@ -179,7 +209,7 @@ bool ParseOptions(const std::vector<std::string>& arguments, Options* options, s
   error->clear();
   std::vector<std::string> rest;
   YcsbFlags flags(arguments, options);
-  std::string kind = "full", log = "foldover", shift = "fine", guarantee = "strict", copy = "before";
+  CheckpointWords words;
   const auto seconds = [](double* value) {
     return [value](const std::string& text, std::string* reason) {
       *reason = "must be a number of seconds, at least 0.05";
@@ -194,15 +224,7 @@ bool ParseOptions(const std::vector<std::string>& arguments, Options* options, s
       1, 1 << 16);
   line.Add("checkpoint-every", "S", "a checkpoint every S seconds of the run phase",
            seconds(&options->checkpoint_every));
-  line.AddChoice("checkpoint", {"full", "log", "index", "incremental"}, "what a checkpoint holds (full)",
-                 &kind);
-  line.AddChoice("log", {"foldover", "snapshot"}, "how the log part is made (foldover)", &log);
-  line.AddChoice("shift", {"fine", "coarse"}, "scheme of the version shift (fine)", &shift);
-  line.AddChoice("guarantee", {"strict", "relaxed"},
-                 "pending operations: a checkpoint waits for them, or leaves them out (strict)", &guarantee);
-  line.AddChoice("index-copy", {"before", "overlapped"},
-                 "when a full checkpoint copies the index: before the version shift or during it (before)",
-                 &copy);
+  words.AddTo(&line);
   AddStorageFlags(&line, &options->storage);
   line.AddText("dir", "DIR",
                "the store's directory; it stays (default: below the results, removed at the end)",
@@ -228,15 +250,7 @@ bool ParseOptions(const std::vector<std::string>& arguments, Options* options, s
     *error = "which workload? Name a file, as in -P workloads/ycsb/workloada";
     return false;
   }
-  options->checkpoint.kind = kind == "full"    ? faster::CheckpointKind::kFull
-                             : kind == "index" ? faster::CheckpointKind::kIndexOnly
-                             : kind == "log"   ? faster::CheckpointKind::kLogOnly
-                                               : faster::CheckpointKind::kIncremental;
-  options->checkpoint.backend =
-      log == "snapshot" ? faster::LogBackend::kSnapshot : faster::LogBackend::kFoldOver;
-  options->spec.shift = shift == "coarse" ? faster::ShiftScheme::kCoarse : faster::ShiftScheme::kFine;
-  options->spec.guarantee = guarantee == "relaxed" ? faster::Guarantee::kRelaxed : faster::Guarantee::kStrict;
-  options->spec.overlap_index = copy == "overlapped";
+  words.Apply(options);
   const bool checkpoints = options->checkpoint_every > 0;
   if (!CheckStore(options->properties, options, error) ||
       !workloads::ycsb::ParseSpec(options->properties, checkpoints, &options->spec, error)) {
