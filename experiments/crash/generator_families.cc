@@ -194,12 +194,39 @@ void DrawCopies(Build& build) {
   knobs.steps = 150 * knobs.sessions * knobs.operations;
 }
 
+// A hot and a cold store: what the work needs is in the cold one, or on its way there.
+void DrawTiers(Build& build) {
+  Dice& dice = build.dice;
+  Knobs& knobs = build.knobs;
+  SubjectConfig& g = build.scenario.geometry;
+  g.mutable_pages = dice.Between(1, 2);
+  g.segment_pages = dice.Between(1, 3);
+  g.hash = dice.Chance(50) ? HashMode::kMixed : static_cast<HashMode>(dice.Below(4));
+  if (dice.Chance(15)) g.value_bytes = 256, g.block_bytes = 512;
+  if (dice.Chance(30)) g.keep_checkpoints = dice.Between(1, 2);
+  if (dice.Chance(20)) g.compact_at_bytes = dice.Between(4, 8) << g.page_bits;
+  knobs.checkpoints = dice.Between(1, 3);
+  knobs.incarnations = dice.Between(2, 3);
+  knobs.operations = dice.Between(6, 12);
+  knobs.more_operations = dice.Between(2, 5);
+  knobs.checkpoint_again = 50;
+  knobs.weights[0] = 30;
+  knobs.weights[3] = 20;
+  knobs.weights[4] = 12;
+  knobs.complete = dice.Between(5, 40);
+  knobs.keeper = 25;
+  knobs.named = 20;
+  knobs.crash_in_recovery = dice.Chance(70) ? 0 : 40;
+  knobs.steps = 4000 + 2500 * knobs.checkpoints;
+  if (dice.Chance(8)) DrawFaults(build);
+}
+
 const FamilyForm kFamilies[] = {
     {{"default",
       "3 sessions, 24 operations on 8 keys, records on disk, one checkpoint, crash, recovery, continuation"},
-     22,
+     18,
      [](Build&) {}},
-    {{"everything", "every knob drawn anew"}, 18, DrawEverything},
+    {{"everything", "every knob drawn anew"}, 16, DrawEverything},
     {{"collide", "all keys in one bucket, in one chain or two"},
      6,
      [](Build& b) {
@@ -223,6 +250,9 @@ const FamilyForm kFamilies[] = {
      DrawChains},
     {{"versions", "6 to 12 checkpoints with record versions of 3 bits"}, 2, DrawVersions},
     {{"growth", "the index grows from one bucket or two, again and again"}, 4, [](Build&) {}},
+    {{"f2", "a cold store below the hot one, migrations beside everything, checkpoints of the pair"},
+     6,
+     DrawTiers},
     {{"faults", "failing and short I/O, a full disk, failing syncs"}, 3, DrawFaults},
 };
 
