@@ -42,8 +42,9 @@ void AddCold(uint32_t percent, bool centre, uint64_t seed, Scenario* scenario) {
   if (!dice.Chance(percent)) return;
   SubjectConfig& geometry = scenario->geometry;
   geometry.cold_chunks = 1u << dice.Below(3);
-  // More than either memory holds.
-  if (scenario->filler != 0 && geometry.value_bytes == 8 && dice.Chance(centre ? 80 : 40))
+  // More than either memory holds. Not in one long chain on disk, where each record is looked up by a walk.
+  const bool short_chains = geometry.hash == HashMode::kMixed || geometry.hash == HashMode::kSameBucket;
+  if (scenario->filler != 0 && geometry.value_bytes == 8 && short_chains && dice.Chance(centre ? 80 : 40))
     scenario->filler += dice.Between(8, 64);
   for (size_t i = 0; i < scenario->incarnations.size(); ++i) {
     Incarnation& incarnation = scenario->incarnations[i];

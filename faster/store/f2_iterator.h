@@ -1,7 +1,7 @@
 // F2Iterator: every live key of a hot and a cold store and its value; first the hot log, then the cold one.
 //
 // A record of the cold log is returned if the hot log, as far as its walk went, has none of its key, and then,
-// asked in this order, the cold index leads to it before any other of its key. What migrates meanwhile is in
+// asked in this order, the chain leads to it before any other of its key that this walk will come to. What migrates meanwhile is in
 // the one or the other when it is asked for. What is promised is what LiveIterator promises; a key that
 // migrates or moves within the cold log meanwhile may come twice.
 //
@@ -56,6 +56,7 @@ class F2Iterator {
       StartCold();
     }
     for (;;) {
+      if (parts_.cold->begin() != begin_) StartCold();
       if (next_ == found_.size()) {
         if (at_ >= until_) return Status::kNotFound;
         if (const Status status = Load(); status != Status::kOk) return status;
@@ -63,7 +64,7 @@ class F2Iterator {
       }
       const Found& found = found_[next_++];
       bool live = false;
-      Status status = IsHidden(found, &live);
+      Status status = IsVisible(found, &live);
       if (status == Status::kOk && live) status = IsNewest(found, &live);
       if (status != Status::kOk) return status;
       if (!live) continue;
@@ -92,7 +93,6 @@ class F2Iterator {
 
   Status Load() {
     HybridLog& log = *parts_.cold;
-    if (log.begin() != begin_) StartCold();
     found_.clear();
     next_ = 0;
     const uint64_t block_bytes = log.block_bytes();
@@ -115,7 +115,7 @@ class F2Iterator {
   }
 
   // *visible: the hot log, up to where it was walked, has no record of the key.
-  Status IsHidden(const Found& found, bool* visible) {
+  Status IsVisible(const Found& found, bool* visible) {
     LogAddress at = 0;
     Status status = parts_.session->LocateBelow(found.key.Value(), hot_end_, &at);
     if (status == Status::kPending) {
@@ -159,7 +159,7 @@ class F2Iterator {
       const Rec* record = Rec::At(bytes + (entry - start));
       const RecordHeader header = record->header();
       if (!header.present() || header.previous() >= entry) return Status::kCorruption;
-      if (record->KeyIs(found.key)) break;
+      if (entry < until_ && record->KeyIs(found.key)) break;
       entry = header.previous();
     }
     *newest = entry == found.at;
