@@ -58,6 +58,7 @@ class ColdStore final : public ColdTier {
     loaded->index = std::make_unique<Index>(pair.chunks);
     RecoveryResult result;
     status = loaded->index->Recover(config.index, storage, pair.index, &result, why);
+    if (status == Status::kNotFound) status = Status::kCorruption;  // the pair says that it is there
     if (status != Status::kOk) return status;
     loaded->leftovers = std::move(result.leftovers);
     return ColdLog::Load(config.log, storage, pair, &loaded->tail, why);

@@ -314,7 +314,8 @@ class F2Kv {
     return tail - begin > bytes && tail >= after.load(std::memory_order_relaxed);
   }
 
-  // One that has just been done is left alone until the log has grown: what is live does not become less.
+  // A cold log that has just been compacted is left alone until it has grown: what is live does not become
+  // less. A hot one of which nothing could go, too.
   void ConsiderUpkeep() {
     if (!IsLonger(hot_->log(), config_.migrate_at_bytes, migrate_after_) &&
         !IsLonger(cold_->log(), config_.compact_cold_at_bytes, compact_after_))
@@ -336,8 +337,9 @@ class F2Kv {
     const LogAddress from = log.begin();
     const LogAddress until = from + (log.tail() - from) / 4 + log.block_bytes();
     const Status status = Migrate(kind, until, nullptr, &stop_);
-    after->store(log.tail() + (kind == MigrationKind::kColdCold ? (until - from) / 2 : log.block_bytes()),
-                 std::memory_order_relaxed);
+    LogAddress next = log.tail() + (kind == MigrationKind::kColdCold ? (until - from) / 2 : log.block_bytes());
+    if (kind == MigrationKind::kHotCold && log.begin() != from) next = 0;  // what has gone will not come back
+    after->store(next, std::memory_order_relaxed);
     if (observer_ != nullptr && status != Status::kAborted && status != Status::kBusy)
       observer_->OnUpkeep(faster::Upkeep::kCompaction, status);
   }
