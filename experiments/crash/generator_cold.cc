@@ -35,6 +35,19 @@ Actor Mover(Dice& dice, std::string name, bool first, uint32_t cold_percent, uin
   return actor;
 }
 
+// An actor that migrates again and again while versions shift, when some of what is on disk is of the later
+// one.
+Actor Racer(Dice& dice) {
+  Actor actor;
+  actor.name = "racer";
+  for (uint32_t i = dice.Between(3, 8); i > 0; --i) {
+    if (dice.Chance(40)) actor.actions.push_back({Verb::kAwaitPhase, dice.Between(3, 6), {}});
+    if (dice.Chance(30)) actor.actions.push_back({Verb::kPause, dice.Between(1, 3), {}});
+    actor.actions.push_back({Verb::kCompactLookup, 100, {}});
+  }
+  return actor;
+}
+
 }  // namespace
 
 void AddCold(uint32_t percent, bool centre, uint64_t seed, Scenario* scenario) {
@@ -44,8 +57,9 @@ void AddCold(uint32_t percent, bool centre, uint64_t seed, Scenario* scenario) {
   geometry.cold_chunks = 1u << dice.Below(3);
   // More than either memory holds. Not in one long chain on disk, where each record is looked up by a walk.
   const bool short_chains = geometry.hash == HashMode::kMixed || geometry.hash == HashMode::kSameBucket;
-  if (scenario->filler != 0 && geometry.value_bytes == 8 && short_chains && dice.Chance(centre ? 80 : 40))
-    scenario->filler += dice.Between(8, 64);
+  const bool wide = geometry.value_bytes != 8;
+  if (scenario->filler != 0 && short_chains && dice.Chance(centre ? 80 : 40))
+    scenario->filler += wide ? dice.Between(1, 6) : dice.Between(8, 64);
   for (size_t i = 0; i < scenario->incarnations.size(); ++i) {
     Incarnation& incarnation = scenario->incarnations[i];
     const uint32_t operations = OperationsOf(incarnation);
@@ -53,6 +67,8 @@ void AddCold(uint32_t percent, bool centre, uint64_t seed, Scenario* scenario) {
       incarnation.actors.push_back(Mover(dice, "mover", i == 0 && dice.Chance(60), 35, operations));
     if (incarnation.actors.size() < 11 && dice.Chance(centre ? 40 : 15))
       incarnation.actors.push_back(Mover(dice, "compactor", false, 80, operations));
+    if (incarnation.actors.size() < 11 && wide && dice.Chance(centre ? 60 : 30))
+      incarnation.actors.push_back(Racer(dice));
   }
 }
 

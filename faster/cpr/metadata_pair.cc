@@ -50,16 +50,11 @@ std::string FormatMetadata(const PairMetadata& m) {
   Json generations = Json::array();
   for (const Generation& g : m.generations)
     generations.push_back({{"from", g.from}, {"generation", g.generation}});
-  const Json json{{"format_version", kFormatVersion},
-                  {"token", m.token.Text()},
-                  {"index_token", m.index.Text()},
-                  {"chunks", m.chunks},
-                  {"chunk_entries", m.chunk_entries},
-                  {"page_bits", m.page_bits},
-                  {"block_bytes", m.block_bytes},
-                  {"segment_pages", m.segment_pages},
-                  {"begin_address", m.begin_address},
-                  {"final_address", m.final_address},
+  const Json json{{"format_version", kFormatVersion},     {"token", m.token.Text()},
+                  {"index_token", m.index.Text()},        {"chunks", m.chunks},
+                  {"chunk_entries", m.chunk_entries},     {"page_bits", m.page_bits},
+                  {"block_bytes", m.block_bytes},         {"segment_pages", m.segment_pages},
+                  {"begin_address", m.begin_address},     {"final_address", m.final_address},
                   {"generations", std::move(generations)}};
   return Seal(json);
 }

@@ -21,7 +21,7 @@ Status ChoosePair(Storage& storage, std::string_view directory, const std::optio
                   PairMetadata* pair, Diagnosis* why);
 
 struct ColdRetention {
-  std::string_view hot;    // directories
+  std::string_view hot;  // directories
   std::string_view log;
   std::string_view index;
   uint64_t log_segment_bytes = 0;

@@ -1,12 +1,12 @@
 // ColdIndex: where the chains of the cold log begin, in chunks that lie on disk like records (F2 paper, the
 // cold-log index; its hash chunks).
 //
-// A chunk is the value of a record in a FasterKv of its own, keyed by the number of the chunk: kEntries words,
-// each the newest address of a chain or 0. The memory that a cold key costs is its share of that store's
-// in-memory index, one entry for kEntries chains, and of a log buffer of a few pages. An entry changes by an
-// RMW that writes it only if it holds what the writer saw: a compare-and-swap, whose outcome is in the value
-// that the RMW returns. Chunks that are in memory and mutable change in place, others are copied to the tail;
-// the store compacts its log by itself.
+// A chunk is the value of a record in a FasterKv of its own, keyed by the number of the chunk: kEntries
+// words, each the newest address of a chain or 0. The memory that a cold key costs is its share of that
+// store's in-memory index, one entry for kEntries chains, and of a log buffer of a few pages. An entry
+// changes by an RMW that writes it only if it holds what the writer saw: a compare-and-swap, whose outcome is
+// in the value that the RMW returns. Chunks that are in memory and mutable change in place, others are copied
+// to the tail; the store compacts its log by itself.
 //
 // Its checkpoints (CPR's, of the store as it is) are subordinate: they count where a pair names them.
 // THREAD-SAFETY: as FasterKv; a session of it as Session.

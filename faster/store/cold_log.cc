@@ -42,8 +42,7 @@ Status ColdLog::Load(const StoreConfig& config, Storage* storage, const PairMeta
     const uint8_t* const at = bytes + (block - tail->from);
     const uint64_t sum = BlockChecksum(at, config.block_bytes, block, GenerationOf(pair, block));
     if (LoadWord(reinterpret_cast<const uint64_t*>(at)) == sum) continue;
-    *why = {file.PathOf(block), file.OffsetOf(block), "a log block with a good checksum",
-            "a wrong checksum"};
+    *why = {file.PathOf(block), file.OffsetOf(block), "a log block with a good checksum", "a wrong checksum"};
     return Status::kCorruption;
   }
   return Status::kOk;

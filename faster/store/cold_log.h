@@ -1,9 +1,9 @@
 // ColdLog: the records of the cold store, a HybridLog with little memory that is written by migrations only.
 //
-// Its records have no version: whether one counts is a matter of the cold index, which is recovered to a state
-// whose entries all lie below the final address of the pair (f2_kv.h). So nothing is replayed or undone here;
-// what a crash leaves above that address no block of a later incarnation verifies with, nor any entry leads to.
-// A record that lost the race for its entry stays in the log, reached by nobody.
+// Its records have no version: whether one counts is a matter of the cold index, which is recovered to a
+// state whose entries all lie below the final address of the pair (f2_kv.h). So nothing is replayed or undone
+// here; what a crash leaves above that address no block of a later incarnation verifies with, nor any entry
+// leads to. A record that lost the race for its entry stays in the log, reached by nobody.
 //
 // THREAD-SAFETY: as HybridLog, whose epoch is the hot store's; Load, Start* before it is shared; MakeDurable
 // one at a time. Blocking where it says so.

@@ -24,8 +24,8 @@ namespace faster {
 
 // The parts' configurations; directories and seeds are filled in by the store (f2_kv.h).
 struct ColdConfig {
-  StoreConfig log;             // geometry of the cold log; block_bytes as in the hot store
-  StoreConfig index;           // of the store that holds the chunks
+  StoreConfig log;               // geometry of the cold log; block_bytes as in the hot store
+  StoreConfig index;             // of the store that holds the chunks
   uint64_t index_chunks = 1024;  // a power of two; for a store that is there, what it was made with
 };
 
@@ -137,8 +137,7 @@ class ColdStore final : public ColdTier {
     pair.segment_pages = config_.log.segment_pages;
     pair.begin_address = log_.log().begin();  // before the cut of the index
     const bool full = kind == CheckpointKind::kFull;
-    Status status =
-        index_->Checkpoint(full ? CheckpointKind::kFull : CheckpointKind::kLogOnly, &pair.index);
+    Status status = index_->Checkpoint(full ? CheckpointKind::kFull : CheckpointKind::kLogOnly, &pair.index);
     if (status != Status::kOk) return status;
     status = log_.MakeDurable(&pair.final_address);  // after it
     if (status != Status::kOk) return status;

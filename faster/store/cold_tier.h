@@ -40,7 +40,7 @@ class ColdIndexSession {
 // Its checkpoints are part of those of the hot store: the partner of that one's Checkpointer.
 class ColdTier : public CheckpointPartner {
  public:
-  virtual HybridLog& log() = 0;  // of the hot store's epoch
+  virtual HybridLog& log() = 0;                                     // of the hot store's epoch
   virtual std::unique_ptr<ColdIndexSession> NewIndexSession() = 0;  // nullptr: no room for another
 };
 

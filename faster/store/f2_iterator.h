@@ -1,12 +1,12 @@
 // F2Iterator: every live key of a hot and a cold store and its value; first the hot log, then the cold one.
 //
-// A record of the cold log is returned if the hot log, as far as its walk went, has none of its key, and then,
-// asked in this order, the chain leads to it before any other of its key that this walk will come to. What migrates meanwhile is in
-// the one or the other when it is asked for. What is promised is what LiveIterator promises; a key that
-// migrates or moves within the cold log meanwhile may come twice.
+// A record of the cold log is returned if the hot log, as far as its walk went, has none of its key, and
+// then, asked in this order, the chain leads to it before any other of its key that this walk will come to.
+// What migrates meanwhile is in the one or the other when it is asked for. What is promised is what
+// LiveIterator promises; a key that migrates or moves within the cold log meanwhile may come twice.
 //
-// MEMORY: one page of the hot log, 64 KiB of the cold one. THREAD-SAFETY: one thread at a time; all else may go
-// on. ERRORS: of the device; kCorruption.
+// MEMORY: one page of the hot log, 64 KiB of the cold one. THREAD-SAFETY: one thread at a time; all else may
+// go on. ERRORS: of the device; kCorruption.
 #pragma once
 
 #include <algorithm>
@@ -82,7 +82,8 @@ class F2Iterator {
     Words<V> value;
   };
 
-  // A compaction of the cold log may copy what lies below its begin to the tail: then the walk goes on to there.
+  // A compaction of the cold log may copy what lies below its begin to the tail: then the walk goes on to
+  // there.
   void StartCold() {
     HybridLog& log = *parts_.cold;
     begin_ = log.begin();

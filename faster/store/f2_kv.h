@@ -8,29 +8,32 @@
 // A read looks into the hot store and then, if there is no record of the key, not even a tombstone, into the
 // cold one. Upserts and deletes write to the hot store. RMW and conditional insert of a key that is in the
 // cold store only are conditional on what was found there (session_cold.h). Sessions are those of the hot
-// store, with all they can do; serials, commit points and pending operations are as there. Not for this store:
-// ShiftBeginAddress and compaction of the hot log into itself, which would drop tombstones that hide something.
+// store, with all they can do; serials, commit points and pending operations are as there. Not for this
+// store: ShiftBeginAddress and compaction of the hot log into itself, which would drop tombstones that hide
+// something.
 //
 // CHECKPOINTS OF THE PAIR. A checkpoint is one of the hot store, of any kind; while it is made durable the
-// cold store writes its half (cold_store.h), and pair.meta in the hot checkpoint's directory names it. log.meta
-// of the hot store, written last, is the commit mark of both. So there is one commit point per session, the hot
-// store's, and a crash between the halves leaves the pair before. Why the recovered pair is the state at that
-// commit point, of version v with begin B and Lhs L:
+// cold store writes its half (cold_store.h), and pair.meta in the hot checkpoint's directory names it.
+// log.meta of the hot store, written last, is the commit mark of both. So there is one commit point per
+// session, the hot store's, and a crash between the halves leaves the pair before. Why the recovered pair is
+// the state at that commit point, of version v with begin B and Lhs L:
 //   1. NOTHING IS LOST. A live record of v is in the recovered hot log, or below B. Below B it was linked in
 //      the cold store before the hot log began at B; B is the begin when v was complete, and the cold half is
 //      taken after that, and made durable before log.meta.
 //   2. NOTHING NEWER SHOWS. What the cold half has beyond that are records of the hot region above B, of v or
-//      before (migration.h). Of their keys the recovered hot log has the same record or a newer one, hence hides
-//      them. In-place updates cannot have made them newer: they were on disk.
+//      before (migration.h). Of their keys the recovered hot log has the same record or a newer one, hence
+//      hides them. In-place updates cannot have made them newer: they were on disk.
 //   3. DELETES STAY. A tombstone leaves the hot log only for the cold one, unless nothing is there to hide;
 //      that it goes counts from B on like any record.
-//   4. What it refers to is there: files of either half are removed when no pair needs them (pair.h), whatever
+//   4. What it refers to is there: files of either half are removed when no pair needs them (pair.h),
+//   whatever
 //      the begins in memory are.
 // Recovery verifies the cold half before it changes anything; then the hot one, by name, which abandons newer
-// pairs (recovery.h). The cold index's checkpoints count only where a pair names them (StoreConfig::subordinate).
+// pairs (recovery.h). The cold index's checkpoints count only where a pair names them
+// (StoreConfig::subordinate).
 //
-// THREAD-SAFETY: as FasterKv. COST: a session more in the cold index per session; nothing for an operation that
-// the hot store answers. ERRORS: as FasterKv; of the cold device too.
+// THREAD-SAFETY: as FasterKv. COST: a session more in the cold index per session; nothing for an operation
+// that the hot store answers. ERRORS: as FasterKv; of the cold device too.
 #pragma once
 
 #include <algorithm>
@@ -82,8 +85,8 @@ class F2Kv {
     return status;
   }
 
-  // The newest complete pair, or the one that is named; kNotFound if there is none. Nothing is modified unless
-  // it succeeds.
+  // The newest complete pair, or the one that is named; kNotFound if there is none. Nothing is modified
+  // unless it succeeds.
   static Status Recover(const F2Config& config, Storage* storage, const F& functions,
                         CheckpointObserver* observer, const std::optional<Token>& token,
                         std::unique_ptr<F2Kv>* store, RecoveryResult* result, Diagnosis* why) {
@@ -100,8 +103,8 @@ class F2Kv {
     status = Cold::Load(fresh->config_.cold, storage, pair, &loaded, why);
     if (status != Status::kOk) return status;
     const std::optional<Token> named = token ? std::optional(pair.token) : std::nullopt;
-    status = Hot::Recover(fresh->config_.hot, storage, functions, observer, named, {}, &fresh->hot_, result,
-                          why);
+    status =
+        Hot::Recover(fresh->config_.hot, storage, functions, observer, named, {}, &fresh->hot_, result, why);
     if (status == Status::kOk) status = fresh->Attach(std::move(loaded), why);
     if (status == Status::kOk) *store = std::move(fresh);
     return status;
@@ -152,9 +155,9 @@ class F2Kv {
       running->store(false, std::memory_order_release);
       return nullptr;
     }
-    typename MigrationType::Parts parts{&hot_->log(), &hot_->checkpointer(), &hot_->epoch(),
-                                        entry,        running,               &functions_,
-                                        std::move(session), &cold_->log(),   std::move(index)};
+    typename MigrationType::Parts parts{
+        &hot_->log(), &hot_->checkpointer(), &hot_->epoch(), entry,           running,
+        &functions_,  std::move(session),    &cold_->log(),  std::move(index)};
     return std::make_unique<MigrationType>(std::move(parts), kind, until);
   }
   // The same to its end. kBusy: another of its kind runs. *stop ends it early (kAborted).
@@ -191,8 +194,8 @@ class F2Kv {
   SystemState State() const { return hot_->State(); }
   faster::CheckpointProgress CheckpointProgress() { return hot_->CheckpointProgress(); }
 
-  // visit(key, value, tombstone) for every record that counts, oldest first: the cold store's by the chunks of
-  // its index, read from that store's log, then those of the hot log. Blocking; no session may be active.
+  // visit(key, value, tombstone) for every record that counts, oldest first: the cold store's by the chunks
+  // of its index, read from that store's log, then those of the hot log. Blocking; no session may be active.
   template <class Visit>
   Status ScanLog(Visit&& visit) {
     std::map<uint64_t, typename Cold::Index::ChunkType> chunks;
@@ -206,9 +209,8 @@ class F2Kv {
       }
     }
     if (status != Status::kOk) return status;
-    return hot_->ScanLog([&](LogAddress, const K& key, const V& value, bool tombstone) {
-      visit(key, value, tombstone);
-    });
+    return hot_->ScanLog(
+        [&](LogAddress, const K& key, const V& value, bool tombstone) { visit(key, value, tombstone); });
   }
 
   std::string CheckInvariants() {
@@ -296,8 +298,8 @@ class F2Kv {
         status = Status::kCorruption;
         break;
       }
-      const bool known = std::any_of(seen->begin(), seen->end(),
-                                     [&](const Words<K>& key) { return record->KeyIs(key); });
+      const bool known =
+          std::any_of(seen->begin(), seen->end(), [&](const Words<K>& key) { return record->KeyIs(key); });
       if (!known) {
         seen->push_back(record->key());
         visit(record->key().Value(), record->Load().Value(), header.tombstone());
@@ -337,7 +339,8 @@ class F2Kv {
     const LogAddress from = log.begin();
     const LogAddress until = from + (log.tail() - from) / 4 + log.block_bytes();
     const Status status = Migrate(kind, until, nullptr, &stop_);
-    LogAddress next = log.tail() + (kind == MigrationKind::kColdCold ? (until - from) / 2 : log.block_bytes());
+    LogAddress next =
+        log.tail() + (kind == MigrationKind::kColdCold ? (until - from) / 2 : log.block_bytes());
     if (kind == MigrationKind::kHotCold && log.begin() != from) next = 0;  // what has gone will not come back
     after->store(next, std::memory_order_relaxed);
     if (observer_ != nullptr && status != Status::kAborted && status != Status::kBusy)

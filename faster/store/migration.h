@@ -3,11 +3,12 @@
 //
 // A region [begin, until) of what is on disk is scanned. For each record:
 //   hot-cold   is it the newest of its key in the hot log (the hot index says so)? Then it is appended to the
-//              cold log and put before the chain of its key by a compare-and-swap of the index entry. A tombstone
-//              goes too: the cold store may hold an older record. It is dropped only if no chain is there.
+//              cold log and put before the chain of its key by a compare-and-swap of the index entry. A
+//              tombstone goes too: the cold store may hold an older record. It is dropped only if no chain is
+//              there.
 //   cold-cold  does the chain that the index names now lead to it, without meeting another record of its key?
-//              Then a copy is appended and linked the same way. A tombstone is dropped: all that is older lies
-//              in the region, too.
+//              Then a copy is appended and linked the same way. A tombstone is dropped: all that is older
+//              lies in the region, too.
 // A lost compare-and-swap means that a record of the same chain came first: look again. When every move has
 // ended the source begins at `until`. So a record is always in one of the two, and a reader that looks into
 // the hot store first finds it (session_cold.h).
@@ -20,10 +21,10 @@
 // Checkpointer::ShiftBegin, only while all sessions are at one version: what was passed over because of a
 // newer record of v + 1 is not below the begin that the checkpoint of v names.
 //
-// Step() does a bounded amount of work and never waits for another thread but for a page of the cold log. Both
-// kinds may run at once, beside operations and checkpoints. THREAD-SAFETY: one thread at a time; one of each
-// kind per store. MEMORY: 64 KiB and the moves under way. ERRORS: an I/O error or kCorruption ends it with that
-// status and begin where it was; what was moved is only a duplicate.
+// Step() does a bounded amount of work and never waits for another thread but for a page of the cold log.
+// Both kinds may run at once, beside operations and checkpoints. THREAD-SAFETY: one thread at a time; one of
+// each kind per store. MEMORY: 64 KiB and the moves under way. ERRORS: an I/O error or kCorruption ends it
+// with that status and begin where it was; what was moved is only a duplicate.
 #pragma once
 
 #include <algorithm>
@@ -237,7 +238,8 @@ class Migration {
     Link(move);
   }
 
-  // Whether the chain leads to the record and to no other of its key before. Blocking; mostly it begins there.
+  // Whether the chain leads to the record and to no other of its key before. Blocking; mostly it begins
+  // there.
   Status IsNewest(const Move& move, bool* newest) {
     HybridLog& log = *parts_.cold;
     uint8_t* const bytes = reinterpret_cast<uint8_t*>(block_.get());

@@ -154,8 +154,8 @@ void Session<K, V, F>::OnBlock(Op* op) {
   op->disk_done = true;
   // A chain that ends at begin: if begin has moved since the search began, the key may have been copied to
   // the tail. The index says so.
-  if (op->is_update() || next != 0 || (cold_log_ != nullptr && op->disk_found_at == 0))
-    return RunPending(op);
+  if (op->is_update() || next != 0) return RunPending(op);
+  if (cold_log_ != nullptr && op->disk_found_at == 0) return RunPending(op);  // the cold store is to be asked
   if (op->disk_found && op->type == OperationType::kRead) KeepCopy(*op);
   op->value = op->disk_value;
   Finish(op, op->disk_found ? Status::kOk : Status::kNotFound);

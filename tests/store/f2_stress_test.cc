@@ -1,6 +1,6 @@
 // Real threads on a hot and a cold store: RMW, deletes and reads from several sessions while records migrate,
-// the cold log is compacted and pairs are committed back to back; then every key must hold what each session's
-// prefix made of it.
+// the cold log is compacted and pairs are committed back to back; then every key must hold what each
+// session's prefix made of it.
 #include <gtest/gtest.h>
 
 #include <atomic>

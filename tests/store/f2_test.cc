@@ -1,12 +1,12 @@
-// A hot and a cold store as one: operations over both, migrations, checkpoints of the pair, what must be refused.
-#include "faster/store/f2_kv.h"
-
+// A hot and a cold store as one: operations over both, migrations, checkpoints of the pair, what must be
+// refused.
 #include <gtest/gtest.h>
 
 #include <map>
 #include <optional>
 #include <set>
 
+#include "faster/store/f2_kv.h"
 #include "tests/store/test_store.h"
 
 namespace faster {
@@ -48,9 +48,7 @@ class F2 : public ::testing::Test {
     ++config_.hot.seed;
     return Kv::Recover(config_, &storage_, {}, &observer_, token, &kv_, &recovered_, &why_);
   }
-  void Recover(std::optional<Token> token = {}) {
-    ASSERT_EQ(TryRecover(token), Status::kOk) << why_.Text();
-  }
+  void Recover(std::optional<Token> token = {}) { ASSERT_EQ(TryRecover(token), Status::kOk) << why_.Text(); }
   Status Checkpoint(CheckpointKind kind = CheckpointKind::kLogOnly,
                     LogBackend backend = LogBackend::kFoldOver) {
     Token token;
@@ -72,7 +70,8 @@ class F2 : public ::testing::Test {
   }
   std::optional<uint64_t> Read(SessionType& session, uint64_t key) {
     uint64_t value = 0;
-    const Status status = Do(session, [&] { return session.Read(key, &value); }, &value);
+    const Status status = Do(
+        session, [&] { return session.Read(key, &value); }, &value);
     EXPECT_TRUE(status == Status::kOk || status == Status::kNotFound) << StatusName(status);
     return status == Status::kOk ? std::optional(value) : std::nullopt;
   }
@@ -87,7 +86,8 @@ class F2 : public ::testing::Test {
     EXPECT_TRUE(status == Status::kOk || status == Status::kNotFound) << StatusName(status);
   }
   Status Insert(SessionType& session, uint64_t key, uint64_t value, uint64_t* existing) {
-    return Do(session, [&] { return session.InsertIfAbsent(key, value, existing); }, existing);
+    return Do(
+        session, [&] { return session.InsertIfAbsent(key, value, existing); }, existing);
   }
   // All that is on disk of the hot log, or of the cold one.
   MigrationProgress Migrate(MigrationKind kind = MigrationKind::kHotCold) {
@@ -114,7 +114,8 @@ class F2 : public ::testing::Test {
     const auto iterator = kv_->Iterate();
     uint64_t key, value;
     Status status;
-    while ((status = iterator->Next(&key, &value)) == Status::kOk) EXPECT_TRUE(live.emplace(key, value).second);
+    while ((status = iterator->Next(&key, &value)) == Status::kOk)
+      EXPECT_TRUE(live.emplace(key, value).second);
     EXPECT_EQ(status, Status::kNotFound);
     return live;
   }
@@ -274,13 +275,13 @@ TEST_P(F2Pairs, ComeBackAsTheyWereCommitted) {
   EXPECT_EQ(TryRecover(second), Status::kNotFound);  // abandoned
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Kinds, F2Pairs,
-    ::testing::Values(testing::Kind{CheckpointKind::kFull, LogBackend::kFoldOver},
-                      testing::Kind{CheckpointKind::kFull, LogBackend::kSnapshot},
-                      testing::Kind{CheckpointKind::kLogOnly, LogBackend::kFoldOver},
-                      testing::Kind{CheckpointKind::kLogOnly, LogBackend::kSnapshot},
-                      testing::Kind{CheckpointKind::kIncremental, LogBackend::kSnapshot}));
+INSTANTIATE_TEST_SUITE_P(Kinds, F2Pairs,
+                         ::testing::Values(testing::Kind{CheckpointKind::kFull, LogBackend::kFoldOver},
+                                           testing::Kind{CheckpointKind::kFull, LogBackend::kSnapshot},
+                                           testing::Kind{CheckpointKind::kLogOnly, LogBackend::kFoldOver},
+                                           testing::Kind{CheckpointKind::kLogOnly, LogBackend::kSnapshot},
+                                           testing::Kind{CheckpointKind::kIncremental,
+                                                         LogBackend::kSnapshot}));
 
 TEST_F(F2, RetentionRemovesWhatNoPairNeeds) {
   Create();
@@ -365,7 +366,8 @@ TEST_F(F2, DamageOfTheColdHalfIsNamedAndNothingIsModified) {
     const uint64_t segment_bytes = config_.cold.log.page_bytes() * config_.cold.log.segment_pages;
     const LogAddress at = pair.final_address - 100;
     std::unique_ptr<File> file;
-    ASSERT_EQ(storage_.Open(SegmentPath("cold", at / segment_bytes), OpenMode::kReadWrite, &file), Status::kOk);
+    ASSERT_EQ(storage_.Open(SegmentPath("cold", at / segment_bytes), OpenMode::kReadWrite, &file),
+              Status::kOk);
     uint8_t byte;
     ASSERT_EQ(ReadFully(*file, at % segment_bytes, &byte, 1), Status::kOk);
     byte ^= 4;
