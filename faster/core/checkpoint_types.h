@@ -161,8 +161,8 @@ struct LogMetadata {
   DeltaChain chain;
 };
 
-// pair.meta: the state of the cold store that belongs to a checkpoint of the hot one (store/f2_kv.h). All that
-// the entries of the cold index in checkpoint `index` lead to lies in [begin, final) of the cold log.
+// pair.meta: the state of the cold store that belongs to a checkpoint of the hot one (store/f2_kv.h). All
+// that the entries of the cold index in checkpoint `index` lead to lies in [begin, final) of the cold log.
 struct PairMetadata {
   Token token;  // of the hot store's checkpoint, in whose directory this is
   Token index;  // checkpoint of the store that holds the chunks of the cold index

@@ -6,8 +6,8 @@
 // job.
 //
 // DURABILITY ORDER: index.dat, sync, index.meta (temporary name, sync, rename, directory sync); log pages and
-// log.snapshot or delta (snapshot_writer.h), sync; what the partner has to add (checkpoint_partner.h); log.meta
-// the same way, last: it is the commit mark.
+// log.snapshot or delta (snapshot_writer.h), sync; what the partner has to add (checkpoint_partner.h);
+// log.meta the same way, last: it is the commit mark.
 // OnDurable(kOk) follows that. An error anywhere ends the checkpoint with OnDurable(error), leaves earlier
 // checkpoints as they were, and the store runs on. INVARIANT: the global state advances only when all
 // sessions have acknowledged it. THREAD-SAFETY: all members. One mutex, never held during I/O; operations do

@@ -153,9 +153,9 @@ class FasterKv {
   std::unique_ptr<SessionType> StartInternalSession() {
     return OpenSession(checkpointer_.NewSessionId(), false, true);
   }
-  // What sessions find nothing of here they look for there, and its state becomes part of every checkpoint of
-  // the log (f2_kv.h). Before the first session. No record may be removed from here that is not there then, so
-  // neither Compact() nor a session's ShiftBeginAddress() is for such a store.
+  // What sessions find nothing of here they look for there, and its state becomes part of every checkpoint
+  // of the log (f2_kv.h). Before the first session. No record may be removed from here that is not there
+  // then, so neither Compact() nor a session's ShiftBeginAddress() is for such a store.
   void AttachCold(std::unique_ptr<ColdTier> cold) {
     cold_ = std::move(cold);
     checkpointer_.SetPartner(cold_.get());
