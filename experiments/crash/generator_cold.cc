@@ -41,8 +41,8 @@ Actor Racer(Dice& dice) {
   Actor actor;
   actor.name = "racer";
   for (uint32_t i = dice.Between(3, 8); i > 0; --i) {
-    if (dice.Chance(40)) actor.actions.push_back({Verb::kAwaitPhase, dice.Between(3, 6), {}});
-    if (dice.Chance(30)) actor.actions.push_back({Verb::kPause, dice.Between(1, 3), {}});
+    if (dice.Chance(60)) actor.actions.push_back({Verb::kAwaitPhase, dice.Between(3, 6), {}});
+    if (dice.Chance(50)) actor.actions.push_back({Verb::kPause, dice.Between(1, 10), {}});
     actor.actions.push_back({Verb::kCompactLookup, 100, {}});
   }
   return actor;

@@ -222,6 +222,13 @@ void DrawTiers(Build& build) {
   knobs.crash_in_recovery = dice.Chance(70) ? 0 : 40;
   knobs.steps = 4000 + 2500 * knobs.checkpoints;
   if (dice.Chance(8)) DrawFaults(build);
+  if (!wide || !dice.Chance(35)) return;
+  // The copy of a large index makes the shift long: meanwhile much of the later version is written.
+  g.index_buckets = 64u << dice.Below(3);
+  knobs.operations = dice.Between(16, 28);
+  knobs.keys = dice.Between(6, 12);
+  knobs.weights[1] = 60;
+  knobs.steps += 40 * g.index_buckets;
 }
 
 const FamilyForm kFamilies[] = {
