@@ -7,6 +7,7 @@
 #include <optional>
 #include <thread>
 
+#include "experiments/crash/f2_subject.h"
 #include "experiments/crash/subject.h"
 #include "faster/store/faster_kv.h"
 
@@ -300,14 +301,31 @@ class FasterSubject final : public Subject, private faster::CheckpointObserver {
   std::unique_ptr<Kv> kv_;
 };
 
+// What the hot and cold store has in common with the plain one.
+template <class Value>
+struct F2Types {
+  using ValueType = Value;
+  using FunctionsType = Functions<Value>;
+  static faster::StoreConfig HotConfig(const SubjectConfig& config) { return ConfigOf(config); }
+  template <class Session>
+  static std::unique_ptr<SubjectSession> Wrap(std::unique_ptr<Session> session) {
+    return std::make_unique<FasterSession<Value>>(std::move(session));
+  }
+};
+
+template <class Value>
+Subject* MakeSubject(const SubjectConfig& config, faster::Storage* storage, SubjectObserver* observer) {
+  if (config.cold_chunks != 0) return new F2Subject<F2Types<Value>>(config, storage, observer);
+  return new FasterSubject<Value>(config, storage, observer);
+}
+
 }  // namespace
 }  // namespace experiments
 
 extern "C" __attribute__((visibility("default"))) experiments::Subject* cpr_subject_create(
     const experiments::SubjectConfig& config, faster::Storage* storage,
     experiments::SubjectObserver* observer) {
-  if (config.value_bytes == 8) {
-    return new experiments::FasterSubject<experiments::Narrow>(config, storage, observer);
-  }
-  return new experiments::FasterSubject<experiments::Wide>(config, storage, observer);
+  return config.value_bytes == 8
+             ? experiments::MakeSubject<experiments::Narrow>(config, storage, observer)
+             : experiments::MakeSubject<experiments::Wide>(config, storage, observer);
 }

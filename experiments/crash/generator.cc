@@ -282,6 +282,8 @@ Scenario Generate(const Variation& variation, uint64_t seed) {
   AddIncarnations(build);
   const bool grows = std::strcmp(form->family.name, "growth") == 0;
   AddGrowth(grows ? 100 : 20, grows, seed, &build.scenario);
+  const bool cold = std::strcmp(form->family.name, "f2") == 0;
+  AddCold(cold ? 100 : 8, cold, seed, &build.scenario);
   return build.scenario;
 }
 

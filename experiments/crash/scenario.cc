@@ -65,6 +65,8 @@ std::string CheckGeometry(const SubjectConfig& g) {
   if (g.grow_percent > 1000) return "geometry.grow_percent must be 0 to 1000";
   if (g.version_bits < 3 || g.version_bits > 13) return "geometry.version_bits must be 3 to 13";
   if (g.recovery_threads < 1 || g.recovery_threads > 8) return "geometry.recovery_threads must be 1 to 8";
+  if (g.cold_chunks != 0 && (!std::has_single_bit(g.cold_chunks) || g.cold_chunks > 1024))
+    return "geometry.cold_chunks must be 0 or a power of two up to 1024";
   if (g.read_cache_records > 1024) return "geometry.read_cache_records must be 0 to 1024";
   if (g.refresh_interval < 1 || g.refresh_interval > 1024)
     return "geometry.refresh_interval must be 1 to 1024";

@@ -135,6 +135,7 @@ Json GeometryJson(const SubjectConfig& g) {
     json["second_chance"] = g.second_chance;
   }
   if (g.copy_reads_to_tail) json["copy_reads_to_tail"] = true;
+  if (g.cold_chunks != 0) json["cold_chunks"] = g.cold_chunks;
   json["hash"] = kHashNames[static_cast<int>(g.hash)];
   json["shift"] = faster::ShiftSchemeName(g.shift);
   json["guarantee"] = faster::GuaranteeName(g.guarantee);
@@ -164,6 +165,7 @@ void ReadGeometry(const Json& json, SubjectConfig* g, std::string* error) {
   reader.Number("read_cache_records", &g->read_cache_records);
   reader.Bool("second_chance", &g->second_chance);
   reader.Bool("copy_reads_to_tail", &g->copy_reads_to_tail);
+  reader.Number("cold_chunks", &g->cold_chunks);
   std::string hash = kHashNames[static_cast<int>(g->hash)];
   reader.Text("hash", &hash);
   std::string shift(ShiftSchemeName(g->shift)), guarantee(GuaranteeName(g->guarantee)), copy = "before";

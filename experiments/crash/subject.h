@@ -68,6 +68,8 @@ struct SubjectConfig {
   uint32_t read_cache_records = 0;  // about as many are kept; 0: off
   bool second_chance = true;        // records read again are kept longer
   bool copy_reads_to_tail = false;  // a record read is written to the log again
+  // Above 0, for a subject that has one: a cold store below a hot one, with so many chunks of index in it.
+  uint32_t cold_chunks = 0;
   uint64_t seed = 1;                // source of tokens, session ids and generations; same seed, same ids
   std::string directory;            // the store's directory within the storage, "" = root
 };

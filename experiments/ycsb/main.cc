@@ -84,7 +84,7 @@ bool Perform(const Options& options, Engine* engine, CheckpointLog* log, RunOutc
     outcome->log_bytes = outcome->log.tail - outcome->log.begin;
     outcome->index_bytes = engine->IndexBytes();
     // A load alone is for a later run, which recovers this.
-    if (!options.run && options.db == "faster" && !options.dir.empty() &&
+    if (!options.run && options.ours && !options.dir.empty() &&
         driver.CheckpointAndWait({}) != faster::Status::kOk && !g_interrupted) {
       *error = "the checkpoint of the loaded store failed";
       return false;

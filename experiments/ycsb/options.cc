@@ -97,13 +97,15 @@ bool CheckStore(const Properties& properties, Options* options, std::string* err
   options->db = db;
   if (db == "faster") return true;
   const workloads::peers::Peer* peer = workloads::peers::FindPeer(db);
+  options->ours = peer != nullptr && peer->ours;
   if (peer == nullptr) {
     *error = "-db " + db + ": the stores are faster";
     for (const auto& known : workloads::peers::Peers()) *error += ", " + known.name;
   } else if (peer->make == nullptr) {
     *error = "-db " + db + ": not in this build; install " + peer->package + " and build again (./cpr does)";
-  } else if (options->checkpoint_every > 0 || options->crash_after > 0) {
-    *error = "-db " + db + ": checkpoints and kills are of the engine faster only";
+  } else if (options->crash_after > 0 || (options->checkpoint_every > 0 && !peer->ours)) {
+    *error = "-db " + db + ": checkpoints and kills are of the engine faster only" +
+             (peer->ours ? " (f2: no kills)" : "");
   } else if (peer->in_memory && !(options->load && options->run)) {
     *error = "-db " + db + ": what is in memory only cannot be loaded and run apart";
   }
@@ -142,7 +144,7 @@ bool CheckBatch(const Options& options, std::string* error) {
   using workloads::Operation;
   const auto& spec = options.spec;
   if (spec.batch == 1) return true;
-  if (options.db != "faster") {
+  if (!options.ours) {
     *error = "--batch: only the engine faster has batched operations";
   } else if (spec.inserts()) {
     *error = "--batch: a workload that inserts waits for each record it made, so nothing can be batched";

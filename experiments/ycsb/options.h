@@ -19,6 +19,7 @@ struct Options {
   workloads::Properties properties;
   workloads::ycsb::WorkloadSpec spec;
   std::string db = "faster";
+  bool ours = true;  // a store with our sessions, batches and checkpoints: faster or f2
   bool load = true;
   bool run = true;
   bool status = false;

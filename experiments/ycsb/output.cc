@@ -170,7 +170,7 @@ std::vector<ReportLine> MemoryReport(const Options& options, const RunOutcome& o
   const double keys = static_cast<double>(outcome.load.operations);
   if (!outcome.loaded || keys == 0) return lines;
   add("ResidentBytesPerKey", static_cast<double>(outcome.resident_bytes) / keys);
-  if (options.db != "faster") return lines;
+  if (!options.ours) return lines;
   add("LogBytesPerKey", static_cast<double>(outcome.log_bytes) / keys);
   add("IndexBytesPerKey", static_cast<double>(outcome.index_bytes) / keys);
   add("RecordBytes", static_cast<double>(options.spec.record_bytes()));

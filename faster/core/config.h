@@ -39,6 +39,9 @@ struct StoreConfig {
   ShiftScheme shift = ShiftScheme::kFine;
   Guarantee guarantee = Guarantee::kStrict;
   bool overlap_index = false;             // full checkpoint: copy the index while versions shift, not before
+  // Its checkpoints count only where another store's name them (F2's cold index): Create() takes those that
+  // it finds for leftovers, and a recovery to a named one leaves newer ones as they are.
+  bool subordinate = false;
   bool huge_pages = false;                // madvise(MADV_HUGEPAGE) for log buffer and index
   // Source of session ids, checkpoint tokens and generations (the engine has no hidden randomness). Every
   // opening of a store must bring another seed: blocks of an abandoned history are told apart by it.

@@ -146,7 +146,7 @@ Status Checkpointer::RunRetention(uint32_t keep, RetentionReport* report, Diagno
   status = ApplyRetention(*storage_, config_.directory, plan, abandoned,
                           config_.page_bytes() * config_.segment_pages, report, why);
   log_->file().CloseBelow(plan.needed_from);
-  return status;
+  return status == Status::kOk && partner_ != nullptr ? partner_->AfterRetention(why) : status;
 }
 
 // After a durable checkpoint. One that finds another at work leaves it to the next.
@@ -468,6 +468,7 @@ void Checkpointer::LogJob() {
   if (job_status_ == Status::kOk && log.use_snapshot_file)
     job_status_ = snapshots_.Write(kind == CheckpointKind::kIncremental, &log, job_entry_);
   if (job_status_ == Status::kOk) job_status_ = log_->SyncUntil(log.flushed_until, job_entry_);
+  if (job_status_ == Status::kOk && partner_ != nullptr) job_status_ = partner_->Commit(log, kind);
   Diagnosis why;
   if (job_status_ == Status::kOk) job_status_ = WriteMetadata(*storage_, config_.directory, log, &why);
   if (job_status_ == Status::kOk && log.use_snapshot_file) snapshots_.Keep();

@@ -77,7 +77,7 @@ class RecoveryRun {
 
   // Entries before `chosen` are newer; the log goes on over what they rely on. Nothing to do for the latest.
   Status AbandonNewer(const std::vector<CatalogEntry>& entries, const CatalogEntry* chosen) {
-    if (chosen == &entries.front()) return Status::kOk;
+    if (chosen == &entries.front() || config_.subordinate) return Status::kOk;
     std::vector<Token> abandoned;
     const Status status = ReadAbandoned(*storage_, config_.directory, &abandoned, why_);
     if (status != Status::kOk) return status;

@@ -40,7 +40,7 @@ class FasterKv {
     status = ListCheckpoints(*storage, config.directory, &entries, why);
     if (status != Status::kOk) return status;
     for (const CatalogEntry& entry : entries) {
-      if (entry.log.status == Status::kNotFound) continue;
+      if (entry.log.status == Status::kNotFound || config.subordinate) continue;
       if (why) *why = {config.directory, 0, "no checkpoint where a new store is to be", entry.token.Text()};
       return Status::kExists;
     }
@@ -49,7 +49,8 @@ class FasterKv {
     fresh->log_.StartEmpty(NextGeneration(entries, fresh->ids_.Next()));
     Checkpointer::Origin origin;
     for (const CatalogEntry& entry : entries) {
-      if (entry.index.status == Status::kNotFound) origin.leftovers.push_back(entry.token);
+      if (entry.index.status == Status::kNotFound && entry.log.status == Status::kNotFound)
+        origin.leftovers.push_back(entry.token);
     }
     fresh->checkpointer_.Begin(origin);
     *store = std::move(fresh);
@@ -148,6 +149,20 @@ class FasterKv {
     return nullptr;
   }
 
+  // A session of the engine's own, that no checkpoint knows: for maintenance.
+  std::unique_ptr<SessionType> StartInternalSession() {
+    return OpenSession(checkpointer_.NewSessionId(), false, true);
+  }
+  // What sessions find nothing of here they look for there, and its state becomes part of every checkpoint
+  // of the log (f2_kv.h). Before the first session. No record may be removed from here that is not there
+  // then, so neither Compact() nor a session's ShiftBeginAddress() is for such a store.
+  void AttachCold(std::unique_ptr<ColdTier> cold) {
+    cold_ = std::move(cold);
+    checkpointer_.SetPartner(cold_.get());
+  }
+
+  LightEpoch& epoch() { return epoch_; }
+  Checkpointer& checkpointer() { return checkpointer_; }
   HybridLog& log() { return log_; }
   const HybridLog& log() const { return log_; }
   HashIndex& index() { return index_; }
@@ -276,6 +291,15 @@ class FasterKv {
     const typename SessionType::Parts parts{&epoch_,        &log_,       &index_,  &cache_, &locks_,
                                             &checkpointer_, &functions_, &config_, internal};
     auto session = std::make_unique<SessionType>(parts, entry, id);
+    if (cold_ != nullptr && !internal) {
+      auto index = cold_->NewIndexSession();
+      if (index == nullptr) {
+        session->Abandon();
+        epoch_.Release(entry);
+        return nullptr;
+      }
+      session->AttachCold(&cold_->log(), std::move(index));
+    }
     if (checkpointer_.Register(session.get(), continued) == Status::kOk) return session;
     session->Abandon();
     epoch_.Release(entry);
@@ -351,6 +375,7 @@ class FasterKv {
   ReadCache cache_;
   HashIndex index_;
   CheckpointLocks locks_;
+  std::unique_ptr<ColdTier> cold_;  // uses the epoch; used by the checkpointer's job
   std::atomic<bool> compacting_{false};
   std::atomic<bool> background_{false};  // a compaction by itself is scheduled or runs
   std::atomic<bool> stop_{false};

@@ -48,6 +48,8 @@ class LiveIterator {
   LiveIterator(const LiveIterator&) = delete;
   LiveIterator& operator=(const LiveIterator&) = delete;
 
+  LogAddress end() const { return until_; }  // where the walk ends
+
   // kOk: *key and *value are the next. kNotFound: there are no more.
   Status Next(K* key, V* value) {
     for (;;) {

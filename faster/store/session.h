@@ -20,6 +20,7 @@
 #include "faster/index/hash_index.h"
 #include "faster/log/hybrid_log.h"
 #include "faster/log/read_cache.h"
+#include "faster/store/cold_tier.h"
 #include "faster/store/operation.h"
 #include "faster/store/session_core.h"
 
@@ -60,6 +61,11 @@ class Session final : public SessionCore {
         batch_ahead_(parts.config->batch_ahead),
         batch_group_(parts.config->batch_group) {
     internal_ = parts.internal;
+  }
+  // What this store has no record of is looked for in a cold store, too. Before the session is used.
+  void AttachCold(HybridLog* log, std::unique_ptr<ColdIndexSession> index) {
+    cold_log_ = log;
+    cold_index_ = std::move(index);
   }
   ~Session() override {
     Close();
@@ -171,11 +177,11 @@ class Session final : public SessionCore {
   }
 
   // For iteration: *at is where the newest record of the key lies of those below `below`. kNotFound: there is
-  // none, or it is a tombstone on disk. kPending as usual; the address is then disk_found_at of the
-  // operation.
-  Status LocateBelow(const K& key, LogAddress below, LogAddress* at) {
+  // none, or it is a tombstone on disk (then *at is its address). kPending as usual; the address is then
+  // disk_found_at of the operation.
+  Status LocateBelow(const K& key, LogAddress below, LogAddress* at, void* user = nullptr) {
     Enter();
-    Op op = Make(OperationType::kLocate, key, KeyHash{functions_.Hash(key)}, nullptr);
+    Op op = Make(OperationType::kLocate, key, KeyHash{functions_.Hash(key)}, user);
     op.below = below;
     const Status status = Run(op);
     *at = op.disk_found_at;
@@ -313,9 +319,10 @@ class Session final : public SessionCore {
       return false;
     *status = Status::kNotFound;
     HashEntry entry;
-    if (table_->Find(hash, &entry) == nullptr) return true;
+    if (table_->Find(hash, &entry) == nullptr) return cold_log_ == nullptr;
     const Located at = Locate(entry.address(), Words<K>::Of(key));
-    if (at.record == nullptr) return at.disk == 0 || TryCached(at.disk, key, value, status);
+    if (at.record == nullptr)
+      return (at.disk == 0 && cold_log_ == nullptr) || TryCached(at.disk, key, value, status);
     if (at.header.tombstone()) [[unlikely]]
       return true;
     *value = at.record->Load().Value();
@@ -389,6 +396,15 @@ class Session final : public SessionCore {
   bool AppendCopy(const Op& op);
   void CacheCopy(const Op& op);
   bool StillOnDisk(const Op& op, LogAddress first, LogAddress begin) const;
+  // session_cold.h
+  enum class Walk : uint8_t { kEnded, kWaits, kAgain };
+  Step Absent(Op& op);
+  bool ColdIsCurrent(Op& op);
+  bool SearchCold(Op* op);
+  Walk WalkCold(Op* op, LogAddress at);
+  Walk OnColdBlock(Op* op);
+  void ContinueCold(Op* op, Walk walk);
+  static void OnColdChunk(void* session, void* waiter, Status status, const LogAddress* chunk);
   // session_pending.h
   bool LockPending() override;
   void FollowIndex() override { table_ = &index_.table(); }
@@ -413,6 +429,8 @@ class Session final : public SessionCore {
   ReadCache& cache_;
   CheckpointLocks& locks_;
   Checkpointer& checkpointer_;
+  HybridLog* cold_log_ = nullptr;  // null: there is no cold store
+  std::unique_ptr<ColdIndexSession> cold_index_;
   const F& functions_;
   const uint32_t version_mask_;
   const bool coarse_;
@@ -432,6 +450,7 @@ class Session final : public SessionCore {
 }  // namespace faster
 
 #include "faster/store/session_batch.h"
+#include "faster/store/session_cold.h"
 #include "faster/store/session_copies.h"
 #include "faster/store/session_execute.h"
 #include "faster/store/session_pending.h"

@@ -89,6 +89,7 @@ Status Session<K, V, F>::Run(Op& op) {
         break;
       case Step::kRetryLater:
       case Step::kDisk:
+      case Step::kCold:
         return Pend(op, step);
       case Step::kWaitForPage:
         // Nothing has happened yet: let go of everything, so that the page can close, and start over.
@@ -129,6 +130,8 @@ Status Session<K, V, F>::Pend(Op& op, Step step) {
   ++pending_now_;
   if (step == Step::kDisk) {
     IssueRead(pending, pending->disk_start);
+  } else if (step == Step::kCold) {
+    if (SearchCold(pending)) RunPending(pending);
   } else {
     retry_.Push(pending);
   }
@@ -169,7 +172,7 @@ Step Session<K, V, F>::ExecuteIn(Op& op) {
     op.holds_old = false;
   }
   if (prepare && coarse_ && !relaxed_ && !op.holds_old &&
-      (step == Step::kDisk || step == Step::kRetryLater)) {
+      (step == Step::kDisk || step == Step::kCold || step == Step::kRetryLater)) {
     // It goes pending, and needs the lock for that; a v+1 record may have come before we had it: look again.
     if (!lock.TryLockOld()) return Step::kShift;
     op.holds_old = true;
@@ -194,7 +197,7 @@ Step Session<K, V, F>::ExecuteRead(Op& op, bool prepare) {
   const LogAddress begin = log_.begin();  // before the entry
   HashEntry entry;
   op.result = Status::kNotFound;
-  if (table_->Find(op.hash, &entry) == nullptr) return Step::kDone;
+  if (table_->Find(op.hash, &entry) == nullptr) return Absent(op);
   const LogAddress first = cache_.RealAddress(entry);
   if (prepare && ChainIsNew(first)) return Step::kShift;
   // An operation of the version before may not see what the copy was made of.
@@ -210,8 +213,8 @@ Step Session<K, V, F>::ExecuteRead(Op& op, bool prepare) {
     op.result = Status::kOk;
     return Step::kDone;
   }
-  if (at.disk < begin || at.disk == 0) return Step::kDone;
-  if (op.disk_done && op.disk_start == at.disk) return Step::kDone;  // it was not on disk, and nothing came
+  if (at.disk < begin || at.disk == 0) return Absent(op);
+  if (op.disk_done && op.disk_start == at.disk) return Absent(op);  // it was not on disk, and nothing came
   op.disk_done = false;
   op.disk_start = at.disk;
   return Step::kDisk;
@@ -241,7 +244,9 @@ template <class K, class V, class F>
 Step Session<K, V, F>::ExecuteUpdate(Op& op, bool prepare, bool shifted, AtomicCheckpointLock& lock) {
   const LogAddress begin = log_.begin();  // before the entry
   HashEntry entry;
-  const bool creates = op.type != OperationType::kDelete && op.type != OperationType::kCopy;
+  // With a cold store a delete writes its tombstone whatever is here: the key may be there.
+  const bool creates = op.type != OperationType::kCopy &&
+                       (op.type != OperationType::kDelete || cold_log_ != nullptr);
   HashTable::Slot* const slot =
       creates ? table_->FindOrCreate(op.hash, &entry) : table_->Find(op.hash, &entry);
   if (slot == nullptr) {
@@ -317,14 +322,14 @@ Step Session<K, V, F>::UpdateAbsent(Op& op, HashTable::Slot* slot, HashEntry ent
   if (op.type == OperationType::kUpsert) return Append(op, slot, entry, op.value, false);
   if (op.type == OperationType::kCopy) return CopyAbsent(op, slot, entry, at);
   if (op.type == OperationType::kDelete) {
-    if (at.disk != 0) return Append(op, slot, entry, Words<V>{}, true);
+    if (at.disk != 0 || cold_log_ != nullptr) return Append(op, slot, entry, Words<V>{}, true);
     op.result = Status::kNotFound;
     return Step::kDone;
   }
   return FinishAbsent(op, slot, entry, at);
 }
 
-// RMW and insert: the old value, if there is one, is in the read cache or on disk.
+// RMW and insert: the old value, if there is one, is in the read cache, on disk or in the cold store.
 template <class K, class V, class F>
 Step Session<K, V, F>::FinishAbsent(Op& op, HashTable::Slot* slot, HashEntry entry, const Located& at) {
   Words<V> old;
@@ -337,8 +342,14 @@ Step Session<K, V, F>::FinishAbsent(Op& op, HashTable::Slot* slot, HashEntry ent
       op.disk_start = at.disk;
       return Step::kDisk;
     }
-    // What a truncation is about to remove is gone for an update already.
-    found = op.disk_found && op.disk_found_at >= log_.update_begin();
+    // What a truncation is about to remove is gone for an update already. (With a cold store there is none:
+    // what a migration is about to remove is the newest of its key nevertheless.)
+    found = op.disk_found && (cold_log_ != nullptr || op.disk_found_at >= log_.update_begin());
+    old = op.disk_value;
+  }
+  if (cold_log_ != nullptr && !found && (at.disk == 0 || op.disk_found_at == 0)) {
+    if (!ColdIsCurrent(op)) return Step::kCold;
+    found = op.cold_found;
     old = op.disk_value;
   }
   if (op.type == OperationType::kInsert) {

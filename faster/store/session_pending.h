@@ -58,8 +58,12 @@ void Session<K, V, F>::ProcessPending() {
   while (ordered != nullptr) {
     Op* op = ordered;
     ordered = op->next;
-    OnBlock(op);
+    if (op->cold_stage == ColdStage::kBlock)
+      ContinueCold(op, OnColdBlock(op));
+    else
+      OnBlock(op);
   }
+  if (cold_index_ != nullptr) cold_index_->Collect(&Session::OnColdChunk, this);
   for (uint32_t left = retry_.size(); left > 0; --left) RunPending(retry_.Pop());
 }
 
@@ -72,6 +76,9 @@ void Session<K, V, F>::RunPending(Op* op) {
       case Step::kDisk:
         return IssueRead(op, op->disk_start);
       case Step::kRetryNow:
+        continue;
+      case Step::kCold:
+        if (!SearchCold(op)) return;
         continue;
       case Step::kWaitForPage:
         op->failures_before = std::min(op->failures_before, log_.write_failures());
@@ -162,6 +169,7 @@ void Session<K, V, F>::OnBlock(Op* op) {
   // A chain that ends at begin: if begin has moved since the search began, the key may have been copied to
   // the tail. The index says so.
   if (op->is_update() || next != 0) return RunPending(op);
+  if (cold_log_ != nullptr && op->disk_found_at == 0) return RunPending(op);  // the cold store is to be asked
   if (op->disk_found && op->type == OperationType::kRead) KeepCopy(*op);
   op->value = op->disk_value;
   Finish(op, op->disk_found ? Status::kOk : Status::kNotFound);
