@@ -29,7 +29,8 @@ Status ColdLog::Load(const StoreConfig& config, Storage* storage, const PairMeta
   tail->from = (std::max<LogAddress>(final, 1) - 1) & ~(config.page_bytes() - 1);
   tail->words.assign((final - tail->from) / 8, 0);
   if (final == tail->from) return Status::kOk;
-  SegmentedFile file(storage, config.directory, config.page_bytes() * config.segment_pages);
+  SegmentedFile file(storage, config.directory, config.page_bytes() * config.segment_pages,
+                     config.open_segments);
   uint8_t* const bytes = reinterpret_cast<uint8_t*>(tail->words.data());
   Status status = file.Read(tail->from, bytes, final - tail->from);
   const bool missing = status == Status::kNotFound || status == Status::kShortIo;
