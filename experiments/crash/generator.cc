@@ -199,7 +199,7 @@ void AddIncarnations(Build& build) {
 // begins.
 void FillMemory(Scenario* scenario) {
   const SubjectConfig& g = scenario->geometry;
-  const uint32_t record = 24 + g.value_bytes;
+  const uint32_t record = g.value_bytes != 0 ? 24 + g.value_bytes : 48;  // of many lengths: a short one
   const uint32_t per_page = (1u << g.page_bits) / g.block_bytes * std::max(1u, (g.block_bytes - 8) / record);
   const uint32_t records = g.buffer_pages * per_page + 1;
   scenario->filler = records > scenario->preload ? records - scenario->preload : 1;
@@ -217,6 +217,17 @@ void DrawProtocol(const Variation& variation, uint64_t seed, SubjectConfig* g) {
   g->overlap_index = variation.overlap_index.value_or(overlap);
   const uint32_t slots[] = {32, 1, 2, 4};
   g->session_slots = dice.Pick(slots);
+}
+
+// Of every family, from dice of its own: keys and values of many lengths. The smallest blocks hold one record
+// with a value of 8 bytes, the largest are a page.
+void DrawLengths(uint64_t seed, SubjectConfig* g) {
+  Dice dice(MixSeed(seed, 0x7a71ab1e));
+  const bool drawn = dice.Chance(20);
+  if (g->value_bytes == 256 || (!drawn && g->value_bytes != 0)) return;
+  g->value_bytes = 0;
+  const uint32_t blocks[] = {64, 128, 128, 256, 512};
+  g->block_bytes = std::min(dice.Pick(blocks), 1u << g->page_bits);
 }
 
 }  // namespace
@@ -252,6 +263,7 @@ Scenario Generate(const Variation& variation, uint64_t seed) {
   geometry.second_chance = copies.Chance(70);
   geometry.copy_reads_to_tail = copies.Chance(12);
   form->draw(build);
+  DrawLengths(seed, &geometry);
   build.scenario.keys = build.scenario.preload = build.knobs.keys;
   if (std::strcmp(form->family.name, "everything") == 0) {
     build.scenario.preload = build.dice.Below(build.knobs.keys + 1);

@@ -194,11 +194,29 @@ void DrawCopies(Build& build) {
   knobs.steps = 150 * knobs.sessions * knobs.operations;
 }
 
+// Values grow and shrink on few keys, by several sessions at once; most of it happens in memory.
+void DrawLengths(Build& build) {
+  Dice& dice = build.dice;
+  Knobs& knobs = build.knobs;
+  SubjectConfig& g = build.scenario.geometry;
+  g.value_bytes = 0;
+  g.mutable_pages = 2;
+  knobs.sessions = dice.Between(2, 4);
+  knobs.operations = dice.Between(6, 14);
+  knobs.keys = dice.Between(1, 6);
+  knobs.weights[2] = 60;
+  knobs.fill = dice.Chance(60);
+  knobs.steps = 180 * knobs.sessions * knobs.operations + 800;
+}
+
 const FamilyForm kFamilies[] = {
     {{"default",
       "3 sessions, 24 operations on 8 keys, records on disk, one checkpoint, crash, recovery, continuation"},
-     22,
+     18,
      [](Build&) {}},
+    {{"lengths", "keys and values of many lengths: few keys, changed in place and out of it"},
+     4,
+     DrawLengths},
     {{"everything", "every knob drawn anew"}, 18, DrawEverything},
     {{"collide", "all keys in one bucket, in one chain or two"},
      6,

@@ -44,7 +44,8 @@ constexpr VerbForm kVerbs[] = {
 };
 
 std::string CheckGeometry(const SubjectConfig& g) {
-  if (g.value_bytes != 8 && g.value_bytes != 256) return "geometry.value_bytes must be 8 or 256";
+  if (g.value_bytes != 0 && g.value_bytes != 8 && g.value_bytes != 256)
+    return "geometry.value_bytes must be 8 or 256, or 0 for many lengths";
   if (g.page_bits < 9 || g.page_bits > 20) return "geometry.page_bits must be 9 to 20";
   if (!std::has_single_bit(g.buffer_pages) || g.buffer_pages < 4 || g.buffer_pages > 1024) {
     return "geometry.buffer_pages must be a power of two from 4 to 1024";

@@ -250,7 +250,10 @@ Step Session<K, V, F>::ExecuteUpdate(Op& op, bool prepare, bool shifted, AtomicC
     return Step::kDone;
   }
   const LogAddress first = cache_.RealAddress(entry);
-  if (prepare && ChainIsNew(first)) return Step::kShift;
+  // Nothing of v+1 gets before an operation that has been pending with its lock. It must not give that back
+  // because ChainIsNew does not know of a chain that begins on disk: its serial is one of v.
+  const bool waits_locked = op.holds_old && op.session != nullptr && !relaxed_;
+  if (prepare && !waits_locked && ChainIsNew(first)) return Step::kShift;
   Located at = Locate(first, op.key);
   if (at.disk < begin) at.disk = 0;
   // The version of the key's own record decides here: the first of the chain may belong to another key.
