@@ -130,6 +130,13 @@ bool CheckCombination(const Options& options, std::string* error) {
   return error->empty();
 }
 
+bool CheckValues(const Options& options, std::string* error) {
+  if (options.db == "faster" || options.spec.fixed()) return true;
+  *error = "-db " + options.db + ": values of " + std::to_string(options.spec.value_bytes) +
+           " bytes: all stores but faster are built for 8, 100, 104 and 256";
+  return false;
+}
+
 // A batch is of one kind of operation, so a mixed workload is reordered within it; and it does not wait.
 bool CheckBatch(const Options& options, std::string* error) {
   using workloads::Operation;
@@ -235,7 +242,8 @@ bool ParseOptions(const std::vector<std::string>& arguments, Options* options, s
     return false;
   }
   options->spec.batch = static_cast<uint32_t>(batch);
-  return CheckBatch(*options, error) && CheckCombination(*options, error) && CheckVerifiable(*options, error);
+  return CheckValues(*options, error) && CheckBatch(*options, error) && CheckCombination(*options, error) &&
+         CheckVerifiable(*options, error);
 }
 
 std::vector<std::string> UnknownProperties(const Properties& properties) {

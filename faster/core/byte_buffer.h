@@ -20,6 +20,8 @@
 
 namespace faster {
 
+constexpr size_t WordsFor(size_t bytes) { return bytes / 8 + (bytes % 8 != 0); }
+
 class ByteBuffer {
  public:
   ByteBuffer() = default;
@@ -54,7 +56,7 @@ class ByteBuffer {
   }
   // Own memory for so many bytes, in whole words; what it holds is lost. Resize() says how many there are.
   char* Reserve(size_t bytes) {
-    const size_t words = (bytes + 7) / 8;
+    const size_t words = WordsFor(bytes);
     if (words > words_) {
       own_.reset(new uint64_t[words]);
       words_ = words;
@@ -88,8 +90,6 @@ class ByteBuffer {
   std::unique_ptr<uint64_t[]> own_;
   size_t words_ = 0;  // of own_
 };
-
-constexpr size_t WordsFor(size_t bytes) { return (bytes + 7) / 8; }
 
 // Word `i` of `bytes` as a record holds it.
 inline uint64_t WordOf(std::string_view bytes, size_t i) {
