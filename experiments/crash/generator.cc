@@ -220,14 +220,16 @@ void DrawProtocol(const Variation& variation, uint64_t seed, SubjectConfig* g) {
 }
 
 // Of every family, from dice of its own: keys and values of many lengths. The smallest blocks hold one record
-// with a value of 8 bytes, the largest are a page.
-void DrawLengths(uint64_t seed, SubjectConfig* g) {
+// with a value of 8 bytes, the largest are a page. Not where a log is compacted: copies of records as large
+// as a page push each other out of a memory of four, and an execution takes too many steps.
+void DrawLengths(uint64_t seed, bool compacts, SubjectConfig* g) {
   Dice dice(MixSeed(seed, 0x7a71ab1e));
   const bool drawn = dice.Chance(20);
   if (g->value_bytes == 256 || (!drawn && g->value_bytes != 0)) return;
   g->value_bytes = 0;
   const uint32_t blocks[] = {64, 128, 128, 256, 512};
   g->block_bytes = std::min(dice.Pick(blocks), 1u << g->page_bits);
+  if (compacts || g->compact_at_bytes != 0) g->block_bytes = std::min(g->block_bytes, 128u);
 }
 
 }  // namespace
@@ -263,7 +265,7 @@ Scenario Generate(const Variation& variation, uint64_t seed) {
   geometry.second_chance = copies.Chance(70);
   geometry.copy_reads_to_tail = copies.Chance(12);
   form->draw(build);
-  DrawLengths(seed, &geometry);
+  DrawLengths(seed, build.knobs.keeper != 0, &geometry);
   build.scenario.keys = build.scenario.preload = build.knobs.keys;
   if (std::strcmp(form->family.name, "everything") == 0) {
     build.scenario.preload = build.dice.Below(build.knobs.keys + 1);

@@ -140,6 +140,7 @@ bool CheckValues(const Options& options, std::string* error) {
 // A batch is of one kind of operation, so a mixed workload is reordered within it; and it does not wait.
 bool CheckBatch(const Options& options, std::string* error) {
   using workloads::Operation;
+  if (!CheckValues(options, error)) return false;
   const auto& spec = options.spec;
   if (spec.batch == 1) return true;
   if (options.db != "faster") {
@@ -242,8 +243,7 @@ bool ParseOptions(const std::vector<std::string>& arguments, Options* options, s
     return false;
   }
   options->spec.batch = static_cast<uint32_t>(batch);
-  return CheckValues(*options, error) && CheckBatch(*options, error) && CheckCombination(*options, error) &&
-         CheckVerifiable(*options, error);
+  return CheckBatch(*options, error) && CheckCombination(*options, error) && CheckVerifiable(*options, error);
 }
 
 std::vector<std::string> UnknownProperties(const Properties& properties) {

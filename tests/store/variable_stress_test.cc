@@ -82,14 +82,19 @@ TEST(VariableStress, NothingIsTornAndNothingIsLost) {
   EXPECT_EQ(store.kv().CheckInvariants(), "");
 }
 
-// Whatever is done, in whatever geometry, a map says the same; before and after recoveries.
-RC_GTEST_PROP(VariableProperty, IsAMap, ()) {
+StoreConfig DrawConfig() {
   StoreConfig config = VariableStore::TinyConfig();
   config.block_bytes = *rc::gen::element(64u, 128u, 256u, 512u);
   config.mutable_pages = *rc::gen::inRange(1u, 7u);
   config.index_buckets = *rc::gen::element<uint64_t>(1, 2, 8);
   config.read_cache_bytes = *rc::gen::element<uint64_t>(0, 2048, 4096);
   config.copy_reads_to_tail = *rc::gen::arbitrary<bool>();
+  return config;
+}
+
+// Whatever is done, in whatever geometry, a map says the same; before and after recoveries.
+RC_GTEST_PROP(VariableProperty, IsAMap, ()) {
+  const StoreConfig config = DrawConfig();
   VariableStore store(config);
   const size_t most = config.block_bytes - 8 - VariableRecord::kLeastBytes;
   const auto bytes = [](size_t limit) {
