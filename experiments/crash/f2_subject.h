@@ -1,7 +1,7 @@
 // The hot and cold store as a subject of the crash harness. Its sessions are those of the plain store; a
 // compaction by lookup is a migration of the hot log's oldest part, one by scan a compaction of the cold log.
 //
-// Types: ValueType, FunctionsType, HotConfig(config), Wrap(session); from faster_subject.cc.
+// Types: ValueType, FunctionsType, HotConfig(config), Wrap(session, config); from faster_subject.cc.
 #pragma once
 
 #include <algorithm>
@@ -25,7 +25,11 @@ class F2Subject final : public Subject, private faster::CheckpointObserver {
   using Status = faster::Status;
 
   F2Subject(const SubjectConfig& config, faster::Storage* storage, SubjectObserver* observer)
-      : config_(ConfigOf(config)), functions_{config.hash}, storage_(storage), observer_(observer) {}
+      : config_(ConfigOf(config)),
+        given_(config),
+        functions_{config.hash},
+        storage_(storage),
+        observer_(observer) {}
 
   Status Create(faster::Diagnosis* why) override {
     return Kv::Create(config_, storage_, functions_, this, &kv_, why);
@@ -106,12 +110,14 @@ class F2Subject final : public Subject, private faster::CheckpointObserver {
     store.cold.log.mutable_pages = 1;
     store.cold.log.block_bytes = config.block_bytes;
     store.cold.log.segment_pages = config.segment_pages;
+    store.cold.log.open_segments = config.open_segments;
     faster::StoreConfig& index = store.cold.index;
     index.page_bits = 9;
     index.buffer_pages = 4;
     index.mutable_pages = 1;
     index.block_bytes = 64;  // one chunk
     index.segment_pages = 4;
+    index.open_segments = config.open_segments;
     index.index_buckets = 1;
     index.version_bits = config.version_bits;
     index.session_slots = config.session_slots;
@@ -121,9 +127,9 @@ class F2Subject final : public Subject, private faster::CheckpointObserver {
     store.cold.index_chunks = config.cold_chunks;
     return store;
   }
-  static std::unique_ptr<SubjectSession> Wrapped(std::unique_ptr<typename Kv::SessionType> session) {
+  std::unique_ptr<SubjectSession> Wrapped(std::unique_ptr<typename Kv::SessionType> session) const {
     if (session == nullptr) return nullptr;
-    return Types::Wrap(std::move(session));
+    return Types::Wrap(std::move(session), given_);
   }
   void OnPhase(faster::CheckpointKind, faster::Phase phase, uint64_t version) override {
     if (observer_ != nullptr) observer_->OnPhase(faster::PhaseName(phase).data(), version);
@@ -141,6 +147,7 @@ class F2Subject final : public Subject, private faster::CheckpointObserver {
   }
 
   const faster::F2Config config_;
+  const SubjectConfig given_;
   const Functions functions_;
   faster::Storage* const storage_;
   SubjectObserver* const observer_;

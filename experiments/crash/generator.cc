@@ -209,7 +209,7 @@ void AddIncarnations(Build& build) {
 // begins.
 void FillMemory(Scenario* scenario) {
   const SubjectConfig& g = scenario->geometry;
-  const uint32_t record = 24 + g.value_bytes;
+  const uint32_t record = g.value_bytes != 0 ? 24 + g.value_bytes : 48;  // of many lengths: a short one
   const uint32_t per_page = (1u << g.page_bits) / g.block_bytes * std::max(1u, (g.block_bytes - 8) / record);
   const uint32_t records = g.buffer_pages * per_page + 1;
   scenario->filler = records > scenario->preload ? records - scenario->preload : 1;
@@ -236,6 +236,19 @@ void DrawOpenFiles(uint64_t seed, Scenario* scenario) {
   if (!dice.Chance(40) || scenario->faults.find("meta") != std::string::npos) return;
   scenario->geometry.open_segments = dice.Between(1, 3);
   if (dice.Chance(60)) scenario->geometry.segment_pages = dice.Between(1, 2);
+}
+
+// Of every family, from dice of its own: keys and values of many lengths. The smallest blocks hold one record
+// with a value of 8 bytes, the largest are a page. Not where a log is compacted: copies of records as large
+// as a page push each other out of a memory of four, and an execution takes too many steps.
+void DrawLengths(uint64_t seed, bool compacts, SubjectConfig* g) {
+  Dice dice(MixSeed(seed, 0x7a71ab1e));
+  const bool drawn = dice.Chance(20);
+  if (g->value_bytes == 256 || (!drawn && g->value_bytes != 0)) return;
+  g->value_bytes = 0;
+  const uint32_t blocks[] = {64, 128, 128, 256, 512};
+  g->block_bytes = std::min(dice.Pick(blocks), 1u << g->page_bits);
+  if (compacts || g->compact_at_bytes != 0) g->block_bytes = std::min(g->block_bytes, 128u);
 }
 
 }  // namespace
@@ -271,6 +284,8 @@ Scenario Generate(const Variation& variation, uint64_t seed) {
   geometry.second_chance = copies.Chance(70);
   geometry.copy_reads_to_tail = copies.Chance(12);
   form->draw(build);
+  const bool cold = std::strcmp(form->family.name, "f2") == 0;
+  if (!cold) DrawLengths(seed, build.knobs.keeper != 0, &geometry);
   build.scenario.keys = build.scenario.preload = build.knobs.keys;
   if (std::strcmp(form->family.name, "everything") == 0) {
     build.scenario.preload = build.dice.Below(build.knobs.keys + 1);
@@ -282,7 +297,6 @@ Scenario Generate(const Variation& variation, uint64_t seed) {
   AddIncarnations(build);
   const bool grows = std::strcmp(form->family.name, "growth") == 0;
   AddGrowth(grows ? 100 : 20, grows, seed, &build.scenario);
-  const bool cold = std::strcmp(form->family.name, "f2") == 0;
   AddCold(cold ? 100 : 8, cold, seed, &build.scenario);
   return build.scenario;
 }

@@ -52,8 +52,8 @@ Actor Racer(Dice& dice) {
 
 void AddCold(uint32_t percent, bool centre, uint64_t seed, Scenario* scenario) {
   Dice dice(MixSeed(seed, 0xc01d));
-  if (!dice.Chance(percent)) return;
   SubjectConfig& geometry = scenario->geometry;
+  if (!dice.Chance(percent) || geometry.value_bytes == 0) return;  // keys and values of one size only
   geometry.cold_chunks = 1u << dice.Below(3);
   // More than either memory holds. Not in one long chain on disk, where each record is looked up by a walk.
   const bool short_chains = geometry.hash == HashMode::kMixed || geometry.hash == HashMode::kSameBucket;

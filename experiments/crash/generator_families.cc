@@ -246,21 +246,41 @@ void DrawTiers(Build& build) {
   knobs.steps = 4000 + 2500 * knobs.checkpoints;
   if (dice.Chance(8)) DrawFaults(build);
   if (!wide || !dice.Chance(35)) return;
-  // The copy of a large index makes the shift long: meanwhile much of the later version is written.
+  // The copy of a large index makes the shift long: meanwhile much of the later version is written. Not all
+  // of it in one chain: of records as large as a page that is on disk, and each operation walks it again.
   g.index_buckets = 64u << dice.Below(3);
+  if (g.hash == HashMode::kCollide || g.hash == HashMode::kTwoChains) g.hash = HashMode::kSameBucket;
   knobs.operations = dice.Between(16, 28);
   knobs.keys = dice.Between(6, 12);
   knobs.weights[1] = 60;
   knobs.steps += 40 * g.index_buckets;
 }
 
+// Values grow and shrink on few keys, by several sessions at once; most of it happens in memory.
+void DrawLengths(Build& build) {
+  Dice& dice = build.dice;
+  Knobs& knobs = build.knobs;
+  SubjectConfig& g = build.scenario.geometry;
+  g.value_bytes = 0;
+  g.mutable_pages = 2;
+  knobs.sessions = dice.Between(2, 4);
+  knobs.operations = dice.Between(6, 14);
+  knobs.keys = dice.Between(1, 6);
+  knobs.weights[2] = 60;
+  knobs.fill = dice.Chance(60);
+  knobs.steps = 180 * knobs.sessions * knobs.operations + 800;
+}
+
 const FamilyForm kFamilies[] = {
     {{"default",
       "3 sessions, 24 operations on 8 keys, records on disk, one checkpoint, crash, recovery, continuation"},
-     14,
+     12,
      [](Build&) {}},
     {{"hot", "one to three keys in memory that all sessions change"}, 8, DrawHot},
-    {{"everything", "every knob drawn anew"}, 14, DrawEverything},
+    {{"lengths", "keys and values of many lengths: few keys, changed in place and out of it"},
+     4,
+     DrawLengths},
+    {{"everything", "every knob drawn anew"}, 12, DrawEverything},
     {{"collide", "all keys in one bucket, in one chain or two"},
      5,
      [](Build& b) {

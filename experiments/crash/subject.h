@@ -16,8 +16,9 @@
 // take no locks.
 //
 // STATUSES of operations. kOk: a read found the key; an update changed it. kNotFound: a read or delete found
-// nothing. kAborted: no effect, the serial is used up all the same. kPending: CompletePending() delivers the
-// result under the same serial. An I/O error or kCorruption ends the operation without a result.
+// nothing. kAborted: no effect (a value that does not fit is refused like this), the serial is used up all
+// the same. kPending: CompletePending() delivers the result under the same serial. An I/O error or
+// kCorruption ends the operation without a result.
 #pragma once
 
 #include <cstdint>
@@ -43,7 +44,7 @@ enum class HashMode : uint8_t {
 };
 
 struct SubjectConfig {
-  uint32_t value_bytes = 8;   // 8 or 256
+  uint32_t value_bytes = 8;   // 8 or 256; 0: keys and values of many lengths, which follow from key and word
   uint32_t page_bits = 9;     // >= 9
   uint32_t buffer_pages = 4;  // >= 4
   uint32_t mutable_pages = 2;

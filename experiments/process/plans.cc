@@ -81,7 +81,8 @@ StoreOptions SmallStore(const std::string& root, Dice& dice) {
   WorkloadSpec& spec = options.spec;
   spec.record_count = spec.insert_count = 4 + dice.Skewed(1500);
   spec.operation_count = uint64_t{1} << 40;
-  spec.value_bytes = spec.stored_bytes = dice.Chance(70) ? 8 : 256;
+  // 8 and 256 bytes are of fixed size, all between of variable length.
+  spec.value_bytes = spec.stored_bytes = dice.Chance(60) ? 8 : dice.Chance(50) ? 256 : dice.Between(9, 250);
   DrawMix(dice, &spec);
   spec.keys.distribution = dice.Chance(50) ? Distribution::kUniform : Distribution::kZipfRaw;
   spec.keys.insert_count = spec.insert_count;
@@ -89,7 +90,7 @@ StoreOptions SmallStore(const std::string& root, Dice& dice) {
   spec.keys_per_thread = 4096;
   spec.seed = dice.Next() >> 20;
   faster::StoreConfig& config = options.config;
-  const bool wide = spec.stored_bytes == 256;
+  const bool wide = spec.stored_bytes != 8;
   config.page_bits = wide ? dice.Between(10, 13) : dice.Between(9, 12);
   config.buffer_pages = 4u << dice.Below(4);
   config.mutable_pages = dice.Between(1, config.buffer_pages - 2);

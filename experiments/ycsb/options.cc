@@ -139,9 +139,17 @@ bool CheckCombination(const Options& options, std::string* error) {
   return error->empty();
 }
 
+bool CheckValues(const Options& options, std::string* error) {
+  if (options.db == "faster" || options.spec.fixed()) return true;
+  *error = "-db " + options.db + ": values of " + std::to_string(options.spec.value_bytes) +
+           " bytes: all stores but faster are built for 8, 100, 104 and 256";
+  return false;
+}
+
 // A batch is of one kind of operation, so a mixed workload is reordered within it; and it does not wait.
 bool CheckBatch(const Options& options, std::string* error) {
   using workloads::Operation;
+  if (!CheckValues(options, error)) return false;
   const auto& spec = options.spec;
   if (spec.batch == 1) return true;
   if (!options.ours) {

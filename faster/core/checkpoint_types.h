@@ -142,6 +142,7 @@ struct LogMetadata {
   uint32_t page_bits = 0;
   uint32_t block_bytes = 0;
   uint32_t segment_pages = 0;
+  bool variable_records = false;  // keys and values of any length: the two sizes are 0
   uint32_t key_bytes = 0;
   uint32_t value_bytes = 0;
   uint64_t table_size = 0;  // index size to rebuild with when no index checkpoint fits

@@ -301,6 +301,7 @@ void Checkpointer::EnterWaitFlush() {
   log.page_bits = config_.page_bits;
   log.block_bytes = config_.block_bytes;
   log.segment_pages = config_.segment_pages;
+  log.variable_records = key_bytes_ == 0;
   log.key_bytes = key_bytes_;
   log.value_bytes = value_bytes_;
   log.table_size = hash_index_->table().size();

@@ -142,7 +142,7 @@ class Checkpointer {
   HybridLog* const log_;
   HashIndex* const hash_index_;
   const ReadCache* const cache_;
-  const uint32_t key_bytes_;
+  const uint32_t key_bytes_;  // both 0: variable length
   const uint32_t value_bytes_;
   CheckpointObserver* const observer_;
   IdSource* const ids_;

@@ -21,7 +21,8 @@ namespace faster {
 template <class K, class V, class F>
 class F2Iterator {
  public:
-  using Rec = Record<K, V>;
+  using L = FixedLayout<K, V>;
+  using Rec = typename L::Rec;
   using SessionType = Session<K, V, F>;
   struct Parts {
     std::unique_ptr<LiveIterator<K, V, F>> hot;
@@ -102,17 +103,17 @@ class F2Iterator {
                                      at_ + std::max<uint64_t>(kMostBytes, block_bytes)});
     if (at_ >= end) return Status::kOk;
     uint8_t* const bytes = reinterpret_cast<uint8_t*>(bytes_.get());
-    const Status status = log.CopyOut(at_, end - at_, bytes, parts_.entry);
+    Status status = log.CopyOut(at_, end - at_, bytes, parts_.entry);
     if (status != Status::kOk) return log.begin() > at_ ? Status::kOk : status;  // looked at again
-    for (LogAddress block = at_; block < end; block += block_bytes) {
-      ForEachRecord(block, bytes + (block - at_), std::min(block_bytes, until_ - block), Rec::kBytes,
-                    [&](LogAddress at, uint8_t* memory, RecordHeader header) {
-                      if (at < begin_ || header.invalid() || header.tombstone()) return;
-                      found_.push_back({at, Rec::At(memory)->key(), Rec::At(memory)->Load()});
-                    });
+    for (LogAddress block = at_; block < end && status == Status::kOk; block += block_bytes) {
+      status = ForEachRecord(block, bytes + (block - at_), std::min(block_bytes, until_ - block), L::kSizes,
+                             [&](LogAddress at, uint8_t* memory, RecordHeader header) {
+                               if (at < begin_ || header.invalid() || header.tombstone()) return;
+                               found_.push_back({at, Rec::At(memory)->key(), Rec::At(memory)->Load()});
+                             });
     }
     at_ = end;
-    return Status::kOk;
+    return status;
   }
 
   // *visible: the hot log, up to where it was walked, has no record of the key.

@@ -54,7 +54,8 @@ template <class K, class V, class F>
 class Migration {
  public:
   using SessionType = Session<K, V, F>;
-  using Rec = Record<K, V>;
+  using L = FixedLayout<K, V>;
+  using Rec = typename L::Rec;
   struct Parts {
     HybridLog* hot;
     Checkpointer* checkpointer;
@@ -153,17 +154,17 @@ class Migration {
       status_ = status;
       return;
     }
-    for (LogAddress block = at; block < end; block += block_bytes) {
-      ForEachRecord(block, bytes + (block - at), block_bytes, Rec::kBytes,
-                    [&](LogAddress address, uint8_t* memory, RecordHeader header) {
-                      if (header.invalid() || source_.IsDead(address, header.version())) return;
-                      Found found;
-                      found.key = Rec::At(memory)->key();
-                      found.value = Rec::At(memory)->Load();
-                      found.from = address;
-                      found.tombstone = header.tombstone();
-                      found_.push_back(found);
-                    });
+    for (LogAddress block = at; block < end && status_ == Status::kOk; block += block_bytes) {
+      status_ = ForEachRecord(block, bytes + (block - at), block_bytes, L::kSizes,
+                              [&](LogAddress address, uint8_t* memory, RecordHeader header) {
+                                if (header.invalid() || source_.IsDead(address, header.version())) return;
+                                Found found;
+                                found.key = Rec::At(memory)->key();
+                                found.value = Rec::At(memory)->Load();
+                                found.from = address;
+                                found.tombstone = header.tombstone();
+                                found_.push_back(found);
+                              });
     }
     progress_.at = end;
   }

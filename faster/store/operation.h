@@ -8,7 +8,7 @@
 #include <cstdint>
 #include <memory>
 
-#include "faster/core/record.h"
+#include "faster/core/layout.h"
 #include "faster/core/status.h"
 #include "faster/index/hash_table.h"
 
@@ -58,13 +58,13 @@ constexpr uint64_t kMaxFailedWrites = 16;
 template <class K, class V, class Input>
 struct Operation {
   OperationType type;
-  Words<K> key;
+  typename LayoutOf<K, V>::Key key;
   KeyHash hash;
-  Words<V> value;              // upsert: what is written; read, rmw: the result
-  Input input{};               // rmw
-  LogAddress copy_from = 0;    // copy: the record that is copied
-  LogAddress search_from = 0;  // copy: what lies below in the chain does not matter
-  LogAddress below = 0;        // locate
+  typename LayoutOf<K, V>::Value value;  // upsert: what is written; read, rmw: the result
+  Input input{};                         // rmw
+  LogAddress copy_from = 0;              // copy: the record that is copied
+  LogAddress search_from = 0;            // copy: what lies below in the chain does not matter
+  LogAddress below = 0;                  // locate
   uint64_t serial = 0;
   uint64_t version = 0;
   bool holds_old = false;  // holds the old lock of its bucket
@@ -79,7 +79,7 @@ struct Operation {
   bool disk_done = false;
   bool disk_found = false;       // a record that is no tombstone
   LogAddress disk_found_at = 0;  // address of the key's record, a tombstone too; 0 if there is none
-  Words<V> disk_value;
+  typename LayoutOf<K, V>::Value disk_value;  // of variable length it lies in `block`
 
   // The search in the cold store; what it finds is in disk_value.
   ColdStage cold_stage = ColdStage::kNotAsked;

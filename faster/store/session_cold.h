@@ -68,7 +68,7 @@ typename Session<K, V, F>::Walk Session<K, V, F>::WalkCold(Op* op, LogAddress at
     const RecordHeader header = record->header();
     if (record->KeyIs(op->key)) {
       op->cold_found = !header.tombstone();
-      if (op->cold_found) op->disk_value = record->Load();
+      if (op->cold_found) L::Load(*record, &op->disk_value);
       op->cold_stage = ColdStage::kDone;
       return Walk::kEnded;
     }
@@ -95,7 +95,10 @@ typename Session<K, V, F>::Walk Session<K, V, F>::OnColdBlock(Op* op) {
   if (status == Status::kOk && op->io_bytes != cold_log_->block_bytes()) status = Status::kShortIo;
   if (status == Status::kOk && !cold_log_->BlockIsGood(op->block.get(), block_start))
     status = Status::kCorruption;
-  const Rec* const record = Rec::At(op->block.get() + (at - block_start));
+  uint8_t* const bytes = op->block.get() + (at - block_start);
+  if (status == Status::kOk && L::kSizes(bytes, block_start + cold_log_->block_bytes() - at) == 0)
+    status = Status::kCorruption;
+  const Rec* const record = Rec::At(bytes);
   const RecordHeader header = record->header();
   if (status == Status::kOk && (!header.present() || header.previous() >= at)) status = Status::kCorruption;
   if (status != Status::kOk) {
@@ -105,7 +108,7 @@ typename Session<K, V, F>::Walk Session<K, V, F>::OnColdBlock(Op* op) {
   }
   if (!record->KeyIs(op->key)) return WalkCold(op, header.previous());
   op->cold_found = !header.tombstone();
-  if (op->cold_found) CopyFromShared(op->disk_value.word, &record->words[Rec::kValueAt], Rec::kValueWords);
+  if (op->cold_found) L::LoadStill(*record, &op->disk_value);
   op->cold_stage = ColdStage::kDone;
   return Walk::kEnded;
 }

@@ -126,7 +126,9 @@ Status Session<K, V, F>::CheckBlock(const Op& op) const {
 template <class K, class V, class F>
 Status Session<K, V, F>::ParseRecord(Op* op, LogAddress* next) {
   *next = 0;
-  const Rec* record = Rec::At(op->block.get() + (op->disk_at & (log_.block_bytes() - 1)));
+  const uint64_t at = op->disk_at & (log_.block_bytes() - 1);
+  if (L::kSizes(op->block.get() + at, log_.block_bytes() - at) == 0) return Status::kCorruption;
+  const Rec* record = Rec::At(op->block.get() + at);
   const RecordHeader header = record->header();
   if (!header.present() || header.previous() >= op->disk_at) return Status::kCorruption;
   const bool too_new = op->type == OperationType::kLocate
@@ -136,7 +138,7 @@ Status Session<K, V, F>::ParseRecord(Op* op, LogAddress* next) {
       !log_.IsDead(op->disk_at, header.version())) {
     op->disk_found = !header.tombstone();
     op->disk_found_at = op->disk_at;
-    if (op->disk_found) CopyFromShared(op->disk_value.word, &record->words[Rec::kValueAt], Rec::kValueWords);
+    if (op->disk_found) L::LoadStill(*record, &op->disk_value);
     return Status::kOk;
   }
   op->disk_found = false;

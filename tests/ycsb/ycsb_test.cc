@@ -108,6 +108,27 @@ TEST_F(Ycsb, ReadsBackWhatIsOnDisk) {
   EXPECT_EQ(results["run"]["operations"], 30000);
 }
 
+// Values of a length that no engine is compiled for: in memory and on disk, alone and in batches.
+TEST_F(Ycsb, StoresValuesOfAnyLength) {
+  for (const std::string length : {"1", "9", "250", "5000"}) {
+    const Outcome a = Run("workloada",
+                          "-p recordcount=2000 -p operationcount=9000 -threads 2 -p fieldcount=1 "
+                          "-p faster.memory=262144 -p faster.page_bits=14 -p fieldlength=" +
+                              length);
+    EXPECT_EQ(a.status, 0) << a.text;
+    EXPECT_EQ(a.Value("READ", "Operations") + a.Value("UPDATE", "Operations"), 9000);
+    EXPECT_EQ(a.Value("READ", "Return=OK"), a.Value("READ", "Operations"));
+  }
+  const Outcome c =
+      Run("workloadc", "-p recordcount=2000 -p operationcount=9000 -p fieldlength=33 --batch 16");
+  EXPECT_EQ(c.status, 0) << c.text;
+  EXPECT_EQ(c.Value("READ", "Return=OK"), 9000);
+  const Outcome rmw =
+      Run("workloadrmw", "-p recordcount=500 -p operationcount=9000 -p fieldlength=300 --batch 8");
+  EXPECT_EQ(rmw.status, 0) << rmw.text;
+  EXPECT_EQ(rmw.Value("RMW", "Return=OK"), 9000);
+}
+
 TEST_F(Ycsb, MarksItsCheckpoints) {
   for (const std::string flags : {"--checkpoint full --log foldover", "--checkpoint log --log snapshot"}) {
     const Outcome a = Run("workloada",
@@ -302,7 +323,9 @@ TEST_F(Ycsb, RefusesInOneLine) {
       {"workloada -p recordcount=many", "recordcount"},
       {"workloada -p recordcount=0", "recordcount"},
       {"workloada -p operationcount=0", "operationcount"},
-      {"workloada -p fieldlength=17", "8, 100, 104 and 256"},
+      {"workloada -p fieldlength=17 -db tbb", "8, 100, 104 and 256"},
+      {"workloada -p fieldlength=5000 -p faster.page_bits=12 -p faster.memory=65536", "block_bytes"},
+      {"workloada -p fieldlength=16000000 -p fieldcount=1000", "largest page"},
       {"workloada -p requestdistribution=gauss", "requestdistribution"},
       {"workloada -p readproportion=0 -p updateproportion=0", "proportions"},
       {"workloada -p insertstart=5000", "insertstart"},
