@@ -81,7 +81,8 @@ class F2Engine final : public ycsb::Engine {
   }
   static std::unique_ptr<ycsb::Client> Wrapped(std::unique_ptr<typename Kv::SessionType> session) {
     if (session == nullptr) return nullptr;
-    return std::make_unique<ycsb::ClientOf<kBytes>>(std::move(session));
+    using Records = ycsb::FixedRecords<kBytes>;
+    return std::make_unique<ycsb::ClientOf<Records>>(std::move(session), Records(kBytes));
   }
   std::unique_ptr<Kv> kv_;
 };
