@@ -172,6 +172,17 @@ bool CheckVerifiable(const Options& options, std::string* error) {
   return error->empty();
 }
 
+void SetProtocol(const std::string& shift, const std::string& guarantee,
+                 workloads::ycsb::WorkloadSpec* spec) {
+  spec->shift = shift == "coarse" ? faster::ShiftScheme::kCoarse : faster::ShiftScheme::kFine;
+  spec->guarantee = guarantee == "relaxed" ? faster::Guarantee::kRelaxed : faster::Guarantee::kStrict;
+}
+
+bool CheckAll(const Options& options, std::string* error) {
+  return CheckStorageFlags(options, error) && CheckBatch(options, error) &&
+         CheckCombination(options, error) && CheckVerifiable(options, error);
+}
+
 }  // namespace
 
 bool ParseOptions(const std::vector<std::string>& arguments, Options* options, std::string* error) {
@@ -234,8 +245,7 @@ bool ParseOptions(const std::vector<std::string>& arguments, Options* options, s
                                                : faster::CheckpointKind::kIncremental;
   options->checkpoint.backend =
       log == "snapshot" ? faster::LogBackend::kSnapshot : faster::LogBackend::kFoldOver;
-  options->spec.shift = shift == "coarse" ? faster::ShiftScheme::kCoarse : faster::ShiftScheme::kFine;
-  options->spec.guarantee = guarantee == "relaxed" ? faster::Guarantee::kRelaxed : faster::Guarantee::kStrict;
+  SetProtocol(shift, guarantee, &options->spec);
   options->spec.overlap_index = copy == "overlapped";
   const bool checkpoints = options->checkpoint_every > 0;
   if (!CheckStore(options->properties, options, error) ||
@@ -243,8 +253,7 @@ bool ParseOptions(const std::vector<std::string>& arguments, Options* options, s
     return false;
   }
   options->spec.batch = static_cast<uint32_t>(batch);
-  return CheckStorageFlags(*options, error) && CheckBatch(*options, error) &&
-         CheckCombination(*options, error) && CheckVerifiable(*options, error);
+  return CheckAll(*options, error);
 }
 
 std::vector<std::string> UnknownProperties(const Properties& properties) {
