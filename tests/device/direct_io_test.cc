@@ -89,7 +89,7 @@ TEST_F(DirectIoTest, AWriteThatIsNotAlignedWaitsForDirectOnes) {
   auto file = Open("f");
   auto other = Open("f");
   Aligned page(kPage, 'x');
-  script.hold = true;
+  script.Hold();
   Completion direct, odd, later;
   file->WriteAsync(0, page.data, kPage, &Completion::Done, &direct);
   other->WriteAsync(100, "odd", 3, &Completion::Done, &odd);

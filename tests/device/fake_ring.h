@@ -11,6 +11,7 @@
 #include <condition_variable>
 #include <functional>
 #include <mutex>
+#include <utility>
 #include <vector>
 
 #include "faster/device/ring.h"
@@ -19,17 +20,24 @@ namespace faster {
 
 struct RingScript {
   // How many bytes of a transfer are moved, or an errno below 0; `number` counts transfers from 0.
-  std::function<int64_t(uint64_t number, const RingTransfer& transfer)> result;
-  uint64_t dies_at = ~0ull;  // takes so many transfers and no more
-  bool hold = false;         // nothing is performed until Release()
-  bool reversed = false;
+  using Result = std::function<int64_t(uint64_t number, const RingTransfer& transfer)>;
 
-  std::mutex mutex;  // guards what follows
-  std::condition_variable wake;
-  std::vector<RingTransfer> waiting;
-  uint64_t taken = 0;
-  unsigned most_waiting = 0;
-  bool woken = false;
+  void Answer(Result wanted) {
+    std::lock_guard lock(mutex);
+    result = std::move(wanted);
+  }
+  void Hold() {  // nothing is performed until Release()
+    std::lock_guard lock(mutex);
+    hold = true;
+  }
+  void DieAfter(uint64_t transfers) {  // so many are taken and no more
+    std::lock_guard lock(mutex);
+    dies_at = transfers;
+  }
+  void Reverse() {
+    std::lock_guard lock(mutex);
+    reversed = true;
+  }
 
   size_t Waiting() {
     std::lock_guard lock(mutex);
@@ -40,6 +48,17 @@ struct RingScript {
     hold = false;
     wake.notify_all();
   }
+
+  std::mutex mutex;  // guards what follows
+  std::condition_variable wake;
+  Result result;
+  uint64_t dies_at = ~0ull;
+  bool hold = false;
+  bool reversed = false;
+  std::vector<RingTransfer> waiting;
+  uint64_t taken = 0;
+  unsigned most_waiting = 0;
+  bool woken = false;
 };
 
 class FakeRing : public Ring {

@@ -88,6 +88,22 @@ void FillDeviceFile(faster::Storage& storage) {
   Must(file->Sync());
 }
 
+// How many transfers have ended. Who waits sleeps until as many have as it wants: yielding would give the
+// processor away for milliseconds on a busy machine, and waking for each of them would measure the wake-ups.
+struct Window {
+  std::atomic<int> ended{0};
+  std::atomic<int> wanted{-1};
+  static void Done(void* context, Status status, uint64_t) {
+    Must(status);
+    auto* const self = static_cast<Window*>(context);
+    if (self->ended.fetch_add(1) + 1 == self->wanted.load()) self->ended.notify_one();
+  }
+  void WaitFor(int count) {
+    wanted = count;
+    for (int now; (now = ended.load()) < count;) ended.wait(now);
+  }
+};
+
 // Reads a second; *cpu is microseconds of processors each.
 double ReadDevice(faster::Storage& storage, const std::string& root, uint64_t seed, double* cpu) {
   const int fd = ::open((root + "/cost").c_str(), O_RDONLY);
@@ -97,24 +113,17 @@ double ReadDevice(faster::Storage& storage, const std::string& root, uint64_t se
   Must(storage.Open("cost", OpenMode::kReadWrite, &file));
   constexpr int kDepth = 64;
   auto* const buffers = static_cast<char*>(operator new (kDepth * 4096, std::align_val_t{4096}));
-  std::atomic<int> done{0};
+  Window window;
   std::mt19937_64 random(seed);
   int begun = 0;
   const double wall = Seconds(CLOCK_MONOTONIC), processor = Seconds(CLOCK_PROCESS_CPUTIME_ID);
   while (begun % 256 != 0 || Seconds(CLOCK_MONOTONIC) - wall < 2) {
-    // Asleep, not yielding: on a busy machine that would give the processor away for milliseconds.
-    for (int ended; begun - (ended = done.load(std::memory_order_acquire)) >= kDepth;) done.wait(ended);
-    file->ReadAsync(
-        random() % kDeviceBlocks * 4096, buffers + begun % kDepth * 4096, 4096,
-        [](void* done, Status status, uint64_t) {
-          Must(status);
-          static_cast<std::atomic<int>*>(done)->fetch_add(1, std::memory_order_release);
-          static_cast<std::atomic<int>*>(done)->notify_one();
-        },
-        &done);
+    if (begun - window.ended.load() >= kDepth) window.WaitFor(begun - kDepth / 2);
+    file->ReadAsync(random() % kDeviceBlocks * 4096, buffers + begun % kDepth * 4096, 4096, &Window::Done,
+                    &window);
     ++begun;
   }
-  for (int ended; (ended = done.load()) < begun;) done.wait(ended);
+  window.WaitFor(begun);
   *cpu = 1e6 * (Seconds(CLOCK_PROCESS_CPUTIME_ID) - processor) / begun;
   const double seconds = Seconds(CLOCK_MONOTONIC) - wall;
   operator delete (buffers, std::align_val_t{4096});

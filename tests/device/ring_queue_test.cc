@@ -14,8 +14,8 @@ namespace {
 
 struct Queue {
   explicit Queue(unsigned depth) : queue(std::make_unique<FakeRing>(&script), depth, &Queue::Ended, this) {
+    script.Answer([](uint64_t, const RingTransfer& t) { return -static_cast<int64_t>(t.length) - 1; });
     EXPECT_TRUE(queue.Start());
-    script.result = [](uint64_t, const RingTransfer& t) { return -static_cast<int64_t>(t.length) - 1; };
   }
   static void Ended(void* self, RingRequest* request, int32_t result) {
     auto* const queue = static_cast<Queue*>(self);
@@ -39,7 +39,7 @@ struct Queue {
 
 TEST(RingQueue, NoMoreThanItsDepthAreInTheRing) {
   Queue q(3);
-  q.script.hold = true;
+  q.script.Hold();
   for (uint64_t i = 0; i < 20; ++i) q.queue.Submit(q.Make(i));
   EXPECT_EQ(q.script.Waiting(), 3u);
   EXPECT_EQ(q.ended, 0);
@@ -52,8 +52,8 @@ TEST(RingQueue, NoMoreThanItsDepthAreInTheRing) {
 
 TEST(RingQueue, ARequestEndsOnceWhateverTheOrder) {
   Queue q(8);
-  q.script.hold = true;
-  q.script.reversed = true;
+  q.script.Hold();
+  q.script.Reverse();
   for (uint64_t i = 0; i < 8; ++i) q.queue.Submit(q.Make(i));
   q.script.Release();
   q.queue.Drain();
@@ -63,8 +63,8 @@ TEST(RingQueue, ARequestEndsOnceWhateverTheOrder) {
 // What it did not take, and all that comes later, ends with -EAGAIN; what it took ends as always.
 TEST(RingQueue, ARingThatDies) {
   Queue q(4);
-  q.script.hold = true;
-  q.script.dies_at = 6;
+  q.script.Hold();
+  q.script.DieAfter(6);
   std::vector<RingRequest*> requests;
   for (uint64_t i = 0; i < 10; ++i) requests.push_back(q.Make(i));
   for (RingRequest* request : requests) q.queue.Submit(request);
@@ -93,7 +93,7 @@ TEST(RingQueue, EndedMaySubmitAgain) {
       },
       &chain);
   chain.queue = &queue;
-  chain.script.result = [](uint64_t, const RingTransfer&) { return 0; };
+  chain.script.Answer([](uint64_t, const RingTransfer&) { return 0; });
   chain.request.transfer = {-1, false, nullptr, 1, 0, nullptr};
   ASSERT_TRUE(queue.Start());
   queue.Submit(&chain.request);

@@ -2,6 +2,7 @@
 #include "faster/device/throttled_storage.h"
 
 #include <gtest/gtest.h>
+#include <stdlib.h>
 
 #include <atomic>
 #include <chrono>
@@ -68,8 +69,13 @@ void Count(void* counter, Status status, uint64_t) {
   static_cast<std::atomic<int>*>(counter)->fetch_add(1);
 }
 
-// 10 MB in transfers of one size, all in flight; the lower bound is exact, the upper one allows for a machine
-// that does other things.
+// Does this machine have time for us? Else only the lower bounds mean something: waiting too long is no bug.
+bool IsQuiet() {
+  double load = 0;
+  return ::getloadavg(&load, 1) == 1 && load < std::thread::hardware_concurrency();
+}
+
+// Half a second of transfers of one size, all in flight.
 void ExpectRate(bool write, uint64_t size, uint64_t rate) {
   Disk disk(write ? ThrottleLimits{0, rate} : ThrottleLimits{rate, 0});
   const int count = static_cast<int>(rate / size / 2);  // half a second
@@ -89,7 +95,9 @@ void ExpectRate(bool write, uint64_t size, uint64_t rate) {
   const double seconds = SecondsSince(start);
   const double wanted = static_cast<double>(count) * static_cast<double>(size) / static_cast<double>(rate);
   EXPECT_GE(seconds, wanted * 0.98) << size;
-  EXPECT_LE(seconds, wanted * 1.05 + 0.05) << size;
+  if (IsQuiet()) {
+    EXPECT_LE(seconds, wanted * 1.05 + 0.05) << size;
+  }
 }
 
 TEST(ThrottledStorage, WritesKeepTheirRate) {
@@ -113,7 +121,9 @@ TEST(ThrottledStorage, BlockingCallsKeepTheRateTogether) {
   }
   for (std::thread& thread : threads) thread.join();
   EXPECT_GE(SecondsSince(start), 0.39);
-  EXPECT_LE(SecondsSince(start), 0.50);
+  if (IsQuiet()) {
+    EXPECT_LE(SecondsSince(start), 0.50);
+  }
 }
 
 TEST(ThrottledStorage, WhatHasNoLimitDoesNotWait) {
@@ -124,7 +134,7 @@ TEST(ThrottledStorage, WhatHasNoLimitDoesNotWait) {
   for (int i = 0; i < 1000; ++i) disk.file->ReadAsync(0, &byte, 1, &Count, &done);
   while (done < 1000) std::this_thread::yield();
   EXPECT_EQ(disk.file->Sync(), Status::kOk);
-  EXPECT_LE(SecondsSince(start), 0.9);
+  EXPECT_LE(SecondsSince(start), 100);  // of the 1000 seconds that the limit would take
 }
 
 TEST(ThrottledStorage, ReportsNothingBeforeItsTime) {

@@ -105,7 +105,7 @@ TEST_F(UringStorageTest, ProbeLeavesNothingBehind) {
 
 TEST_F(UringStorageTest, ShortResultsAreAskedForAgain) {
   Make(Faked());
-  script.result = [](uint64_t, const RingTransfer&) { return 700; };
+  script.Answer([](uint64_t, const RingTransfer&) { return 700; });
   auto file = Open("f");
   const std::string bytes(3000, 'x');
   Completion write, read, end;
@@ -126,7 +126,7 @@ TEST_F(UringStorageTest, ShortResultsAreAskedForAgain) {
 TEST_F(UringStorageTest, ShortDirectResultsAreAskedForAgain) {
   if (!DirectHere()) GTEST_SKIP() << "no O_DIRECT here";
   Make(Faked(true));
-  script.result = [](uint64_t, const RingTransfer&) { return 4096; };
+  script.Answer([](uint64_t, const RingTransfer&) { return 4096; });
   auto file = Open("f");
   Aligned pages(4 * kPage, 'x'), found(4 * kPage);
   Completion write, read, odd;
@@ -149,7 +149,7 @@ TEST_F(UringStorageTest, ErrorsBecomeStatuses) {
                                               {-EFBIG, Status::kNoSpace},
                                               {-ENOMEM, Status::kOutOfMemory}};
   for (const auto& [result, status] : cases) {
-    script.result = [result](uint64_t, const RingTransfer&) { return result; };
+    script.Answer([result](uint64_t, const RingTransfer&) { return result; });
     auto file = Open("f");
     char byte = 'x';
     Completion write, read;
@@ -165,7 +165,7 @@ TEST_F(UringStorageTest, ErrorsBecomeStatuses) {
 // An error in the middle of a transfer that came in pieces is the error, not the half.
 TEST_F(UringStorageTest, AnErrorAfterAShortResultIsTheError) {
   Make(Faked());
-  script.result = [](uint64_t number, const RingTransfer&) { return number == 0 ? 10 : -EIO; };
+  script.Answer([](uint64_t number, const RingTransfer&) { return number == 0 ? 10 : -EIO; });
   auto file = Open("f");
   Completion write;
   file->WriteAsync(0, "0123456789abcdef", 16, &Completion::Done, &write);
@@ -178,7 +178,7 @@ TEST_F(UringStorageTest, ThePoolEndsWhatTheRingCannot) {
   for (const int error : {EAGAIN, EINTR, ECANCELED}) {
     for (const bool direct : {false, true}) {
       Make(Faked(direct));
-      script.result = [error](uint64_t number, const RingTransfer&) { return number == 0 ? 4096 : -error; };
+      script.Answer([error](uint64_t number, const RingTransfer&) { return number == 0 ? 4096 : -error; });
       auto file = Open("f", OpenMode::kTruncate);
       Aligned pages(2 * kPage, 'x'), found(2 * kPage);
       Completion write, read;
@@ -198,7 +198,7 @@ TEST_F(UringStorageTest, ThePoolEndsWhatTheRingCannot) {
 
 TEST_F(UringStorageTest, ARingThatDiesIsReplacedByThePool) {
   Make(Faked());
-  script.dies_at = 5;
+  script.DieAfter(5);
   auto file = Open("f");
   std::vector<Completion> writes(20);
   for (uint64_t i = 0; i < 20; ++i) file->WriteAsync(i, "x", 1, &Completion::Done, &writes[i]);
@@ -214,9 +214,9 @@ TEST_F(UringStorageTest, ARingThatDiesIsReplacedByThePool) {
 TEST_F(UringStorageTest, ATransferThatIsRefusedGoesThroughThePageCache) {
   if (!DirectHere()) GTEST_SKIP() << "no O_DIRECT here";
   Make(Faked(true));
-  script.result = [](uint64_t, const RingTransfer& t) {
+  script.Answer([](uint64_t, const RingTransfer& t) {
     return (::fcntl(t.fd, F_GETFL) & O_DIRECT) != 0 ? -EINVAL : int64_t{t.length};
-  };
+  });
   auto file = Open("f");
   Aligned page(kPage, 'x');
   std::vector<Completion> writes(4);
@@ -237,7 +237,7 @@ TEST_F(UringStorageTest, ATransferThatIsRefusedGoesThroughThePageCache) {
 
 TEST_F(UringStorageTest, AWriteIsReportedWhenItIsDoneNotBefore) {
   Make(Faked());
-  script.hold = true;
+  script.Hold();
   auto file = Open("f");
   Completion write;
   file->WriteAsync(0, "abc", 3, &Completion::Done, &write);
