@@ -124,6 +124,34 @@ TEST(Truncation, ForgetsWhatIsBelowAndNothingElse) {
   EXPECT_EQ(store.kv().CheckInvariants(), "");
 }
 
+struct OneChain : AddFunctions {
+  uint64_t Hash(uint64_t) const { return uint64_t{5} << 50; }
+};
+
+// The page in which the log begins is in memory then, and the chain of what lives leads below its begin.
+TEST(Truncation, WhatIsBelowInThePageOfBeginStaysGoneAfterARecovery) {
+  using Store = TestStoreOn<MemoryStorage, OneChain>;
+  Store store;
+  auto session = store.kv().StartSession();
+  for (uint64_t i = 0; i < 300; ++i) ASSERT_EQ(session->Upsert(i, i + 1), Status::kOk);
+  LogAddress begin = 0;
+  ASSERT_EQ(session->ShiftBeginAddress(store.kv().log().head() - 200, &begin), Status::kOk);
+  ASSERT_NE(begin % 512, 0u);
+  std::set<uint64_t> there;
+  for (uint64_t i = 0; i < 300; ++i) {
+    if (Store::Read(*session, i)) there.insert(i);
+  }
+  ASSERT_LT(there.size(), 200u);
+  ASSERT_EQ(store.Checkpoint({CheckpointKind::kLogOnly, LogBackend::kFoldOver}), Status::kOk);
+  session.reset();
+  store.next_config().buffer_pages = 64;
+  store.Recover();
+  session = store.kv().StartSession();
+  for (uint64_t i = 0; i < 300; ++i) {
+    EXPECT_EQ(Store::Read(*session, i).has_value(), there.contains(i)) << i;
+  }
+}
+
 TEST(Truncation, IsRefusedWhileVersionsDifferAndHoldsNothingUp) {
   TestStore store;
   auto session = store.kv().StartSession();
