@@ -111,23 +111,18 @@ bool KeepWhatFits(Options* options, Report* report, std::string* error) {
   }
   const uint64_t free = FreeBytes(options->plan.folder);
   std::vector<CheckpointCell> kept;
-  std::vector<std::pair<std::string, std::string>> left_out;
   for (const CheckpointCell& cell : options->cells) {
     const uint64_t needed = DiskNeeded(options->plan, cell);
-    if (needed <= free) {
+    const std::string name = cell.kind + " " + cell.distribution;
+    const std::string why = "needs about " + Gigabytes(needed) + " of disk, " + Gigabytes(free) + " are free";
+    if (needed <= free)
       kept.push_back(cell);
-      continue;
-    }
-    left_out.emplace_back(cell.kind + " " + cell.distribution,
-                          "needs about " + Gigabytes(needed) + " of disk, " + Gigabytes(free) + " are free");
+    else
+      report->LeaveOut(name, why);
+    *error = name + " " + why;
   }
   options->cells = kept;
-  if (kept.empty()) {
-    *error = left_out.front().first + " " + left_out.front().second;
-    return false;
-  }
-  for (const auto& [what, why] : left_out) report->LeaveOut(what, why);
-  return true;
+  return !kept.empty();
 }
 
 ordered_json RoundJson(const CheckpointRound& round) {

@@ -150,11 +150,13 @@ void Report::Add(const Finding& finding) {
 
 void Report::LeaveOut(const std::string& what, const std::string& why) {
   json_["left_out"].push_back({{"what", what}, {"why", why}});
-  Say("left out: " + what + ": " + why);
+  unsaid_.push_back("left out: " + what + ": " + why);
 }
 
 void Report::Say(const std::string& line) {
   pace_.Quiet();
+  for (const std::string& left_out : unsaid_) std::printf("%s\n", left_out.c_str());
+  unsaid_.clear();
   std::printf("%s\n", line.c_str());
   std::fflush(stdout);
 }

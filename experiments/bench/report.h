@@ -69,6 +69,7 @@ class Report {
   Pace& pace() { return pace_; }
   // A table's line. Findings without a value are left out.
   void Add(const Finding& finding);
+  // Said with the next line.
   void LeaveOut(const std::string& what, const std::string& why);
   void Say(const std::string& line);  // a line on stdout
   bool Save(std::string* error);
@@ -78,6 +79,7 @@ class Report {
  private:
   ResultFolder folder_;
   nlohmann::ordered_json json_;
+  std::vector<std::string> unsaid_;
   Pace pace_;
 };
 

@@ -182,10 +182,10 @@ int Main(const std::vector<std::string>& arguments) {
   std::error_code code;
   std::filesystem::remove_all(plan.folder, code);
   report.pace().End();
-  if (good && report.json()["findings"].empty() && !Interrupted()) {
-    error = "nothing fits into the memory and the disk that are free";
-    good = false;
-  }
+  const nlohmann::ordered_json& left_out = report.json()["left_out"];
+  if (good && !Interrupted() && report.json()["findings"].empty() && !left_out.empty())
+    return Complain(left_out.front()["what"].get<std::string>() + " " +
+                    left_out.front()["why"].get<std::string>());
   good = good && Draw(report, scaling, &error);
   const int status = report.Finish();
   return good ? status : Complain(error);
