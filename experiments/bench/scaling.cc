@@ -147,9 +147,8 @@ bool Draw(const Report& report, const Scaling& scaling, std::string* error) {
   if (scaling.points().empty()) return true;
   std::string csv = "panel,series,x,y\n";
   for (const PicturePoint& point : scaling.points()) {
-    std::string series = point.series;
-    std::replace(series.begin(), series.end(), ',', ' ');
-    csv += point.panel + "," + series + "," + std::to_string(point.x) + "," + std::to_string(point.y) + "\n";
+    csv += point.panel + "," + point.series + "," + std::to_string(point.x) + "," + std::to_string(point.y) +
+           "\n";
   }
   return WriteWholeFile(report.folder() + "/scaling.csv", csv, error) &&
          plots::DrawScaling(report.folder(), error);

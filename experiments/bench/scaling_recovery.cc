@@ -146,7 +146,7 @@ void Scaling::AddRecovered(const std::vector<Recovered>& cells) {
     const double x = static_cast<double>(cell.runs.front().bytes) / 1e9;
     const std::string series = std::to_string(cell.threads) + (cell.threads == 1 ? " thread" : " threads");
     points_.push_back(
-        {"recovery", series + (cell.index ? ", with the index" : ""), x, Median(cell.Seconds())});
+        {"recovery", series + (cell.index ? " with the index" : ""), x, Median(cell.Seconds())});
     if (cell.index) {
       report_.Add({name, "with the index", "s", cell.Seconds(), {}});
       report_.Add({name, "with the index / plain reading", "", cell.AgainstReading(), Bar{1.5, false}});

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# ./cpr bench --checkpoints from outside, at a tiny size: its table, its results, an interruption, wrong usage.
+# ./cpr bench --checkpoints from outside, at a tiny size: its table, its results, an interruption, wrong
+# usage.
 # usage: checkpoints_test.sh CPR_CHECKPOINT_BENCH
 set -uo pipefail
 bench=$1
@@ -29,17 +30,21 @@ refused "must be a number" --rounds 0
 run() {  # OUT FLAGS...
   local out=$1
   shift
-  "$bench" --checkpoints --records 20000 --threads 1 --seconds 2 --every 1 --distributions uniform --out "$out" "$@"
+  "$bench" --checkpoints --records 20000 --threads 1 --seconds 2 --every 1 --distributions uniform \
+    --out "$out" "$@"
 }
-run "$folder/good" --rounds 2 --kinds full/snapshot,incremental >"$folder/log" 2>&1 || fail "a run: $(cat "$folder/log")"
+run "$folder/good" --rounds 2 --kinds full/snapshot,incremental >"$folder/log" 2>&1 ||
+  fail "a run: $(cat "$folder/log")"
 for kind in full/snapshot incremental; do
-  for what in "throughput without checkpoints" "throughput with / without" "5th percentile during / median without" \
-    "idle: to durable / device" "under load: to durable / device"; do
-    grep -qE "^$kind uniform +$what +[0-9.e-]+ \[[^]]+\]" "$folder/log" || fail "no '$kind $what': $(cat "$folder/log")"
+  for what in "throughput without checkpoints" "throughput with / without" \
+    "5th percentile during / median without" "idle: to durable / device" "under load: to durable / device"; do
+    grep -qE "^$kind uniform +$what +[0-9.e-]+ \[[^]]+\]" "$folder/log" ||
+      fail "no '$kind $what': $(cat "$folder/log")"
   done
 done
-grep -qE "throughput with / without .* >= 0.800  not separable$" "$folder/log" || fail "two rounds separate nothing"
-python3 - "$folder/good/results.json" <<'CHECK' || fail "results.json: $(head -c 2000 "$folder/good/results.json")"
+grep -qE "throughput with / without .* >= 0.800  not separable$" "$folder/log" ||
+  fail "two rounds separate nothing"
+python3 - "$folder/good/results.json" <<'CHECK' || fail "results.json: $(cat "$folder/good/results.json")"
 import json, sys
 results = json.load(open(sys.argv[1]))
 assert results["valid"] and results["complete"] and not results["interrupted"]

@@ -33,7 +33,8 @@ refused "neither NAME=PATH nor" --peers nobody
 refused "a, b, c or rmw" --peers "x=$folder/peer" --workloads e
 
 "$compare" --peers "mine=$folder/peer" --workloads c --distributions uniform --rounds 3 --seconds 1 \
-  --records 20000 --threads 1 --out "$folder/good" >"$folder/log" 2>&1 || fail "a comparison: $(cat "$folder/log")"
+  --records 20000 --threads 1 --out "$folder/good" >"$folder/log" 2>&1 ||
+  fail "a comparison: $(cat "$folder/log")"
 grep -qE '^c uniform +mine +4\.000 ' "$folder/log" || fail "no line of the peer: $(cat "$folder/log")"
 grep -qF 'durability of mine: promises nothing' "$folder/log" || fail "what the peer promises is not said"
 python3 - "$folder/good/results.json" <<'CHECK' || fail "results.json"
