@@ -36,7 +36,7 @@ const char* const kDescription =
     "request to durable callback against the time in which the device writes as many bytes.\n"
     "\n"
     "Examples:\n"
-    "  ./cpr bench --checkpoints                          everything: about an hour and a half\n"
+    "  ./cpr bench --checkpoints                          everything: about an hour\n"
     "  ./cpr bench --checkpoints --kinds full/snapshot --distributions uniform\n"
     "  ./cpr bench --checkpoints --records 1000000 --seconds 6 --every 2 --rounds 5 --kinds incremental\n"
     "  ./cpr bench --checkpoints --dir /mnt/nvme          the stores on another disk";

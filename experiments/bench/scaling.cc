@@ -104,7 +104,7 @@ bool Parse(const std::vector<std::string>& arguments, Options* options, std::str
                  uint64_t{1} << 32);
   line.AddNumber("grow-to", "N", "buckets, a power of two; it begins with 1024 (16777216)", &plan.grow_to,
                  2048, uint64_t{1} << 32);
-  line.AddNumber("growth-seconds", "N", "of the run in which the index grows (20)", &plan.growth_seconds, 2,
+  line.AddNumber("growth-seconds", "N", "of the run in which the index grows (60)", &plan.growth_seconds, 2,
                  3600);
   line.AddText("dir", "DIR", "the stores go below it and are removed (default: below the results)",
                &options->dir);

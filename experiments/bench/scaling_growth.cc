@@ -23,12 +23,13 @@ struct GrowthPhase {
 
 namespace {
 
-// `asked_at`: when growth began; a load grows from its beginning.
-GrowthPhase Describe(const PhaseResult& phase, double asked_at) {
+// `asked_at`: when growth began; a load grows from its beginning. `target`: buckets, 0 if it has none; short
+// of it the index was growing until the end.
+GrowthPhase Describe(const PhaseResult& phase, double asked_at, uint64_t target) {
   GrowthPhase growth;
   if (phase.index_sizes.empty()) return growth;
   growth.buckets = phase.index_sizes.back().buckets;
-  const double end = phase.index_sizes.back().seconds;
+  const double end = growth.buckets < target ? phase.seconds : phase.index_sizes.back().seconds;
   growth.seconds = std::max(end - asked_at, 0.0);
   std::vector<double> others, all;
   double worst = -1;
@@ -60,7 +61,7 @@ bool Scaling::GrowOnce(const WorkloadSpec& spec, GrowthRound* round, std::string
   PhaseResult load, run;
   if (store == nullptr || !store->Load(spec, &load, error) || Interrupted()) return false;
   if (!store->Run(spec, 0, {}, &run, nullptr, error) || Interrupted()) return false;
-  *round = {Describe(load, 0), Describe(run, kAskedAfter)};
+  *round = {Describe(load, 0, 0), Describe(run, kAskedAfter, plan_.grow_to)};
   nlohmann::ordered_json json;
   const auto add = [&](const char* name, const PhaseResult& phase, const GrowthPhase& growth) {
     json[name] = {{"seconds", growth.seconds},

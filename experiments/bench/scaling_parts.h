@@ -24,7 +24,7 @@ struct ScalingPlan {
   std::vector<uint64_t> logs = {1024, 4096, 16384};  // MiB
   std::vector<uint64_t> recovery_threads = {1, 2};
   uint64_t growth_keys = 10'000'000, grow_from = 1024, grow_to = uint64_t{1} << 24;
-  uint64_t rounds = 5, seconds = 5, growth_seconds = 20, threads = 2;
+  uint64_t rounds = 5, seconds = 5, growth_seconds = 60, threads = 2;
   std::string folder;  // for the stores
 };
 
