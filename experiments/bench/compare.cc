@@ -19,6 +19,7 @@
 #include "experiments/bench/statistics.h"
 #include "experiments/common/cli.h"
 #include "experiments/common/results.h"
+#include "experiments/common/storage_choice.h"
 #include "workloads/peers/peers.h"
 #include "workloads/ycsb/driver.h"
 
@@ -45,6 +46,7 @@ struct Plan {
   uint64_t rounds = 5, seconds = 3, records = 10'000'000, threads = 2, batch = 64;
   uint64_t memory = uint64_t{2} << 30;
   bool huge_pages = false;
+  StorageChoice storage;  // of ours
   std::string out;
   std::string ycsb;  // path of cpr-ycsb
   std::string root;
@@ -227,13 +229,17 @@ bool IsNew(const Plan& plan, const std::string& name, const std::string& text, s
 bool AddContenders(Plan* plan, std::string* error) {
   const std::string batch = std::to_string(plan->batch);
   const std::string durability = "none while it runs; checkpoints are taken when asked for";
-  plan->contenders.push_back({"faster", "", {}, durability});
-  plan->contenders.push_back({"faster batch " + batch, "", {"--batch=" + batch}, durability});
+  const auto ours = [&](std::vector<std::string> flags) {
+    for (const std::string& flag : StorageFlags(plan->storage)) flags.push_back(flag);
+    return flags;
+  };
+  plan->contenders.push_back({"faster", "", ours({}), durability});
+  plan->contenders.push_back({"faster batch " + batch, "", ours({"--batch=" + batch}), durability});
   if (plan->huge_pages) {
     const std::string huge = "faster.huge_pages=true";
-    plan->contenders.push_back({"faster huge", "", {"-p", huge}, durability});
+    plan->contenders.push_back({"faster huge", "", ours({"-p", huge}), durability});
     plan->contenders.push_back(
-        {"faster huge batch " + batch, "", {"-p", huge, "--batch=" + batch}, durability});
+        {"faster huge batch " + batch, "", ours({"-p", huge, "--batch=" + batch}), durability});
   }
   for (const std::string& text : plan->peers) {
     const size_t equals = text.find('=');
@@ -279,6 +285,7 @@ bool Parse(const std::vector<std::string>& arguments, Plan* plan, std::string* h
   line.AddNumber("batch", "N", "operations per call where ours are batched (64)", &plan->batch, 2, 1 << 16);
   line.AddNumber("memory", "BYTES", "of our log buffer (2147483648)", &plan->memory, 1 << 20,
                  uint64_t{1} << 46);
+  AddStorageFlags(&line, &plan->storage);
   line.AddSwitch("huge-pages", "ours also with huge pages", &plan->huge_pages);
   line.AddText("out", "DIR", "results there instead of store/bench/<UTC time>", &plan->out);
   line.AddText("ycsb", "PATH", "the program cpr-ycsb (beside this one in the build)", &plan->ycsb);
@@ -292,7 +299,8 @@ bool Parse(const std::vector<std::string>& arguments, Plan* plan, std::string* h
     *error = "--workloads " + workload + ": a, b, c or rmw";
     return false;
   }
-  return AddContenders(plan, error);
+  *error = CheckFlags(plan->storage);
+  return error->empty() && AddContenders(plan, error);
 }
 
 int Main(const std::vector<std::string>& arguments, const std::string& self) {
@@ -307,9 +315,12 @@ int Main(const std::vector<std::string>& arguments, const std::string& self) {
   ResultFolder folder;
   if (!folder.Create(plan.root, "bench", plan.out, &error)) return Complain(error);
   plan.folder = std::filesystem::absolute(folder.path());
-  ordered_json results = {{"arguments", arguments},  {"records", plan.records}, {"threads", plan.threads},
-                          {"seconds", plan.seconds}, {"rounds", plan.rounds},   {"memory", plan.memory},
-                          {"value_copied_out", true}};
+  error = CheckStorage(plan.storage, plan.folder);
+  if (!error.empty()) return Complain(error);
+  ordered_json results = {{"arguments", arguments},   {"records", plan.records},
+                          {"threads", plan.threads},  {"seconds", plan.seconds},
+                          {"rounds", plan.rounds},    {"memory", plan.memory},
+                          {"value_copied_out", true}, {"storage", StorageText(plan.storage)}};
   for (const std::string& distribution : plan.distributions) {
     if (!WriteKeys(plan, distribution, &error)) return Complain(error);
     for (const std::string& workload : plan.workloads) {

@@ -51,6 +51,16 @@ doctor_kernel() {
   esac
 }
 
+doctor_uring() {
+  local disabled
+  disabled=$(cat /proc/sys/kernel/io_uring_disabled 2>/dev/null)
+  case $disabled in
+    0) row io_uring ok "not disabled (a container's filter may still forbid it: --storage uring says so)" ;;
+    '') row io_uring note "no switch in this kernel; --storage uring says whether it works" ;;
+    *) row io_uring note "kernel.io_uring_disabled is $disabled; --storage uring is refused" ;;
+  esac
+}
+
 doctor_io() {
   local file=$root/.cpr-doctor-io seconds
   if ! dd if=/dev/zero of="$file" bs=4k count=1 conv=fsync status=none 2>/dev/null; then
@@ -84,6 +94,7 @@ doctor_rows() {
   local subcommands package version
   doctor_machine
   doctor_kernel
+  doctor_uring
   doctor_io
   doctor_tool compiler g++ --version
   doctor_tool cmake cmake --version

@@ -1,12 +1,15 @@
-// The FASTER engine as a subject of the crash harness: 8-byte or 256-byte values, four ways to hash.
+// The FASTER engine as a subject of the crash harness: values of 8 or of 256 bytes, or keys and values of
+// many lengths (faster_codecs.h); five ways to hash.
 //
-// Also the pattern to follow for another engine: everything specific to it is in this one file.
+// Also the pattern to follow for another engine: everything specific to it is in these files.
 #include <algorithm>
 #include <bit>
 #include <memory>
 #include <optional>
 #include <thread>
 
+#include "experiments/crash/f2_subject.h"
+#include "experiments/crash/faster_codecs.h"
 #include "experiments/crash/subject.h"
 #include "faster/store/faster_kv.h"
 
@@ -18,60 +21,6 @@ using faster::Guid;
 using faster::Status;
 using faster::Token;
 
-// A value word as the engine stores it. The wide form repeats the word, salted by position, so that a value
-// put together from two updates cannot pass for whole.
-struct Narrow {
-  uint64_t word;
-  static Narrow Of(uint64_t word) { return {word}; }
-  bool whole() const { return true; }
-};
-struct Wide {
-  uint64_t word;
-  uint64_t fill[31];
-  static Wide Of(uint64_t word) {
-    Wide wide{word, {}};
-    for (uint64_t i = 0; i < 31; ++i) wide.fill[i] = word ^ (i + 1) * 0x9e3779b97f4a7c15ull;
-    return wide;
-  }
-  bool whole() const {
-    for (uint64_t i = 0; i < 31; ++i) {
-      if (fill[i] != (word ^ (i + 1) * 0x9e3779b97f4a7c15ull)) return false;
-    }
-    return true;
-  }
-};
-static_assert(sizeof(Wide) == 256);
-
-template <class Value>
-struct Functions {
-  using Input = uint64_t;
-  HashMode mode = HashMode::kMixed;
-
-  uint64_t Hash(uint64_t key) const {
-    switch (mode) {
-      case HashMode::kSameBucket:
-        return (key + 1) << 50;
-      case HashMode::kCollide:
-        return uint64_t{5} << 50;
-      case HashMode::kTwoChains:
-        return (key & 1) << 50;
-      default:
-        break;
-    }
-    uint64_t h = (key + 1) * 0x9e3779b97f4a7c15ull;
-    h = (h ^ h >> 32) * 0xd6e8feb86659fd93ull;
-    h ^= h >> 32;
-    return mode == HashMode::kOneTag ? uint64_t{5} << 50 | (h & 0xffff) : h;
-  }
-  Value Initial(uint64_t operand) const { return Value::Of(RmwWord(0, operand)); }
-  Value Update(const Value& old, uint64_t operand) const {
-    if (old.whole()) return Value::Of(RmwWord(old.word, operand));
-    Value torn = old;  // stays recognisably torn
-    torn.word = RmwWord(old.word, operand);
-    return torn;
-  }
-};
-
 faster::StoreConfig ConfigOf(const SubjectConfig& config) {
   faster::StoreConfig store;
   store.directory = config.directory;
@@ -80,6 +29,7 @@ faster::StoreConfig ConfigOf(const SubjectConfig& config) {
   store.mutable_pages = config.mutable_pages;
   store.block_bytes = config.block_bytes;
   store.segment_pages = config.segment_pages;
+  store.open_segments = config.open_segments;
   store.index_buckets = config.index_buckets;
   store.grow_at_overflow_percent = config.grow_percent;
   store.max_index_buckets = 1 << 10;
@@ -96,7 +46,9 @@ faster::StoreConfig ConfigOf(const SubjectConfig& config) {
   store.recovery_threads = config.recovery_threads;
   // Of a record with its header, guard, key and source; a page of the cache holds one or more.
   if (config.read_cache_records != 0) {
-    const uint64_t record = std::bit_ceil<uint64_t>(config.value_bytes == 8 ? 32 : config.value_bytes + 32);
+    const uint64_t record = config.value_bytes == 0   ? config.block_bytes
+                            : config.value_bytes == 8 ? 32
+                                                      : std::bit_ceil<uint64_t>(config.value_bytes + 32);
     store.read_cache_bytes = std::bit_ceil(std::max<uint64_t>(config.read_cache_records, 4) * record);
   }
   store.read_cache_second_chance = config.second_chance;
@@ -105,35 +57,37 @@ faster::StoreConfig ConfigOf(const SubjectConfig& config) {
   return store;
 }
 
-template <class Value>
+template <class Codec>
 class FasterSession final : public SubjectSession {
  public:
-  using Session = faster::Session<uint64_t, Value, Functions<Value>>;
+  using Session = faster::Session<typename Codec::K, typename Codec::V, typename Codec::Functions>;
+  using Out = typename Codec::Out;
 
-  explicit FasterSession(std::unique_ptr<Session> session) : session_(std::move(session)) {}
+  FasterSession(std::unique_ptr<Session> session, const Codec& codec)
+      : session_(std::move(session)), codec_(codec) {}
 
   Guid id() const override { return session_->id(); }
   SubjectResult Read(uint64_t key) override {
-    Value value{};
-    const Status status = session_->Read(key, &value);
+    Out value{};
+    const Status status = session_->Read(codec_.Key(key), &value);
     return Result(status, session_->serial(), value);
   }
   SubjectResult Upsert(uint64_t key, uint64_t word) override {
-    const Status status = session_->Upsert(key, Value::Of(word));
-    return {status, session_->serial(), word, false};
+    const Status status = session_->Upsert(codec_.Key(key), codec_.Asked(key, word));
+    return {Told(status), session_->serial(), word, false};
   }
   SubjectResult Rmw(uint64_t key, uint64_t operand) override {
-    Value value{};
-    const Status status = session_->Rmw(key, operand, &value);
+    Out value{};
+    const Status status = session_->Rmw(codec_.Key(key), operand, &value);
     return Result(status, session_->serial(), value);
   }
   SubjectResult Delete(uint64_t key) override {
-    const Status status = session_->Delete(key);
+    const Status status = session_->Delete(codec_.Key(key));
     return {status, session_->serial(), 0, false};
   }
   SubjectResult Insert(uint64_t key, uint64_t word) override {
-    Value value = Value::Of(word);
-    const Status status = session_->InsertIfAbsent(key, Value::Of(word), &value);
+    Out value(codec_.Made(word));
+    const Status status = session_->InsertIfAbsent(codec_.Key(key), codec_.Made(word), &value);
     return Result(status, session_->serial(), value);
   }
   SubjectResult Truncate(uint64_t mark) override {
@@ -143,31 +97,40 @@ class FasterSession final : public SubjectSession {
   }
   void Batch(BatchType type, size_t count, const uint64_t* keys, const uint64_t* words,
              BatchObserver* observer) override {
+    std::vector<decltype(Codec::Key(0))> made;
+    for (size_t i = 0; i < count; ++i) made.push_back(Codec::Key(keys[i]));
+    const std::vector<typename Codec::KeyItem> items(made.begin(), made.end());
     // An operation that ended without waiting has the session's last serial when its batch tells of it.
     switch (type) {
       case BatchType::kRead:
-        return session_->ReadBatch(count, keys, nullptr, [&](size_t, Status status, const Value& value) {
-          observer->OnOperation(Result(status, session_->serial(), value));
-        });
+        return session_->ReadBatch(count, items.data(), nullptr,
+                                   [&](size_t, Status status, const Out& value) {
+                                     observer->OnOperation(Result(status, session_->serial(), value));
+                                   });
       case BatchType::kUpsert: {
-        std::vector<Value> values;
-        for (size_t i = 0; i < count; ++i) values.push_back(Value::Of(words[i]));
-        return session_->UpsertBatch(count, keys, values.data(), nullptr, [&](size_t i, Status status) {
-          observer->OnOperation({status, session_->serial(), words[i]});
-        });
+        std::vector<typename Codec::ValueMade> values;
+        for (size_t i = 0; i < count; ++i) values.push_back(codec_.Asked(keys[i], words[i]));
+        const std::vector<typename Codec::ValueItem> given(values.begin(), values.end());
+        return session_->UpsertBatch(count, items.data(), given.data(), nullptr,
+                                     [&](size_t i, Status status) {
+                                       observer->OnOperation({Told(status), session_->serial(), words[i]});
+                                     });
       }
       case BatchType::kRmw:
-        return session_->RmwBatch(count, keys, words, nullptr,
-                                  [&](size_t, Status status, const Value& value) {
+        return session_->RmwBatch(count, items.data(), words, nullptr,
+                                  [&](size_t, Status status, const Out& value) {
                                     observer->OnOperation(Result(status, session_->serial(), value));
                                   });
     }
   }
   void CompletePending(bool wait, std::vector<SubjectResult>* done) override {
-    session_->CompletePending(wait, [done](const typename Session::Op& op) {
+    session_->CompletePending(wait, [&](const typename Session::Op& op) {
       const bool valued =
           op.type != faster::OperationType::kUpsert && op.type != faster::OperationType::kDelete;
-      done->push_back(Result(op.result, op.serial, valued ? op.value.Value() : Value::Of(0)));
+      if (valued)
+        done->push_back(Result(op.result, op.serial, Out(op.value.Value())));
+      else
+        done->push_back({Told(op.result), op.serial, 0, false});
     });
   }
   void Refresh() override { session_->Refresh(); }
@@ -176,28 +139,32 @@ class FasterSession final : public SubjectSession {
   void Close() override { session_->Close(); }
 
  private:
-  static SubjectResult Result(Status status, uint64_t serial, const Value& value) {
-    if (status != Status::kOk && status != Status::kExists) return {status, serial, 0, false};
-    return {status, serial, value.word, !value.whole()};
+  // A value that does not fit: the update had no effect.
+  static Status Told(Status status) { return status == Status::kTooLarge ? Status::kAborted : status; }
+  SubjectResult Result(Status status, uint64_t serial, const Out& value) const {
+    if (status != Status::kOk && status != Status::kExists) return {Told(status), serial, 0, false};
+    return {status, serial, codec_.WordOf(value), !codec_.Whole(value)};
   }
   std::unique_ptr<Session> session_;
+  const Codec& codec_;
 };
 
-template <class Value>
+template <class Codec>
 class FasterSubject final : public Subject, private faster::CheckpointObserver {
  public:
-  using Kv = faster::FasterKv<uint64_t, Value, Functions<Value>>;
+  using Kv = faster::FasterKv<typename Codec::K, typename Codec::V, typename Codec::Functions>;
 
   FasterSubject(const SubjectConfig& config, faster::Storage* storage, SubjectObserver* observer)
-      : config_(ConfigOf(config)), functions_{config.hash}, storage_(storage), observer_(observer) {}
+      : config_(ConfigOf(config)), codec_(config), storage_(storage), observer_(observer) {}
 
   Status Create(Diagnosis* why) override {
-    return Kv::Create(config_, storage_, functions_, this, &kv_, why);
+    return Kv::Create(config_, storage_, codec_.functions, this, &kv_, why);
   }
   Status Recover(const Token* token, RecoveredState* state, Diagnosis* why) override {
     faster::RecoveryResult result;
     const std::optional<Token> named = token != nullptr ? std::optional(*token) : std::nullopt;
-    const Status status = Kv::Recover(config_, storage_, functions_, this, named, {}, &kv_, &result, why);
+    const Status status =
+        Kv::Recover(config_, storage_, codec_.functions, this, named, {}, &kv_, &result, why);
     if (status != Status::kOk) return status;
     *state = {result.log_token, result.index_token, result.version, result.records_undone, result.sessions};
     return Status::kOk;
@@ -217,17 +184,18 @@ class FasterSubject final : public Subject, private faster::CheckpointObserver {
     *torn = 0;
     while (kv_->UpkeepRuns()) std::this_thread::yield();
     const Status status =
-        kv_->ScanLog([live, torn](faster::LogAddress, uint64_t key, const Value& value, bool tombstone) {
-          *torn += !tombstone && !value.whole();
+        kv_->ScanLog([&](faster::LogAddress, const auto& stored, const auto& value, bool tombstone) {
+          const uint64_t key = codec_.NumberOf(stored);
+          *torn += !tombstone && !codec_.Whole(value);
           auto at = live->begin();
           while (at != live->end() && at->first < key) ++at;
           const bool known = at != live->end() && at->first == key;
           if (tombstone) {
             if (known) live->erase(at);
           } else if (known) {
-            at->second = value.word;
+            at->second = codec_.WordOf(value);
           } else {
-            live->insert(at, {key, value.word});
+            live->insert(at, {key, codec_.WordOf(value)});
           }
         });
     return status;
@@ -248,12 +216,12 @@ class FasterSubject final : public Subject, private faster::CheckpointObserver {
   Status Iterate(std::vector<std::pair<uint64_t, uint64_t>>* live, uint64_t* torn) override {
     const auto iterator = kv_->Iterate();
     if (iterator == nullptr) return Status::kBusy;
-    uint64_t key;
-    Value value;
+    typename Codec::KeyOut key;
+    typename Codec::Out value;
     Status status;
     while ((status = iterator->Next(&key, &value)) == Status::kOk) {
-      live->emplace_back(key, value.word);
-      *torn += !value.whole();
+      live->emplace_back(codec_.NumberOf(key), codec_.WordOf(value));
+      *torn += !codec_.Whole(value);
     }
     return status == Status::kNotFound ? Status::kOk : status;
   }
@@ -274,7 +242,7 @@ class FasterSubject final : public Subject, private faster::CheckpointObserver {
  private:
   std::unique_ptr<SubjectSession> Wrap(std::unique_ptr<typename Kv::SessionType> session) {
     if (session == nullptr) return nullptr;
-    return std::make_unique<FasterSession<Value>>(std::move(session));
+    return std::make_unique<FasterSession<Codec>>(std::move(session), codec_);
   }
   void OnPhase(faster::CheckpointKind, faster::Phase phase, uint64_t version) override {
     if (observer_ != nullptr) observer_->OnPhase(faster::PhaseName(phase).data(), version);
@@ -293,11 +261,29 @@ class FasterSubject final : public Subject, private faster::CheckpointObserver {
   }
 
   const faster::StoreConfig config_;
-  const Functions<Value> functions_;
+  const Codec codec_;
   faster::Storage* const storage_;
   SubjectObserver* const observer_;
   std::unique_ptr<Kv> kv_;
 };
+
+// What the hot and cold store has in common with the plain one.
+template <class Value>
+struct F2Types {
+  using ValueType = Value;
+  using FunctionsType = FixedFunctions<Value>;
+  static faster::StoreConfig HotConfig(const SubjectConfig& config) { return ConfigOf(config); }
+  template <class Session>
+  static std::unique_ptr<SubjectSession> Wrap(std::unique_ptr<Session> session, const SubjectConfig& config) {
+    return std::make_unique<FasterSession<FixedCodec<Value>>>(std::move(session), FixedCodec<Value>(config));
+  }
+};
+
+template <class Value>
+Subject* MakeFixed(const SubjectConfig& config, faster::Storage* storage, SubjectObserver* observer) {
+  if (config.cold_chunks != 0) return new F2Subject<F2Types<Value>>(config, storage, observer);
+  return new FasterSubject<FixedCodec<Value>>(config, storage, observer);
+}
 
 }  // namespace
 }  // namespace experiments
@@ -305,8 +291,13 @@ class FasterSubject final : public Subject, private faster::CheckpointObserver {
 extern "C" __attribute__((visibility("default"))) experiments::Subject* cpr_subject_create(
     const experiments::SubjectConfig& config, faster::Storage* storage,
     experiments::SubjectObserver* observer) {
-  if (config.value_bytes == 8) {
-    return new experiments::FasterSubject<experiments::Narrow>(config, storage, observer);
+  using namespace experiments;
+  switch (config.value_bytes) {
+    case 0:
+      return new FasterSubject<VariableCodec>(config, storage, observer);
+    case 8:
+      return MakeFixed<Narrow>(config, storage, observer);
+    default:
+      return MakeFixed<Wide>(config, storage, observer);
   }
-  return new experiments::FasterSubject<experiments::Wide>(config, storage, observer);
 }

@@ -12,7 +12,7 @@ namespace {
 using Anchor = CrashPoint::Anchor;
 
 // In kPhaseName: where a full checkpoint's index copy ends, before the version shift or overlapped with it.
-constexpr uint32_t kIndexChkpt = 2, kWaitPending = 5;
+constexpr uint32_t kIndexChkpt = 2, kPrepare = 3, kWaitPending = 5;
 
 CheckpointRequest DrawKind(Build& build) {
   return KindOf(build.kinds[build.dice.Below(static_cast<uint32_t>(build.kinds.size()))]);
@@ -56,8 +56,7 @@ void AddSessions(Build& build, Incarnation* incarnation, uint32_t operations, bo
     actor.name = "session " + std::to_string(s + 1);
     if (build.dice.Chance(build.knobs.batch)) actor.batch = build.dice.Between(2, 12);
     if (replays) actor.actions.push_back(Do(Verb::kReplay));
-    if (!replays && build.knobs.idle_checkpoints != 0)
-      actor.actions.push_back(Do(Verb::kAwaitOperations, 1));
+    if (!replays && build.knobs.idle_checkpoints != 0) actor.actions.push_back(Do(Verb::kAwaitOperations, 1));
     for (uint32_t i = 0; i < operations; ++i) AddOperation(build, &actor);
     actor.leaves_open = build.dice.Chance(build.knobs.leaves_open);
     incarnation->actors.push_back(std::move(actor));
@@ -76,10 +75,13 @@ void AddKeeper(Build& build, Incarnation* incarnation, uint32_t operations) {
       at += dice.Below(total / 2 + 1);
       keeper.actions.push_back(Do(Verb::kAwaitOperations, at));
     } else {
-      keeper.actions.push_back(Do(Verb::kAwaitPhase, dice.Below(kPhaseNames)));
+      // Mostly where versions differ, or are about to; a part of a block is soon done, and begin moves then.
+      const bool shift = dice.Chance(60);
+      keeper.actions.push_back(
+          Do(Verb::kAwaitPhase, shift ? dice.Between(kPrepare, kWaitPending) : dice.Below(kPhaseNames)));
     }
     const uint32_t what = dice.Below(100);
-    const uint32_t percent = dice.Chance(60) ? 100 : dice.Between(20, 99);
+    const uint32_t percent = dice.Chance(50) ? 100 : dice.Between(1, 99);
     if (what < 40)
       keeper.actions.push_back(Do(Verb::kCompactLookup, percent));
     else if (what < 75)
@@ -207,7 +209,7 @@ void AddIncarnations(Build& build) {
 // begins.
 void FillMemory(Scenario* scenario) {
   const SubjectConfig& g = scenario->geometry;
-  const uint32_t record = 24 + g.value_bytes;
+  const uint32_t record = g.value_bytes != 0 ? 24 + g.value_bytes : 48;  // of many lengths: a short one
   const uint32_t per_page = (1u << g.page_bits) / g.block_bytes * std::max(1u, (g.block_bytes - 8) / record);
   const uint32_t records = g.buffer_pages * per_page + 1;
   scenario->filler = records > scenario->preload ? records - scenario->preload : 1;
@@ -225,6 +227,28 @@ void DrawProtocol(const Variation& variation, uint64_t seed, SubjectConfig* g) {
   g->overlap_index = variation.overlap_index.value_or(overlap);
   const uint32_t slots[] = {32, 1, 2, 4};
   g->session_slots = dice.Pick(slots);
+}
+
+// Segments that are closed and opened again. An operation that cannot open one ends with the error, as with a
+// read that fails; and no scenario has failing reads.
+void DrawOpenFiles(uint64_t seed, Scenario* scenario) {
+  Dice dice(MixSeed(seed, 0xf11e5));
+  if (!dice.Chance(40) || scenario->faults.find("meta") != std::string::npos) return;
+  scenario->geometry.open_segments = dice.Between(1, 3);
+  if (dice.Chance(60)) scenario->geometry.segment_pages = dice.Between(1, 2);
+}
+
+// Of every family, from dice of its own: keys and values of many lengths. The smallest blocks hold one record
+// with a value of 8 bytes, the largest are a page. Not where a log is compacted: copies of records as large
+// as a page push each other out of a memory of four, and an execution takes too many steps.
+void DrawLengths(uint64_t seed, bool compacts, SubjectConfig* g) {
+  Dice dice(MixSeed(seed, 0x7a71ab1e));
+  const bool drawn = dice.Chance(20);
+  if (g->value_bytes == 256 || (!drawn && g->value_bytes != 0)) return;
+  g->value_bytes = 0;
+  const uint32_t blocks[] = {64, 128, 128, 256, 512};
+  g->block_bytes = std::min(dice.Pick(blocks), 1u << g->page_bits);
+  if (compacts || g->compact_at_bytes != 0) g->block_bytes = std::min(g->block_bytes, 128u);
 }
 
 }  // namespace
@@ -260,6 +284,8 @@ Scenario Generate(const Variation& variation, uint64_t seed) {
   geometry.second_chance = copies.Chance(70);
   geometry.copy_reads_to_tail = copies.Chance(12);
   form->draw(build);
+  const bool cold = std::strcmp(form->family.name, "f2") == 0;
+  if (!cold) DrawLengths(seed, build.knobs.keeper != 0, &geometry);
   build.scenario.keys = build.scenario.preload = build.knobs.keys;
   if (std::strcmp(form->family.name, "everything") == 0) {
     build.scenario.preload = build.dice.Below(build.knobs.keys + 1);
@@ -267,9 +293,11 @@ Scenario Generate(const Variation& variation, uint64_t seed) {
   if (std::strcmp(form->family.name, "everything") == 0) build.knobs.fill = build.dice.Chance(60);
   if (build.knobs.fill) FillMemory(&build.scenario);
   DrawProtocol(variation, seed, &build.scenario.geometry);
+  DrawOpenFiles(seed, &build.scenario);
   AddIncarnations(build);
   const bool grows = std::strcmp(form->family.name, "growth") == 0;
   AddGrowth(grows ? 100 : 20, grows, seed, &build.scenario);
+  AddCold(cold ? 100 : 8, cold, seed, &build.scenario);
   return build.scenario;
 }
 

@@ -36,6 +36,10 @@ const std::vector<Family>& Families();
 // drawn. `narrow`: mostly one bucket, where all keys begin in one chain.
 void AddGrowth(uint32_t percent, bool narrow, uint64_t seed, Scenario* scenario);
 
+// Puts a cold store below a scenario's in `percent` of all seeds, with actors that migrate; by dice of its
+// own, too. `centre`: it is what the scenario is about.
+void AddCold(uint32_t percent, bool centre, uint64_t seed, Scenario* scenario);
+
 Scenario Generate(const Variation& variation, uint64_t seed);
 
 }  // namespace experiments

@@ -101,6 +101,22 @@ void DrawSessions(Build& build) {  // sessions come, go, return and sleep in eve
   knobs.checkpoints = build.dice.Between(1, 2);
 }
 
+// A few keys in memory that all sessions change at once, while they are in different phases: what only an
+// update in place can meet.
+void DrawHot(Build& build) {
+  Knobs& knobs = build.knobs;
+  knobs.fill = false;
+  knobs.keys = build.dice.Between(1, 3);
+  knobs.sessions = build.dice.Between(2, 3);
+  knobs.operations = build.dice.Between(4, 10);
+  knobs.await_phase = build.dice.Chance(50) ? 0 : 15;
+  build.scenario.geometry.refresh_interval = build.dice.Chance(40) ? 1 : 4;  // sessions stay a phase behind
+  knobs.weights[2] = 100;
+  knobs.pause = 3;
+  knobs.checkpoints = build.dice.Between(1, 2);
+  knobs.steps = 1500;
+}
+
 void DrawBatches(Build& build) {  // short stages and short groups: every seam of a batch is met
   Knobs& knobs = build.knobs;
   knobs.batch = 100;
@@ -201,19 +217,77 @@ void DrawCopies(Build& build) {
   knobs.steps = 150 * knobs.sessions * knobs.operations;
 }
 
+// A hot and a cold store: what the work needs is in the cold one, or on its way there.
+void DrawTiers(Build& build) {
+  Dice& dice = build.dice;
+  Knobs& knobs = build.knobs;
+  SubjectConfig& g = build.scenario.geometry;
+  g.mutable_pages = dice.Between(1, 2);
+  g.segment_pages = dice.Between(1, 3);
+  g.hash = dice.Chance(50) ? HashMode::kMixed : static_cast<HashMode>(dice.Below(4));
+  const bool wide =
+      dice.Chance(45);  // three records fill memory: what is written is soon old enough to migrate
+  if (wide) g.value_bytes = 256, g.block_bytes = 512;
+  if (dice.Chance(30)) g.keep_checkpoints = dice.Between(1, 2);
+  if (dice.Chance(20)) g.compact_at_bytes = dice.Between(4, 8) << g.page_bits;
+  knobs.checkpoints = dice.Between(1, 3);
+  knobs.incarnations = dice.Between(2, 3);
+  knobs.operations = dice.Between(6, 12);
+  knobs.more_operations = dice.Between(2, 5);
+  knobs.checkpoint_again = 50;
+  if (wide) knobs.operations = dice.Between(6, 18), knobs.keys = dice.Between(2, 6);
+  knobs.weights[0] = 30;
+  knobs.weights[3] = 20;
+  knobs.weights[4] = 12;
+  knobs.complete = dice.Between(5, 40);
+  knobs.keeper = 20;
+  knobs.named = 20;
+  knobs.crash_in_recovery = dice.Chance(70) ? 0 : 40;
+  knobs.steps = 4000 + 2500 * knobs.checkpoints;
+  if (dice.Chance(8)) DrawFaults(build);
+  if (!wide || !dice.Chance(35)) return;
+  // The copy of a large index makes the shift long: meanwhile much of the later version is written. Not all
+  // of it in one chain: of records as large as a page that is on disk, and each operation walks it again.
+  g.index_buckets = 64u << dice.Below(3);
+  if (g.hash == HashMode::kCollide || g.hash == HashMode::kTwoChains) g.hash = HashMode::kSameBucket;
+  knobs.operations = dice.Between(16, 28);
+  knobs.keys = dice.Between(6, 12);
+  knobs.weights[1] = 60;
+  knobs.steps += 40 * g.index_buckets;
+}
+
+// Values grow and shrink on few keys, by several sessions at once; most of it happens in memory.
+void DrawLengths(Build& build) {
+  Dice& dice = build.dice;
+  Knobs& knobs = build.knobs;
+  SubjectConfig& g = build.scenario.geometry;
+  g.value_bytes = 0;
+  g.mutable_pages = 2;
+  knobs.sessions = dice.Between(2, 4);
+  knobs.operations = dice.Between(6, 14);
+  knobs.keys = dice.Between(1, 6);
+  knobs.weights[2] = 60;
+  knobs.fill = dice.Chance(60);
+  knobs.steps = 180 * knobs.sessions * knobs.operations + 800;
+}
+
 const FamilyForm kFamilies[] = {
     {{"default",
       "3 sessions, 24 operations on 8 keys, records on disk, one checkpoint, crash, recovery, continuation"},
-     22,
+     12,
      [](Build&) {}},
-    {{"everything", "every knob drawn anew"}, 18, DrawEverything},
+    {{"hot", "one to three keys in memory that all sessions change"}, 8, DrawHot},
+    {{"lengths", "keys and values of many lengths: few keys, changed in place and out of it"},
+     4,
+     DrawLengths},
+    {{"everything", "every knob drawn anew"}, 12, DrawEverything},
     {{"collide", "all keys in one bucket, in one chain or two"},
-     6,
+     5,
      [](Build& b) {
        b.scenario.geometry.hash = b.dice.Chance(50) ? HashMode::kCollide : HashMode::kTwoChains;
      }},
     {{"wide", "values of 256 bytes: a page holds one record"},
-     6,
+     5,
      [](Build& b) { b.scenario.geometry.value_bytes = 256, b.scenario.geometry.block_bytes = 512; }},
     {{"copies", "records read from disk are kept in a tiny read cache, or appended to the log again"},
      4,
@@ -230,6 +304,9 @@ const FamilyForm kFamilies[] = {
      DrawChains},
     {{"versions", "6 to 12 checkpoints with record versions of 3 bits"}, 2, DrawVersions},
     {{"growth", "the index grows from one bucket or two, again and again"}, 4, [](Build&) {}},
+    {{"f2", "a cold store below the hot one, migrations beside everything, checkpoints of the pair"},
+     6,
+     DrawTiers},
     {{"faults", "failing and short I/O, a full disk, failing syncs"}, 3, DrawFaults},
 };
 

@@ -44,7 +44,8 @@ constexpr VerbForm kVerbs[] = {
 };
 
 std::string CheckGeometry(const SubjectConfig& g) {
-  if (g.value_bytes != 8 && g.value_bytes != 256) return "geometry.value_bytes must be 8 or 256";
+  if (g.value_bytes != 0 && g.value_bytes != 8 && g.value_bytes != 256)
+    return "geometry.value_bytes must be 8 or 256, or 0 for many lengths";
   if (g.page_bits < 9 || g.page_bits > 20) return "geometry.page_bits must be 9 to 20";
   if (!std::has_single_bit(g.buffer_pages) || g.buffer_pages < 4 || g.buffer_pages > 1024) {
     return "geometry.buffer_pages must be a power of two from 4 to 1024";
@@ -65,11 +66,16 @@ std::string CheckGeometry(const SubjectConfig& g) {
   if (g.grow_percent > 1000) return "geometry.grow_percent must be 0 to 1000";
   if (g.version_bits < 3 || g.version_bits > 13) return "geometry.version_bits must be 3 to 13";
   if (g.recovery_threads < 1 || g.recovery_threads > 8) return "geometry.recovery_threads must be 1 to 8";
+  if (g.cold_chunks != 0 && (!std::has_single_bit(g.cold_chunks) || g.cold_chunks > 1024))
+    return "geometry.cold_chunks must be 0 or a power of two up to 1024";
+  if (g.cold_chunks != 0 && g.value_bytes == 0)
+    return "geometry.cold_chunks must be 0 where value_bytes is 0: a cold store has values of one size";
   if (g.read_cache_records > 1024) return "geometry.read_cache_records must be 0 to 1024";
   if (g.refresh_interval < 1 || g.refresh_interval > 1024)
     return "geometry.refresh_interval must be 1 to 1024";
   if (g.batch_ahead < 1 || g.batch_ahead > 16) return "geometry.batch_ahead must be 1 to 16";
   if (g.batch_group < 1 || g.batch_group > 1024) return "geometry.batch_group must be 1 to 1024";
+  if (g.open_segments < 1 || g.open_segments > 1u << 20) return "geometry.open_segments must be 1 to 2^20";
   if (g.session_slots < 1 || g.session_slots > 1024) return "geometry.session_slots must be 1 to 1024";
   return "";
 }

@@ -120,6 +120,7 @@ Json GeometryJson(const SubjectConfig& g) {
   json["mutable_pages"] = g.mutable_pages;
   json["block_bytes"] = g.block_bytes;
   json["segment_pages"] = g.segment_pages;
+  if (g.open_segments != SubjectConfig().open_segments) json["open_segments"] = g.open_segments;
   json["index_buckets"] = g.index_buckets;
   if (g.grow_percent != 0) json["grow_percent"] = g.grow_percent;
   json["version_bits"] = g.version_bits;
@@ -134,6 +135,7 @@ Json GeometryJson(const SubjectConfig& g) {
     json["second_chance"] = g.second_chance;
   }
   if (g.copy_reads_to_tail) json["copy_reads_to_tail"] = true;
+  if (g.cold_chunks != 0) json["cold_chunks"] = g.cold_chunks;
   json["hash"] = kHashNames[static_cast<int>(g.hash)];
   json["shift"] = faster::ShiftSchemeName(g.shift);
   json["guarantee"] = faster::GuaranteeName(g.guarantee);
@@ -150,6 +152,7 @@ void ReadGeometry(const Json& json, SubjectConfig* g, std::string* error) {
   reader.Number("mutable_pages", &g->mutable_pages);
   reader.Number("block_bytes", &g->block_bytes);
   reader.Number("segment_pages", &g->segment_pages);
+  reader.Number("open_segments", &g->open_segments);
   reader.Number("index_buckets", &g->index_buckets);
   reader.Number("grow_percent", &g->grow_percent);
   reader.Number("version_bits", &g->version_bits);
@@ -162,6 +165,7 @@ void ReadGeometry(const Json& json, SubjectConfig* g, std::string* error) {
   reader.Number("read_cache_records", &g->read_cache_records);
   reader.Bool("second_chance", &g->second_chance);
   reader.Bool("copy_reads_to_tail", &g->copy_reads_to_tail);
+  reader.Number("cold_chunks", &g->cold_chunks);
   std::string hash = kHashNames[static_cast<int>(g->hash)];
   reader.Text("hash", &hash);
   std::string shift(ShiftSchemeName(g->shift)), guarantee(GuaranteeName(g->guarantee)), copy = "before";

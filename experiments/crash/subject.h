@@ -16,8 +16,9 @@
 // take no locks.
 //
 // STATUSES of operations. kOk: a read found the key; an update changed it. kNotFound: a read or delete found
-// nothing. kAborted: no effect, the serial is used up all the same. kPending: CompletePending() delivers the
-// result under the same serial. An I/O error or kCorruption ends the operation without a result.
+// nothing. kAborted: no effect (a value that does not fit is refused like this), the serial is used up all
+// the same. kPending: CompletePending() delivers the result under the same serial. An I/O error or
+// kCorruption ends the operation without a result.
 #pragma once
 
 #include <cstdint>
@@ -43,12 +44,13 @@ enum class HashMode : uint8_t {
 };
 
 struct SubjectConfig {
-  uint32_t value_bytes = 8;   // 8 or 256
+  uint32_t value_bytes = 8;   // 8 or 256; 0: keys and values of many lengths, which follow from key and word
   uint32_t page_bits = 9;     // >= 9
   uint32_t buffer_pages = 4;  // >= 4
   uint32_t mutable_pages = 2;
   uint32_t block_bytes = 128;
   uint32_t segment_pages = 4;
+  uint32_t open_segments = 128;  // files of the log that are open at a time, for an engine that closes some
   uint64_t index_buckets = 1;
   uint32_t grow_percent = 0;  // overflow buckets of so many percent make the index grow by itself; 0 = never
   uint32_t version_bits = 3;
@@ -67,6 +69,8 @@ struct SubjectConfig {
   uint32_t read_cache_records = 0;  // about as many are kept; 0: off
   bool second_chance = true;        // records read again are kept longer
   bool copy_reads_to_tail = false;  // a record read is written to the log again
+  // Above 0, for a subject that has one: a cold store below a hot one, with so many chunks of index in it.
+  uint32_t cold_chunks = 0;
   uint64_t seed = 1;                // source of tokens, session ids and generations; same seed, same ids
   std::string directory;            // the store's directory within the storage, "" = root
 };

@@ -15,7 +15,7 @@
 namespace experiments {
 
 constexpr int kMaxWorkers = 64;
-constexpr int kMaxFamilies = 16;
+constexpr int kMaxFamilies = 24;
 constexpr int kFindingClasses = 64;
 constexpr int kMaxPolicies = 16;
 

@@ -44,6 +44,7 @@ class Runner {
     const std::string root = options_.folder + "/store";
     StoreOptions store_options = big ? BigStore(root, dice_) : SmallStore(root, dice_);
     DrawProtocol(options_.protocol, dice_, big, &store_options);
+    DrawStorage(options_.storage, dice_, &store_options);
     std::string error;
     const std::unique_ptr<KilledStore> store = KilledStore::Make(store_options, &error);
     if (store == nullptr) {

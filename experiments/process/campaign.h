@@ -25,6 +25,7 @@ struct CampaignOptions {
   bool coverage_required = true;
   std::vector<int> kinds;
   Protocol protocol;
+  std::optional<StorageChoice> storage;  // absent: drawn
   const std::atomic<bool>* interrupted = nullptr;
 };
 

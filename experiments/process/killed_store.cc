@@ -151,9 +151,15 @@ void KilledStore::RunChild(const KillPlan& plan) {
 
 std::string KilledStore::RunUntilKilled(const KillPlan& plan) {
   using namespace workloads::ycsb;
-  faults::SharedStorage storage(options_.root, disk_.get());
-  if (storage.start_status() != Status::kOk)
-    return "the storage: " + std::string(StatusName(storage.start_status()));
+  StorageChoice below = options_.storage;
+  below.read_limit = below.write_limit = 0;  // what is saved for the parent is not to be counted
+  faults::SharedStorage shared(
+      options_.root, disk_.get(), {},
+      below.name == "posix" ? nullptr : MakeStorage(below, options_.root + ".objects"));
+  if (shared.start_status() != Status::kOk)
+    return "the storage: " + std::string(StatusName(shared.start_status()));
+  const std::unique_ptr<faster::Storage> limited = MakeLimits(options_.storage, &shared);
+  faster::Storage* const storage = limited != nullptr ? limited.get() : &shared;
   const bool load = options_.load && !exists_;
   std::optional<HoldRequest> hold = plan.hold;
   if (hold && load) ++hold->checkpoint;  // the one after loading comes first
@@ -163,8 +169,8 @@ std::string KilledStore::RunUntilKilled(const KillPlan& plan) {
   config.seed = MixSeed(options_.seed, 2 * openings_);
   faster::Diagnosis why;
   faster::RecoveryResult result;
-  const Status status = exists_ ? engine->Recover(config, &storage, &log, &result, &why)
-                                : engine->Create(config, &storage, &log, &why);
+  const Status status = exists_ ? engine->Recover(config, storage, &log, &result, &why)
+                                : engine->Create(config, storage, &log, &why);
   if (status != Status::kOk)
     return std::string("cannot open: ") + std::string(StatusName(status)) + ": " + why.Text();
   DriverOptions settings;
@@ -237,7 +243,7 @@ void KilledStore::RecoverChild(bool verify, int out) {
 void KilledStore::RecoverAndRead(bool verify, Recovered* recovered) {
   using namespace workloads::ycsb;
   // The process ends with _exit: storage, store and session are not closed, which would only take time.
-  auto* const storage = new faster::PosixStorage(options_.root);
+  faster::Storage* const storage = MakeStorage(options_.storage, options_.root).release();
   Engine* const engine = Engine::Make(options_.spec.stored_bytes).release();
   faster::StoreConfig config = options_.verify_config;
   config.seed = MixSeed(options_.seed, 2 * openings_ + 1);

@@ -19,6 +19,7 @@
 #include <string>
 #include <vector>
 
+#include "experiments/common/storage_choice.h"
 #include "faults/device/shared_storage.h"
 #include "workloads/ycsb/checkpoint_log.h"
 #include "workloads/ycsb/expectation.h"
@@ -32,6 +33,7 @@ struct StoreOptions {
   workloads::ycsb::WorkloadSpec spec;
   faster::StoreConfig config;         // seed is replaced for every opening
   faster::StoreConfig verify_config;  // geometry with which it is recovered and read
+  StorageChoice storage;              // below the shared one, and of the recovery
   bool load = false;                  // load the records and take a checkpoint before the run
   uint64_t journal_bytes = uint64_t{64} << 20;
   uint64_t seed = 1;

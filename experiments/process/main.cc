@@ -28,6 +28,7 @@ int Complain(const std::string& what) {
 
 struct Arguments {
   std::string mode, checkpoint, log, shift, guarantee, out;
+  StorageChoice storage{"", false, 0, 0};
   uint64_t seconds = 0, executions = 0, seed = 0, jobs = 0;
   bool stop_at_first = false, json = false, small = false, help = false;
   bool seeded = false;
@@ -55,6 +56,7 @@ CommandLine Flags(Arguments* a) {
   line.AddChoice("shift", {"fine", "coarse"}, "only this scheme of the version shift", &a->shift);
   line.AddChoice("guarantee", {"strict", "relaxed"}, "only this guarantee for pending operations",
                  &a->guarantee);
+  AddStorageFlags(&line, &a->storage);
   line.AddText("out", "DIR", "results there instead of store/crash/<UTC time>", &a->out);
   line.AddSwitch("stop-at-first", "end at the first violation", &a->stop_at_first);
   line.AddSwitch("small", "only small stores, not the one of a million keys", &a->small);
@@ -74,6 +76,16 @@ std::vector<int> Kinds(const Arguments& a) {
     if (kind_fits && log_fits) kinds.push_back(kind);
   }
   return kinds;
+}
+
+// None of the flags: every store draws its own.
+bool ChooseStorage(const Arguments& a, CampaignOptions* options, std::string* error) {
+  StorageChoice choice = a.storage;
+  if (choice.name.empty() && !choice.direct && !choice.limited()) return true;
+  if (choice.name.empty()) choice.name = "posix";
+  options->storage = choice;
+  *error = CheckStorage(choice, options->folder);
+  return error->empty();
 }
 
 int Main(const std::vector<std::string>& arguments) {
@@ -109,6 +121,7 @@ int Main(const std::vector<std::string>& arguments) {
   ResultFolder folder;
   if (!folder.Create(ProjectRoot(), "crash", a.out, &error)) return Complain(error);
   options.folder = folder.path();
+  if (!ChooseStorage(a, &options, &error)) return Complain(error);
   std::error_code code;
   std::filesystem::remove_all(folder.File("findings"), code);  // of an earlier campaign into the same --out
   std::signal(SIGINT, OnSignal);

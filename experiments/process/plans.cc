@@ -81,7 +81,8 @@ StoreOptions SmallStore(const std::string& root, Dice& dice) {
   WorkloadSpec& spec = options.spec;
   spec.record_count = spec.insert_count = 4 + dice.Skewed(1500);
   spec.operation_count = uint64_t{1} << 40;
-  spec.value_bytes = spec.stored_bytes = dice.Chance(70) ? 8 : 256;
+  // 8 and 256 bytes are of fixed size, all between of variable length.
+  spec.value_bytes = spec.stored_bytes = dice.Chance(60) ? 8 : dice.Chance(50) ? 256 : dice.Between(9, 250);
   DrawMix(dice, &spec);
   spec.keys.distribution = dice.Chance(50) ? Distribution::kUniform : Distribution::kZipfRaw;
   spec.keys.insert_count = spec.insert_count;
@@ -89,7 +90,7 @@ StoreOptions SmallStore(const std::string& root, Dice& dice) {
   spec.keys_per_thread = 4096;
   spec.seed = dice.Next() >> 20;
   faster::StoreConfig& config = options.config;
-  const bool wide = spec.stored_bytes == 256;
+  const bool wide = spec.stored_bytes != 8;
   config.page_bits = wide ? dice.Between(10, 13) : dice.Between(9, 12);
   config.buffer_pages = 4u << dice.Below(4);
   config.mutable_pages = dice.Between(1, config.buffer_pages - 2);
@@ -146,6 +147,12 @@ void DrawProtocol(const Protocol& protocol, Dice& dice, bool big, StoreOptions* 
   config.overlap_index = dice.Chance(50) && big;
 }
 
+void DrawStorage(const std::optional<StorageChoice>& storage, Dice& dice, StoreOptions* options) {
+  const bool uring = dice.Chance(40), direct = dice.Chance(60);
+  options->storage = storage.value_or(StorageChoice{uring ? "uring" : "posix", uring && direct, 0, 0});
+  if (dice.Chance(40)) options->config.open_segments = dice.Between(1, 4);
+}
+
 KillPlan PlanInCell(int kind, int row, const std::vector<int>& kinds, Dice& dice) {
   KillPlan plan = Drawn(kinds, dice);
   plan.checkpoint_every = 0.001 + 0.004 * Fraction(dice);
@@ -185,10 +192,11 @@ std::string StoreText(const StoreOptions& options) {
          " sessions, pages of 2^" + std::to_string(config.page_bits) + " bytes, " +
          std::to_string(config.buffer_pages) + " in memory (" + std::to_string(config.mutable_pages) +
          " mutable), blocks of " + std::to_string(config.block_bytes) + ", segments of " +
-         std::to_string(config.segment_pages) + " pages, " + std::to_string(config.index_buckets) +
-         " buckets, version of " + std::to_string(config.version_bits) + " bits, refresh every " +
+         std::to_string(config.segment_pages) + " pages, " + std::to_string(config.open_segments) +
+         " of them open, " + std::to_string(config.index_buckets) + " buckets, version of " +
+         std::to_string(config.version_bits) + " bits, refresh every " +
          std::to_string(config.refresh_interval) + ", " + std::string(ShiftSchemeName(config.shift)) +
-         " shift, " + std::string(GuaranteeName(config.guarantee));
+         " shift, " + std::string(GuaranteeName(config.guarantee)) + ", " + StorageText(options.storage);
 }
 
 }  // namespace experiments::process

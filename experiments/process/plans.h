@@ -37,6 +37,9 @@ struct Protocol {
   std::optional<faster::Guarantee> guarantee;
 };
 void DrawProtocol(const Protocol& protocol, Dice& dice, bool big, StoreOptions* options);
+// What reads and writes its files: as told, else threads or io_uring, through the page cache or past it.
+// Where io_uring is forbidden its fallback is met.
+void DrawStorage(const std::optional<StorageChoice>& storage, Dice& dice, StoreOptions* options);
 
 // Kills in the cell (kind, row) of a small store.
 KillPlan PlanInCell(int kind, int row, const std::vector<int>& kinds, Dice& dice);

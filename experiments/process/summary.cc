@@ -52,6 +52,10 @@ std::string AgainCommand(const CampaignOptions& options) {
   if (options.protocol.shift) command += " --shift " + std::string(ShiftSchemeName(*options.protocol.shift));
   if (options.protocol.guarantee)
     command += " --guarantee " + std::string(GuaranteeName(*options.protocol.guarantee));
+  if (options.storage) {
+    for (const std::string& flag : StorageFlags(*options.storage)) command += " " + flag;
+    if (options.storage->name == "posix") command += " --storage posix";
+  }
   return command + " --stop-at-first";
 }
 

@@ -43,6 +43,7 @@ StoreOptions StoreOf(const Options& options, const std::string& root) {
   store.spec.operation_count = uint64_t{1} << 40;
   store.config = options.spec.Store();
   store.verify_config = VerifyConfig(options.spec);
+  store.storage = options.storage;
   store.load = true;
   // The index of a full checkpoint and the log's pages between two syncs, with much to spare; sparse.
   store.journal_bytes =
@@ -152,6 +153,11 @@ int RunAndKill(const Options& options, const std::atomic<bool>* interrupted) {
   ResultFolder folder;
   std::string error;
   if (!folder.Create(ProjectRoot(), "ycsb", options.out, &error)) {
+    std::fprintf(stderr, "cpr ycsb: %s\n", error.c_str());
+    return 2;
+  }
+  error = CheckStorage(options.storage, folder.path());
+  if (!error.empty()) {
     std::fprintf(stderr, "cpr ycsb: %s\n", error.c_str());
     return 2;
   }

@@ -15,7 +15,6 @@
 #include "experiments/ycsb/crash.h"
 #include "experiments/ycsb/options.h"
 #include "experiments/ycsb/output.h"
-#include "faster/device/posix_storage.h"
 #include "workloads/peers/peers.h"
 
 namespace experiments::ycsb {
@@ -85,7 +84,7 @@ bool Perform(const Options& options, Engine* engine, CheckpointLog* log, RunOutc
     outcome->log_bytes = outcome->log.tail - outcome->log.begin;
     outcome->index_bytes = engine->IndexBytes();
     // A load alone is for a later run, which recovers this.
-    if (!options.run && options.db == "faster" && !options.dir.empty() &&
+    if (!options.run && options.ours && !options.dir.empty() &&
         driver.CheckpointAndWait({}) != faster::Status::kOk && !g_interrupted) {
       *error = "the checkpoint of the loaded store failed";
       return false;
@@ -124,15 +123,17 @@ int RunWorkload(const Options& options) {
     return Complain("there is no folder " + data + " with a store that was loaded before");
   }
   if (!MakeFolder(data, &error)) return Complain(error);
+  error = CheckStorage(options.storage, data);
+  if (!error.empty()) return Complain(error);
   RunOutcome outcome;
   int status = 0;
   {
-    faster::PosixStorage storage(data);
+    const std::unique_ptr<faster::Storage> storage = MakeStorage(options.storage, data);
     CheckpointLog log;
     const workloads::peers::Peer* peer = workloads::peers::FindPeer(options.db);
     const std::unique_ptr<Engine> engine = peer != nullptr ? peer->make(options.spec.stored_bytes, data)
                                                            : Engine::Make(options.spec.stored_bytes);
-    const bool good = OpenStore(options, &storage, &log, engine.get(), &error) &&
+    const bool good = OpenStore(options, storage.get(), &log, engine.get(), &error) &&
                       Perform(options, engine.get(), &log, &outcome, &error);
     if (good) {
       PrintReport(options, outcome);

@@ -27,7 +27,7 @@ constexpr const char* kDescription =
     "The\n"
     "store is set by faster.* properties (memory, mutable_fraction, index_buckets, grow_percent, grow_to, "
     "page_bits,\n"
-    "segment_bytes, huge_pages, refresh_interval, keys_per_thread, prefetch, readcache,\n"
+    "segment_bytes, open_segments, huge_pages, refresh_interval, keys_per_thread, prefetch, readcache,\n"
     "readcache.second_chance, copy_reads_to_tail, seed).";
 
 bool Seconds(const std::string& text, double* seconds) {
@@ -97,16 +97,25 @@ bool CheckStore(const Properties& properties, Options* options, std::string* err
   options->db = db;
   if (db == "faster") return true;
   const workloads::peers::Peer* peer = workloads::peers::FindPeer(db);
+  options->ours = peer != nullptr && peer->ours;
   if (peer == nullptr) {
     *error = "-db " + db + ": the stores are faster";
     for (const auto& known : workloads::peers::Peers()) *error += ", " + known.name;
   } else if (peer->make == nullptr) {
     *error = "-db " + db + ": not in this build; install " + peer->package + " and build again (./cpr does)";
-  } else if (options->checkpoint_every > 0 || options->crash_after > 0) {
-    *error = "-db " + db + ": checkpoints and kills are of the engine faster only";
+  } else if (options->crash_after > 0 || (options->checkpoint_every > 0 && !peer->ours)) {
+    *error = "-db " + db + ": checkpoints and kills are of the engine faster only" +
+             (peer->ours ? " (f2: no kills)" : "");
   } else if (peer->in_memory && !(options->load && options->run)) {
     *error = "-db " + db + ": what is in memory only cannot be loaded and run apart";
   }
+  return error->empty();
+}
+
+bool CheckStorageFlags(const Options& options, std::string* error) {
+  *error = CheckFlags(options.storage);
+  if (error->empty() && options.db != "faster" && !StorageFlags(options.storage).empty())
+    *error = "-db " + options.db + ": --storage, --direct and limits are of the engine faster only";
   return error->empty();
 }
 
@@ -130,12 +139,20 @@ bool CheckCombination(const Options& options, std::string* error) {
   return error->empty();
 }
 
+bool CheckValues(const Options& options, std::string* error) {
+  if (options.db == "faster" || options.spec.fixed()) return true;
+  *error = "-db " + options.db + ": values of " + std::to_string(options.spec.value_bytes) +
+           " bytes: all stores but faster are built for 8, 100, 104 and 256";
+  return false;
+}
+
 // A batch is of one kind of operation, so a mixed workload is reordered within it; and it does not wait.
 bool CheckBatch(const Options& options, std::string* error) {
   using workloads::Operation;
+  if (!CheckValues(options, error)) return false;
   const auto& spec = options.spec;
   if (spec.batch == 1) return true;
-  if (options.db != "faster") {
+  if (!options.ours) {
     *error = "--batch: only the engine faster has batched operations";
   } else if (spec.inserts()) {
     *error = "--batch: a workload that inserts waits for each record it made, so nothing can be batched";
@@ -165,6 +182,36 @@ bool CheckVerifiable(const Options& options, std::string* error) {
   return error->empty();
 }
 
+// What a checkpoint is and how versions shift, as words of the command line.
+struct CheckpointWords {
+  std::string kind = "full", log = "foldover", shift = "fine", guarantee = "strict", copy = "before";
+
+  void AddTo(CommandLine* line) {
+    line->AddChoice("checkpoint", {"full", "log", "index", "incremental"}, "what a checkpoint holds (full)",
+                    &kind);
+    line->AddChoice("log", {"foldover", "snapshot"}, "how the log part is made (foldover)", &log);
+    line->AddChoice("shift", {"fine", "coarse"}, "scheme of the version shift (fine)", &shift);
+    line->AddChoice("guarantee", {"strict", "relaxed"},
+                    "pending operations: a checkpoint waits for them, or leaves them out (strict)",
+                    &guarantee);
+    line->AddChoice("index-copy", {"before", "overlapped"},
+                    "when a full checkpoint copies the index: before the version shift or during it (before)",
+                    &copy);
+  }
+  void Apply(Options* options) const {
+    options->checkpoint.kind = kind == "full"    ? faster::CheckpointKind::kFull
+                               : kind == "index" ? faster::CheckpointKind::kIndexOnly
+                               : kind == "log"   ? faster::CheckpointKind::kLogOnly
+                                                 : faster::CheckpointKind::kIncremental;
+    options->checkpoint.backend =
+        log == "snapshot" ? faster::LogBackend::kSnapshot : faster::LogBackend::kFoldOver;
+    options->spec.shift = shift == "coarse" ? faster::ShiftScheme::kCoarse : faster::ShiftScheme::kFine;
+    options->spec.guarantee =
+        guarantee == "relaxed" ? faster::Guarantee::kRelaxed : faster::Guarantee::kStrict;
+    options->spec.overlap_index = copy == "overlapped";
+  }
+};
+
 }  // namespace
 
 bool ParseOptions(const std::vector<std::string>& arguments, Options* options, std::string* error) {
@@ -172,7 +219,7 @@ bool ParseOptions(const std::vector<std::string>& arguments, Options* options, s
   error->clear();
   std::vector<std::string> rest;
   YcsbFlags flags(arguments, options);
-  std::string kind = "full", log = "foldover", shift = "fine", guarantee = "strict", copy = "before";
+  CheckpointWords words;
   const auto seconds = [](double* value) {
     return [value](const std::string& text, std::string* reason) {
       *reason = "must be a number of seconds, at least 0.05";
@@ -187,15 +234,8 @@ bool ParseOptions(const std::vector<std::string>& arguments, Options* options, s
       1, 1 << 16);
   line.Add("checkpoint-every", "S", "a checkpoint every S seconds of the run phase",
            seconds(&options->checkpoint_every));
-  line.AddChoice("checkpoint", {"full", "log", "index", "incremental"}, "what a checkpoint holds (full)",
-                 &kind);
-  line.AddChoice("log", {"foldover", "snapshot"}, "how the log part is made (foldover)", &log);
-  line.AddChoice("shift", {"fine", "coarse"}, "scheme of the version shift (fine)", &shift);
-  line.AddChoice("guarantee", {"strict", "relaxed"},
-                 "pending operations: a checkpoint waits for them, or leaves them out (strict)", &guarantee);
-  line.AddChoice("index-copy", {"before", "overlapped"},
-                 "when a full checkpoint copies the index: before the version shift or during it (before)",
-                 &copy);
+  words.AddTo(&line);
+  AddStorageFlags(&line, &options->storage);
   line.AddText("dir", "DIR",
                "the store's directory; it stays (default: below the results, removed at the end)",
                &options->dir);
@@ -220,22 +260,15 @@ bool ParseOptions(const std::vector<std::string>& arguments, Options* options, s
     *error = "which workload? Name a file, as in -P workloads/ycsb/workloada";
     return false;
   }
-  options->checkpoint.kind = kind == "full"    ? faster::CheckpointKind::kFull
-                             : kind == "index" ? faster::CheckpointKind::kIndexOnly
-                             : kind == "log"   ? faster::CheckpointKind::kLogOnly
-                                               : faster::CheckpointKind::kIncremental;
-  options->checkpoint.backend =
-      log == "snapshot" ? faster::LogBackend::kSnapshot : faster::LogBackend::kFoldOver;
-  options->spec.shift = shift == "coarse" ? faster::ShiftScheme::kCoarse : faster::ShiftScheme::kFine;
-  options->spec.guarantee = guarantee == "relaxed" ? faster::Guarantee::kRelaxed : faster::Guarantee::kStrict;
-  options->spec.overlap_index = copy == "overlapped";
+  words.Apply(options);
   const bool checkpoints = options->checkpoint_every > 0;
   if (!CheckStore(options->properties, options, error) ||
       !workloads::ycsb::ParseSpec(options->properties, checkpoints, &options->spec, error)) {
     return false;
   }
   options->spec.batch = static_cast<uint32_t>(batch);
-  return CheckBatch(*options, error) && CheckCombination(*options, error) && CheckVerifiable(*options, error);
+  return CheckStorageFlags(*options, error) && CheckBatch(*options, error) &&
+         CheckCombination(*options, error) && CheckVerifiable(*options, error);
 }
 
 std::vector<std::string> UnknownProperties(const Properties& properties) {

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "experiments/common/storage_choice.h"
 #include "workloads/ycsb/checkpoint_log.h"
 #include "workloads/ycsb/spec.h"
 
@@ -18,11 +19,13 @@ struct Options {
   workloads::Properties properties;
   workloads::ycsb::WorkloadSpec spec;
   std::string db = "faster";
+  bool ours = true;  // a store with our sessions, batches and checkpoints: faster or f2
   bool load = true;
   bool run = true;
   bool status = false;
   std::string label;
 
+  StorageChoice storage;
   std::string dir;  // the store's directory; "" = a new one in the result folder
   std::string out;
   bool keep = false;

@@ -170,7 +170,7 @@ std::vector<ReportLine> MemoryReport(const Options& options, const RunOutcome& o
   const double keys = static_cast<double>(outcome.load.operations);
   if (!outcome.loaded || keys == 0) return lines;
   add("ResidentBytesPerKey", static_cast<double>(outcome.resident_bytes) / keys);
-  if (options.db != "faster") return lines;
+  if (!options.ours) return lines;
   add("LogBytesPerKey", static_cast<double>(outcome.log_bytes) / keys);
   add("IndexBytesPerKey", static_cast<double>(outcome.index_bytes) / keys);
   add("RecordBytes", static_cast<double>(options.spec.record_bytes()));
@@ -215,6 +215,7 @@ ordered_json ParametersJson(const Options& options) {
   const workloads::peers::Peer* peer = workloads::peers::FindPeer(options.db);
   json["durability"] =
       peer != nullptr ? peer->durability : "checkpoints: everything up to a session's commit point, synced";
+  json["storage"] = StorageText(options.storage);
   json["batch"] = spec.batch;
   json["threads"] = spec.threads;
   json["target"] = spec.target;
@@ -230,6 +231,7 @@ ordered_json ParametersJson(const Options& options) {
                    {"mutable_pages", store.mutable_pages},
                    {"block_bytes", store.block_bytes},
                    {"segment_pages", store.segment_pages},
+                   {"open_segments", store.open_segments},
                    {"index_buckets", store.index_buckets},
                    {"grow_at_overflow_percent", store.grow_at_overflow_percent},
                    {"grow_to", spec.grow_to},

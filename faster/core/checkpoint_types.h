@@ -142,6 +142,7 @@ struct LogMetadata {
   uint32_t page_bits = 0;
   uint32_t block_bytes = 0;
   uint32_t segment_pages = 0;
+  bool variable_records = false;  // keys and values of any length: the two sizes are 0
   uint32_t key_bytes = 0;
   uint32_t value_bytes = 0;
   uint64_t table_size = 0;  // index size to rebuild with when no index checkpoint fits
@@ -159,6 +160,21 @@ struct LogMetadata {
   uint64_t delta_bytes = 0;  // delta_tail_address
   DeltaMetadata delta;       // of delta.meta and incremental.info, read with log.meta
   DeltaChain chain;
+};
+
+// pair.meta: the state of the cold store that belongs to a checkpoint of the hot one (store/f2_kv.h). All
+// that the entries of the cold index in checkpoint `index` lead to lies in [begin, final) of the cold log.
+struct PairMetadata {
+  Token token;  // of the hot store's checkpoint, in whose directory this is
+  Token index;  // checkpoint of the store that holds the chunks of the cold index
+  uint64_t chunks = 0;         // of the cold index, a power of two
+  uint32_t chunk_entries = 0;  // in each of them, a power of two
+  uint32_t page_bits = 0;      // of the cold log, as the next two
+  uint32_t block_bytes = 0;
+  uint32_t segment_pages = 0;
+  LogAddress begin_address = 0;
+  LogAddress final_address = 0;  // a block boundary
+  std::vector<Generation> generations;  // of the cold log, ascending by `from`; `until` is not used
 };
 
 }  // namespace faster

@@ -28,6 +28,8 @@ Status StoreConfig::Validate(uint64_t record_bytes, Diagnosis* why) const {
                   block_bytes);
   }
   if (segment_pages < 1) return Refuse(why, "segment_pages", "at least 1", segment_pages);
+  if (open_segments < 1 || open_segments > 1u << 20)
+    return Refuse(why, "open_segments", "1 to 2^20", open_segments);
   if (index_buckets < 1 || !std::has_single_bit(index_buckets) || index_buckets > uint64_t{1} << 40) {
     return Refuse(why, "index_buckets", "a power of two of at least 1", index_buckets);
   }

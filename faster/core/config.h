@@ -18,6 +18,7 @@ struct StoreConfig {
   uint32_t mutable_pages = 57;       // newest pages updated in place, 1 to buffer_pages - 2
   uint32_t block_bytes = 4096;       // unit of a log checksum: power of two, holds a record, divides a page
   uint32_t segment_pages = 32;       // pages per file `log.<n>`
+  uint32_t open_segments = 128;      // of these files so many are open, besides those being read or written
   uint64_t index_buckets = 1 << 16;  // main buckets of 64 bytes of a new store, a power of two >= 1
   uint64_t max_index_buckets = uint64_t{1} << 40;  // growth ends here; a power of two
   // The index grows by itself when it has more overflow buckets than so many percent of its main buckets.
@@ -38,6 +39,9 @@ struct StoreConfig {
   ShiftScheme shift = ShiftScheme::kFine;
   Guarantee guarantee = Guarantee::kStrict;
   bool overlap_index = false;             // full checkpoint: copy the index while versions shift, not before
+  // Its checkpoints count only where another store's name them (F2's cold index): Create() takes those that
+  // it finds for leftovers, and a recovery to a named one leaves newer ones as they are.
+  bool subordinate = false;
   bool huge_pages = false;                // madvise(MADV_HUGEPAGE) for log buffer and index
   // Source of session ids, checkpoint tokens and generations (the engine has no hidden randomness). Every
   // opening of a store must bring another seed: blocks of an abandoned history are told apart by it.

@@ -10,6 +10,8 @@
 // One-word values are updated by atomic stores and CAS; wider ones under the guard. `invalid`: the record
 // lost its index CAS.
 //
+// Keys and values of any length have a record of their own (variable_record.h); word 0 is the same.
+//
 // INVARIANT: prev < own address. Key and prev never change once the record is linked.
 #pragma once
 

@@ -143,8 +143,10 @@ Status Checkpointer::RunRetention(uint32_t keep, RetentionReport* report, Diagno
   RetentionPlan plan;
   status = PlanRetention(entries, std::max(keep, 1u), doubtful, flushed, &plan, why);
   if (status != Status::kOk) return status;
-  return ApplyRetention(*storage_, config_.directory, plan, abandoned,
-                        config_.page_bytes() * config_.segment_pages, report, why);
+  status = ApplyRetention(*storage_, config_.directory, plan, abandoned,
+                          config_.page_bytes() * config_.segment_pages, report, why);
+  log_->file().CloseBelow(plan.needed_from);
+  return status == Status::kOk && partner_ != nullptr ? partner_->AfterRetention(why) : status;
 }
 
 // After a durable checkpoint. One that finds another at work leaves it to the next.
@@ -299,6 +301,7 @@ void Checkpointer::EnterWaitFlush() {
   log.page_bits = config_.page_bits;
   log.block_bytes = config_.block_bytes;
   log.segment_pages = config_.segment_pages;
+  log.variable_records = key_bytes_ == 0;
   log.key_bytes = key_bytes_;
   log.value_bytes = value_bytes_;
   log.table_size = hash_index_->table().size();
@@ -466,6 +469,7 @@ void Checkpointer::LogJob() {
   if (job_status_ == Status::kOk && log.use_snapshot_file)
     job_status_ = snapshots_.Write(kind == CheckpointKind::kIncremental, &log, job_entry_);
   if (job_status_ == Status::kOk) job_status_ = log_->SyncUntil(log.flushed_until, job_entry_);
+  if (job_status_ == Status::kOk && partner_ != nullptr) job_status_ = partner_->Commit(log, kind);
   Diagnosis why;
   if (job_status_ == Status::kOk) job_status_ = WriteMetadata(*storage_, config_.directory, log, &why);
   if (job_status_ == Status::kOk && log.use_snapshot_file) snapshots_.Keep();

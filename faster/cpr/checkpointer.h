@@ -6,7 +6,8 @@
 // job.
 //
 // DURABILITY ORDER: index.dat, sync, index.meta (temporary name, sync, rename, directory sync); log pages and
-// log.snapshot or delta (snapshot_writer.h), sync; log.meta the same way, last: it is the commit mark.
+// log.snapshot or delta (snapshot_writer.h), sync; what the partner has to add (checkpoint_partner.h);
+// log.meta the same way, last: it is the commit mark.
 // OnDurable(kOk) follows that. An error anywhere ends the checkpoint with OnDurable(error), leaves earlier
 // checkpoints as they were, and the store runs on. INVARIANT: the global state advances only when all
 // sessions have acknowledged it. THREAD-SAFETY: all members. One mutex, never held during I/O; operations do
@@ -20,6 +21,7 @@
 
 #include "faster/core/config.h"
 #include "faster/core/epoch.h"
+#include "faster/cpr/checkpoint_partner.h"
 #include "faster/cpr/checkpoint_progress.h"
 #include "faster/cpr/formats.h"
 #include "faster/cpr/index_data.h"
@@ -68,6 +70,8 @@ class Checkpointer {
   ~Checkpointer();  // waits for the running job
 
   void Begin(Origin origin);
+  // Before the first checkpoint. It outlives this.
+  void SetPartner(CheckpointPartner* partner) { partner_ = partner; }
   Status Start(CheckpointKind kind, LogBackend backend, Token* token);  // kBusy while one runs
   // True in Rest. `split`: buckets of a growing index that the caller has time for.
   bool Advance(uint32_t split = 0);
@@ -138,10 +142,11 @@ class Checkpointer {
   HybridLog* const log_;
   HashIndex* const hash_index_;
   const ReadCache* const cache_;
-  const uint32_t key_bytes_;
+  const uint32_t key_bytes_;  // both 0: variable length
   const uint32_t value_bytes_;
   CheckpointObserver* const observer_;
   IdSource* const ids_;
+  CheckpointPartner* partner_ = nullptr;
   SnapshotWriter snapshots_;  // used by the job
   LightEpoch::Entry* const driver_entry_;
   LightEpoch::Entry* const job_entry_;

@@ -169,6 +169,14 @@ Status WriteMetadata(Storage& storage, std::string_view directory, const LogMeta
                      Diagnosis* why) {
   return WriteRecord(storage, directory, kLogMetaName, metadata, why);
 }
+Status WriteMetadata(Storage& storage, std::string_view directory, const PairMetadata& metadata,
+                     Diagnosis* why) {
+  return WriteRecord(storage, directory, kPairMetaName, metadata, why);
+}
+Status ReadMetadata(Storage& storage, std::string_view directory, const Token& token, PairMetadata* metadata,
+                    Diagnosis* why) {
+  return ReadRecord(storage, directory, kPairMetaName, token, metadata, why);
+}
 Status ReadMetadata(Storage& storage, std::string_view directory, const Token& token, IndexMetadata* metadata,
                     Diagnosis* why) {
   return ReadRecord(storage, directory, kIndexMetaName, token, metadata, why);

@@ -28,6 +28,7 @@ constexpr std::string_view kIndexMetaName = "index.meta";
 constexpr std::string_view kIndexDataName = "index.dat";
 constexpr std::string_view kLogMetaName = "log.meta";
 constexpr std::string_view kLogSnapshotName = "log.snapshot";
+constexpr std::string_view kPairMetaName = "pair.meta";
 
 // `directory` + "/" + `name`; the root "" adds no slash.
 std::string JoinPath(std::string_view directory, std::string_view name);
@@ -65,12 +66,16 @@ Status WriteMetadata(Storage& storage, std::string_view directory, const IndexMe
                      Diagnosis* why);
 Status WriteMetadata(Storage& storage, std::string_view directory, const LogMetadata& metadata,
                      Diagnosis* why);
+Status WriteMetadata(Storage& storage, std::string_view directory, const PairMetadata& metadata,
+                     Diagnosis* why);
 
 // kNotFound if the checkpoint has no such part; kCorruption if the file is damaged or belongs to another
 // token; *metadata is untouched unless kOk.
 Status ReadMetadata(Storage& storage, std::string_view directory, const Token& token, IndexMetadata* metadata,
                     Diagnosis* why);
 Status ReadMetadata(Storage& storage, std::string_view directory, const Token& token, LogMetadata* metadata,
+                    Diagnosis* why);
+Status ReadMetadata(Storage& storage, std::string_view directory, const Token& token, PairMetadata* metadata,
                     Diagnosis* why);
 
 // --- log.snapshot ---

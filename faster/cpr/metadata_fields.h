@@ -151,6 +151,12 @@ class Fields {
     if (!value->is_boolean()) Fail(field, "true or false", value->dump().substr(0, 40));
     return value->is_boolean() && value->get<bool>();
   }
+  bool Layout(const char* field) {  // true: variable
+    const std::string* text = String(field);
+    if (text != nullptr && *text != "variable" && *text != "fixed")
+      Fail(field, "fixed or variable", Printable(*text));
+    return text != nullptr && *text == "variable";
+  }
   Guid Id(const char* field) {
     Guid id;
     const std::string* text = String(field);

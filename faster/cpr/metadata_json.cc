@@ -26,8 +26,10 @@ static MaybeProblem CheckGeometry(const LogMetadata& m) {
   const uint64_t page = 1ull << m.page_bits;
   if (auto p = NotPowerOfTwo("block_bytes", m.block_bytes, 64, page)) return p;
   if (auto p = OutOfRange("segment_pages", m.segment_pages, 1, kAddressLimit >> m.page_bits)) return p;
-  if (auto p = OutOfRange("key_bytes", m.key_bytes, 1, page)) return p;
-  if (auto p = OutOfRange("value_bytes", m.value_bytes, 1, page)) return p;
+  // Records of variable length have no sizes to tell.
+  const uint64_t least = m.variable_records ? 0 : 1, most = m.variable_records ? 0 : page;
+  if (auto p = OutOfRange("key_bytes", m.key_bytes, least, most)) return p;
+  if (auto p = OutOfRange("value_bytes", m.value_bytes, least, most)) return p;
   return NotPowerOfTwo("table_size", m.table_size, 1, kMaxBuckets);
 }
 
@@ -160,6 +162,7 @@ static void Take(const Json& object, MaybeProblem* problem, LogMetadata* m) {
   m->page_bits = f.Number32("page_bits");
   m->block_bytes = f.Number32("block_bytes");
   m->segment_pages = f.Number32("segment_pages");
+  if (object.contains("record_layout")) m->variable_records = f.Layout("record_layout");
   m->key_bytes = f.Number32("key_bytes");
   m->value_bytes = f.Number32("value_bytes");
   m->table_size = f.Number("table_size");
@@ -238,6 +241,7 @@ std::string FormatMetadata(const LogMetadata& m) {
             {"session_states", std::move(sessions)},
             {"dead_ranges", std::move(dead_ranges)},
             {"generations", std::move(generations)}};
+  if (m.variable_records) json["record_layout"] = "variable";
   if (m.is_incremental) {
     json["is_incremental"] = true;
     json["prev_snapshot_token"] = m.previous.Text();

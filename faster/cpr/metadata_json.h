@@ -28,12 +28,14 @@ FASTER_METADATA_API Status ValidateMetadata(const IndexMetadata& metadata, Diagn
 FASTER_METADATA_API Status ValidateMetadata(const LogMetadata& metadata, Diagnosis* why);
 FASTER_METADATA_API Status ValidateMetadata(const DeltaMetadata& metadata, Diagnosis* why);
 FASTER_METADATA_API Status ValidateMetadata(const DeltaChain& metadata, Diagnosis* why);
+FASTER_METADATA_API Status ValidateMetadata(const PairMetadata& metadata, Diagnosis* why);
 
 // The whole text of the file. The record must be valid (ValidateMetadata): it is not looked at again.
 FASTER_METADATA_API std::string FormatMetadata(const IndexMetadata& metadata);
 FASTER_METADATA_API std::string FormatMetadata(const LogMetadata& metadata);
 FASTER_METADATA_API std::string FormatMetadata(const DeltaMetadata& metadata);  // delta.meta
 FASTER_METADATA_API std::string FormatMetadata(const DeltaChain& metadata);     // incremental.info
+FASTER_METADATA_API std::string FormatMetadata(const PairMetadata& metadata);   // pair.meta
 
 // The record in `text`, the contents of `file` (a name for *why only). kCorruption, *metadata untouched and
 // *why filled in if the checksum, the form, a type or a value is wrong; kUnsupported if all is well but the
@@ -45,6 +47,8 @@ FASTER_METADATA_API Status ParseMetadata(std::string_view text, std::string_view
 FASTER_METADATA_API Status ParseMetadata(std::string_view text, std::string_view file,
                                          DeltaMetadata* metadata, Diagnosis* why);
 FASTER_METADATA_API Status ParseMetadata(std::string_view text, std::string_view file, DeltaChain* metadata,
+                                         Diagnosis* why);
+FASTER_METADATA_API Status ParseMetadata(std::string_view text, std::string_view file, PairMetadata* metadata,
                                          Diagnosis* why);
 
 // 16 lower-case hexadecimal digits, as checksums are written in these files.

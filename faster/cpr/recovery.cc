@@ -77,7 +77,7 @@ class RecoveryRun {
 
   // Entries before `chosen` are newer; the log goes on over what they rely on. Nothing to do for the latest.
   Status AbandonNewer(const std::vector<CatalogEntry>& entries, const CatalogEntry* chosen) {
-    if (chosen == &entries.front()) return Status::kOk;
+    if (chosen == &entries.front() || config_.subordinate) return Status::kOk;
     std::vector<Token> abandoned;
     const Status status = ReadAbandoned(*storage_, config_.directory, &abandoned, why_);
     if (status != Status::kOk) return status;
@@ -106,12 +106,20 @@ class RecoveryRun {
     if (meta_.version_bits != config_.version_bits) {
       return Mismatch("version_bits", config_.version_bits, meta_.version_bits);
     }
+    if ((meta_.key_bytes == 0) != (shape_.key_bytes == 0)) {
+      *why_ = {CheckpointPath(config_.directory, meta_.token, kLogMetaName), 0,
+               "record_layout " + std::string(LayoutName(shape_.key_bytes)) + " as the store is configured",
+               std::string(LayoutName(meta_.key_bytes))};
+      return Status::kInvalidArgument;
+    }
     if (meta_.key_bytes != shape_.key_bytes) return Mismatch("key bytes", shape_.key_bytes, meta_.key_bytes);
     if (meta_.value_bytes != shape_.value_bytes) {
       return Mismatch("value bytes", shape_.value_bytes, meta_.value_bytes);
     }
     return Status::kOk;
   }
+
+  static std::string_view LayoutName(uint32_t key_bytes) { return key_bytes == 0 ? "variable" : "fixed"; }
 
   Status BadBlock(const std::string& file, uint64_t offset, Status status, Diagnosis* why) {
     if (status == Status::kIoError) {
@@ -163,7 +171,9 @@ class RecoveryRun {
     flushed_ = std::max(meta_.flushed_until, first_address);
     progress_.bytes_total += meta_.final_address - std::min(first_address, meta_.final_address);
     return ForEachPage(first_address, [&](Part& part) {
-      return ReadRange(part.from, part.to, log_->At(part.from), &part.why);
+      const Status status = ReadRange(part.from, part.to, log_->At(part.from), &part.why);
+      if (status != Status::kOk || shape_.sizes.fixed != 0) return status;
+      return ForEachRecordOf(&part, log_->At(part.from), [](LogAddress, uint8_t*, RecordHeader) {});
     });
   }
 
@@ -344,13 +354,30 @@ class RecoveryRun {
       const Status status = ReadRange(part->from, part->to, bytes, &part->why);
       if (status != Status::kOk) return status;
     }
+    return ForEachRecordOf(part, bytes, [&](LogAddress at, uint8_t* record, RecordHeader header) {
+      if (header.invalid() || at < meta_.begin_address) return;
+      const KeyHash hash = shape_.hash(record);
+      part->found[hash.bucket(partitions - 1)].push_back({hash, at, header});
+    });
+  }
+
+  // The records of a part whose bytes are at `bytes`. Of variable length they are followed even through
+  // blocks whose checksum is good: what a length leads to is looked at before anybody relies on it.
+  template <class Visit>
+  Status ForEachRecordOf(Part* part, uint8_t* bytes, Visit&& visit) {
     for (LogAddress block = part->from; block < part->to; block += config_.block_bytes) {
-      ForEachRecord(block, bytes + (block - part->from), config_.block_bytes, shape_.record_bytes,
-                    [&](LogAddress at, uint8_t* record, RecordHeader header) {
-                      if (header.invalid() || at < meta_.begin_address) return;
-                      const KeyHash hash = shape_.hash(record);
-                      part->found[hash.bucket(partitions - 1)].push_back({hash, at, header});
-                    });
+      LogAddress last = block;
+      const Status status =
+          ForEachRecord(block, bytes + (block - part->from), config_.block_bytes, shape_.sizes,
+                        [&](LogAddress at, uint8_t* record, RecordHeader header) {
+                          last = at;
+                          visit(at, record, header);
+                        });
+      if (status == Status::kOk) continue;
+      part->why = {log_->file().PathOf(block), log_->file().OffsetOf(block),
+                   "a log block of records that end in it",
+                   "one that does not, behind address " + std::to_string(last)};
+      return status;
     }
     return Status::kOk;
   }

@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "faster/core/config.h"
+#include "faster/core/layout.h"
 #include "faster/cpr/catalog.h"
 #include "faster/cpr/snapshot_writer.h"
 #include "faster/device/storage.h"
@@ -30,8 +31,8 @@ namespace faster {
 
 // What recovery must know about records: their size and how to hash the key of one.
 struct RecordShape {
-  uint32_t record_bytes;
-  uint32_t key_bytes;
+  RecordSizes sizes;
+  uint32_t key_bytes;  // both 0: variable length
   uint32_t value_bytes;
   RecordHash hash;
 };
@@ -57,19 +58,23 @@ Status RecoverStore(const StoreConfig& config, Storage* storage, const RecordSha
                     IdSource* ids, HybridLog* log, HashIndex* index, SnapshotState* snapshot,
                     CheckpointObserver* observer, RecoveryResult* result, Diagnosis* why);
 
-// Calls visit(address, record, header) for every record in a block that starts at `block`.
+// Calls visit(address, record, header) for every record in a block that starts at `block`. kCorruption: one
+// says that it is longer than what is left of the block; those before it have been visited.
 template <class Visit>
-void ForEachRecord(LogAddress block, uint8_t* bytes, uint64_t block_bytes, uint32_t record_bytes,
-                   Visit&& visit) {
-  for (uint64_t at = 8; at + record_bytes <= block_bytes;) {
+Status ForEachRecord(LogAddress block, uint8_t* bytes, uint64_t block_bytes, const RecordSizes& sizes,
+                     Visit&& visit) {
+  for (uint64_t at = 8; at + sizes.least() <= block_bytes;) {
     const RecordHeader header{LoadWord(reinterpret_cast<uint64_t*>(bytes + at))};
     if (!header.present()) {
       at += 8;  // padding, or a hole left by an allocation that was given up
       continue;
     }
+    const uint64_t size = sizes(bytes + at, block_bytes - at);
+    if (size == 0) return Status::kCorruption;
     visit(block + at, bytes + at, header);
-    at += record_bytes;
+    at += size;
   }
+  return Status::kOk;
 }
 
 }  // namespace faster

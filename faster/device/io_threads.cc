@@ -1,10 +1,8 @@
 #include "faster/device/io_threads.h"
 
-#include <pthread.h>
-#include <signal.h>
-
 #include <algorithm>
-#include <system_error>
+
+#include "faster/device/quiet_thread.h"
 
 namespace faster {
 namespace {
@@ -15,22 +13,6 @@ void Perform(const IoRequest& request) {
                             ? request.file->Write(request.offset, request.buffer, request.length, &bytes)
                             : request.file->Read(request.offset, request.buffer, request.length, &bytes);
   request.done(request.context, status, bytes);  // the file may be gone from here on
-}
-
-// Creates a thread with all signals blocked; false if the system refuses one.
-template <class Body>
-bool StartThread(std::vector<std::thread>* threads, Body body) {
-  sigset_t all, before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
-  bool started = true;
-  try {
-    threads->emplace_back(body);
-  } catch (const std::system_error&) {
-    started = false;
-  }
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
-  return started;
 }
 
 // A request or job that is still being performed may add threads while we join: repeat until none is left.
@@ -63,7 +45,7 @@ void IoPool::Drain() {
 }
 
 bool IoPool::AddThread() {
-  return StartThread(&threads_, [this] { Work(); });
+  return StartQuietThread(&threads_, [this] { Work(); });
 }
 
 void IoPool::Submit(const IoRequest& request) {
@@ -123,7 +105,7 @@ void JobRunner::Schedule(void (*job)(void*), void* argument) {
   {
     std::lock_guard<std::mutex> lock(mutex_);
     const bool need_thread = idle_ <= queue_.size();  // every idle thread has a job waiting already
-    const bool have_thread = !need_thread || StartThread(&threads_, [this] { Work(); });
+    const bool have_thread = !need_thread || StartQuietThread(&threads_, [this] { Work(); });
     if (have_thread || !threads_.empty()) {
       queue_.push_back({job, argument});
       job = nullptr;

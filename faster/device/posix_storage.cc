@@ -141,6 +141,19 @@ Status StatusFromErrno(int error) {
   }
 }
 
+int OpenFlags(OpenMode mode) {
+  switch (mode) {
+    case OpenMode::kRead:
+      return O_CLOEXEC | O_RDONLY;
+    case OpenMode::kReadWrite:
+      return O_CLOEXEC | O_RDWR;
+    case OpenMode::kCreate:
+      return O_CLOEXEC | O_RDWR | O_CREAT;
+    default:
+      return O_CLOEXEC | O_RDWR | O_CREAT | O_TRUNC;
+  }
+}
+
 PosixStorage::PosixStorage(std::string_view root, const PosixStorageOptions& options)
     : root_(root.empty() ? "." : root), pool_(options.threads, options.max_queued) {}
 
@@ -155,21 +168,7 @@ std::string PosixStorage::Full(std::string_view path) const {
 
 Status PosixStorage::Open(std::string_view path, OpenMode mode, std::unique_ptr<File>* file) {
   if (path.empty() || !IsValidPath(path)) return Status::kInvalidArgument;
-  int flags = O_CLOEXEC;
-  switch (mode) {
-    case OpenMode::kRead:
-      flags |= O_RDONLY;
-      break;
-    case OpenMode::kReadWrite:
-      flags |= O_RDWR;
-      break;
-    case OpenMode::kCreate:
-      flags |= O_RDWR | O_CREAT;
-      break;
-    case OpenMode::kTruncate:
-      flags |= O_RDWR | O_CREAT | O_TRUNC;
-      break;
-  }
+  const int flags = OpenFlags(mode);
   const std::string full = Full(path);
   const int fd = RetryOnInterrupt([&] { return ::open(full.c_str(), flags, 0666); });
   if (fd < 0) return StatusFromErrno(errno);

@@ -54,6 +54,8 @@ class PosixStorage : public Storage {
   JobRunner jobs_;  // ended before the pool: a job may still do I/O
 };
 
+// open(2)'s flags for a mode.
+int OpenFlags(OpenMode mode);
 // The Status of an errno value; kIoError for those that no other status fits.
 Status StatusFromErrno(int error);
 

@@ -29,7 +29,7 @@ HybridLog::HybridLog(const StoreConfig& config, Storage* storage, LightEpoch* ep
       mutable_pages_(config.mutable_pages),
       huge_pages_(config.huge_pages),
       epoch_(epoch),
-      file_(storage, config.directory, config.page_bytes() * config.segment_pages) {}
+      file_(storage, config.directory, config.page_bytes() * config.segment_pages, config.open_segments) {}
 
 HybridLog::~HybridLog() {
   while (writes_in_flight_.load(std::memory_order_acquire) != 0) std::this_thread::yield();
@@ -52,6 +52,8 @@ void HybridLog::StartEmpty(uint64_t generation) {
 void HybridLog::StartRecovered(const LogMetadata& log, LogAddress head, LogAddress flushed,
                                uint64_t generation) {
   ShiftBegin(log.begin_address);
+  // Chains lead below begin, and what lies there in the page of begin is gone like all that is not in memory.
+  head = std::max(head, log.begin_address);
   dead_ranges_ = log.dead_ranges;
   dead_ranges_.push_back({log.start_address, log.final_address,
                           static_cast<uint32_t>(log.version + 1) & ((1u << log.version_bits) - 1)});
@@ -158,7 +160,6 @@ void HybridLog::OnWritten(void* context, Status status, uint64_t bytes) {
   const std::unique_ptr<FlushIo> io(static_cast<FlushIo*>(context));
   if (status == Status::kOk && bytes != io->length) status = Status::kShortIo;
   HybridLog* log = io->log;
-  log->file_.MarkWritten(io->from);
   log->flushes_.End(io->from, status);
   log->writes_in_flight_.fetch_sub(1, std::memory_order_acq_rel);
 }
@@ -221,7 +222,7 @@ bool HybridLog::IsDead(LogAddress address, uint32_t version) const {
 
 Status HybridLog::CopyOut(LogAddress from, uint64_t length, uint8_t* to, LightEpoch::Entry* entry) {
   epoch_->Protect(entry);
-  const bool in_memory = from + 8 >= head();  // head is a page start, or 8 in page 0
+  const bool in_memory = from + 8 >= head();  // head is a block start, or 8 in block 0
   if (in_memory) {
     CopyFromShared(reinterpret_cast<uint64_t*>(to), reinterpret_cast<const uint64_t*>(At(from)), length / 8);
   }

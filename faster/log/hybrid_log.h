@@ -67,6 +67,30 @@ class HybridLog {
     }
   }
 
+  // The same for records of sizes that differ, up to block_bytes() - 8: space is left out only at the end of
+  // a block. (A fetch_add that crossed a boundary would leave out as much again, and, with records nearly as
+  // large as a block, many times over.)
+  LogAddress AllocateAny(uint32_t bytes) {
+    uint64_t seen = tail_.load(std::memory_order_relaxed);
+    for (;;) {
+      uint64_t offset = Offset(seen);
+      const uint64_t in_block = offset & block_mask_;
+      if (in_block == 0) {
+        offset += 8;
+      } else if (in_block + bytes > block_mask_ + 1) {
+        offset = (offset | block_mask_) + 1 + 8;
+      }
+      const uint64_t page = seen >> kOffsetBits;
+      if (offset + bytes > page_bytes_) [[unlikely]] {
+        if (!OpenNextPage(seen)) return 0;
+        seen = tail_.load(std::memory_order_relaxed);
+      } else if (tail_.compare_exchange_weak(seen, page << kOffsetBits | (offset + bytes),
+                                             std::memory_order_acq_rel, std::memory_order_relaxed)) {
+        return (page << page_bits_) + offset;
+      }
+    }
+  }
+
   // [protected for addresses >= head()]
   uint8_t* At(LogAddress address) { return buffer_ + (address & buffer_mask_); }
 

@@ -5,10 +5,11 @@
 
 namespace faster {
 
-ReadCache::ReadCache(const StoreConfig& config, uint32_t record_bytes, LightEpoch* epoch,
-                     const HashIndex* index, RecordHash hash)
+ReadCache::ReadCache(const StoreConfig& config, RecordSizes sizes, LightEpoch* epoch, const HashIndex* index,
+                     RecordHash hash)
     : bytes_(config.read_cache_bytes),
-      record_bytes_(record_bytes + kSourceBytes),
+      sizes_(sizes),
+      most_bytes_((sizes.fixed != 0 ? sizes.fixed : config.block_bytes - 8) + kSourceBytes),
       second_chance_(config.read_cache_second_chance),
       epoch_(epoch),
       index_(index),
@@ -16,8 +17,7 @@ ReadCache::ReadCache(const StoreConfig& config, uint32_t record_bytes, LightEpoc
 
 Status ReadCache::Open(bool huge_pages, Diagnosis* why) {
   if (!on()) return Status::kOk;
-  const uint64_t page =
-      std::max(std::min(bytes_ / 32, kMostPageBytes), std::bit_ceil<uint64_t>(record_bytes_));
+  const uint64_t page = std::max(std::min(bytes_ / 32, kMostPageBytes), std::bit_ceil<uint64_t>(most_bytes_));
   if (page > bytes_ / kLeastPages) {
     if (why)
       *why = {"", 0, "read_cache_bytes of at least " + std::to_string(kLeastPages * page),
@@ -34,19 +34,22 @@ Status ReadCache::Open(bool huge_pages, Diagnosis* why) {
   pages_ = bytes_ >> page_bits_;
   lead_ = pages_ >= 8 ? 2 : 1;
   mask_ = bytes_ - 1;
+  ends_.resize(pages_);
   return Status::kOk;
 }
 
-LogAddress ReadCache::Reserve() {
+LogAddress ReadCache::Reserve(uint64_t bytes) {
   const uint64_t page_bytes = uint64_t{1} << page_bits_;
+  bytes += kSourceBytes;
+  uint64_t seen = tail_.load(std::memory_order_relaxed);
   for (;;) {
-    const uint64_t seen = tail_.load(std::memory_order_relaxed);
-    if (Offset(seen) + record_bytes_ > page_bytes) {
+    if (Offset(seen) + bytes > page_bytes) {
       if (!OpenNextPage(seen)) return 0;
-      continue;
+      seen = tail_.load(std::memory_order_relaxed);
+    } else if (tail_.compare_exchange_weak(seen, seen + bytes, std::memory_order_acq_rel,
+                                           std::memory_order_relaxed)) {
+      return AddressOf(seen >> kOffsetBits, Offset(seen) + kSourceBytes);
     }
-    const uint64_t taken = tail_.fetch_add(record_bytes_, std::memory_order_acq_rel);
-    if (Offset(taken) + record_bytes_ <= page_bytes) return AddressOf(taken >> kOffsetBits, Offset(taken));
   }
 }
 
@@ -61,6 +64,7 @@ bool ReadCache::OpenNextPage(uint64_t seen_tail) {
     if (next < pages_ + evicted_.load(std::memory_order_acquire)) {
       while (!tail_.compare_exchange_weak(now, next << kOffsetBits, std::memory_order_acq_rel)) {
       }
+      ends_[(next - 1) & (pages_ - 1)] = static_cast<uint32_t>(Offset(now));
       opened = true;
     }
   }
@@ -100,25 +104,53 @@ void ReadCache::OnUnseen(uint64_t page) {
   EvictIfNeeded();
 }
 
+// A walk over the records of a page.
+struct ReadCache::Walk {
+  const ReadCache& cache;
+  LogAddress at;
+  const LogAddress end;
+  uint64_t bytes = 0;  // of the record at `at`
+
+  Walk(const ReadCache& of, uint64_t page)
+      : cache(of),
+        at(of.AddressOf(page, kSourceBytes)),
+        end(of.AddressOf(page, of.ends_[page & (of.pages_ - 1)])) {
+    Measure();
+  }
+  bool more() const { return at < end; }
+  void Next() {
+    at += bytes + kSourceBytes;
+    Measure();
+  }
+  void Measure() {
+    if (more()) bytes = cache.sizes_(cache.At(at), end - at);
+  }
+};
+
 void ReadCache::Unlink(uint64_t page) {
-  const uint64_t records = (uint64_t{1} << page_bits_) / record_bytes_;
-  uint64_t chances = second_chance_ ? records / 2 : 0;
+  uint64_t chances = second_chance_ ? (uint64_t{1} << page_bits_) / 2 : 0;  // bytes
   // While the index grows, copies are linked in the old table only, which is in use until all is split.
   HashTable& table = index_->table();
-  constexpr uint64_t kAhead = 8;  // index lines are fetched that many records before they are needed
-  const auto hash_of = [&](uint64_t i) { return hash_(At(AddressOf(page, i * record_bytes_))); };
-  for (uint64_t i = 0; i < std::min(kAhead, records); ++i) table.Prefetch(hash_of(i));
-  for (uint64_t i = 0; i < records; ++i) {
-    if (i + kAhead < records) table.Prefetch(hash_of(i + kAhead));
-    const LogAddress address = AddressOf(page, i * record_bytes_);
+  constexpr uint32_t kAhead = 8;  // index lines are fetched that many records before they are needed
+  Walk ahead(*this, page);
+  const auto fetch = [&] {
+    if (!ahead.more()) return;
+    table.Prefetch(hash_(At(ahead.at)));
+    ahead.Next();
+  };
+  for (uint32_t i = 0; i < kAhead; ++i) fetch();
+  for (Walk walk(*this, page); walk.more(); walk.Next()) {
+    fetch();
+    const LogAddress address = walk.at;
     const RecordHeader header = HeaderAt(address);
     if (header.invalid()) continue;
     HashEntry entry;
-    HashTable::Slot* const slot = table.Find(hash_of(i), &entry);
+    HashTable::Slot* const slot = table.Find(hash_(At(address)), &entry);
     if (slot == nullptr || (entry.control & kAddressMask) != address) continue;
     LogAddress moved = 0;
-    if ((header.control & kReferenced) != 0 && chances > 0) moved = Move(address);
-    chances -= moved != 0;
+    if ((header.control & kReferenced) != 0 && chances >= walk.bytes + kSourceBytes)
+      moved = Move(address, walk.bytes);
+    if (moved != 0) chances -= walk.bytes + kSourceBytes;
     uint64_t expected = entry.control;
     // If the entry has changed, an update took its place: this address never comes back.
     const bool linked = slot->compare_exchange_strong(
@@ -133,12 +165,13 @@ void ReadCache::Unlink(uint64_t page) {
 
 // A copy of the copy at the tail, not linked yet; 0 if there is no room. The page cannot be evicted before it
 // is linked: one eviction runs at a time, and this is it.
-LogAddress ReadCache::Move(LogAddress from) {
-  const LogAddress to = Reserve();
+LogAddress ReadCache::Move(LogAddress from, uint64_t bytes) {
+  const LogAddress to = Reserve(bytes);
   if (to == 0) return 0;
+  SetSource(to, Source(from));
   uint64_t* const source = reinterpret_cast<uint64_t*>(At(from));
   uint64_t* const target = reinterpret_cast<uint64_t*>(At(to));
-  for (uint64_t i = 1; i < record_bytes_ / 8; ++i) StoreWord(target + i, LoadWord(source + i));
+  for (uint64_t i = 1; i < bytes / 8; ++i) StoreWord(target + i, LoadWord(source + i));
   StoreWord(target, LoadWord(source) & ~kReferenced, std::memory_order_release);
   return to;
 }

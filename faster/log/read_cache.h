@@ -27,9 +27,11 @@
 #include <cstdint>
 #include <mutex>
 #include <string>
+#include <vector>
 
 #include "faster/core/config.h"
 #include "faster/core/epoch.h"
+#include "faster/core/layout.h"
 #include "faster/core/memory.h"
 #include "faster/core/words.h"
 #include "faster/index/hash_index.h"
@@ -40,10 +42,10 @@ class ReadCache {
  public:
   // The version field of a record has no meaning here: its lowest bit says "read since it was copied".
   static constexpr uint64_t kReferenced = uint64_t{1} << 48;
-  static constexpr uint32_t kSourceBytes = 8;  // the address copied, behind the record
+  static constexpr uint32_t kSourceBytes = 8;  // the address copied, before the record
   static constexpr uint64_t kLeastPages = 4;
 
-  ReadCache(const StoreConfig& config, uint32_t record_bytes, LightEpoch* epoch, const HashIndex* index,
+  ReadCache(const StoreConfig& config, RecordSizes sizes, LightEpoch* epoch, const HashIndex* index,
             RecordHash hash);
 
   Status Open(bool huge_pages, Diagnosis* why);
@@ -56,9 +58,9 @@ class ReadCache {
     return HeaderAt(entry.address()).previous();
   }
 
-  // [protected] Space for a copy that the caller fills at once, whole, and then links or marks invalid; 0 if
-  // there is no room now.
-  LogAddress Reserve();
+  // [protected] Space for a copy of so many bytes that the caller fills at once, whole, and then links or
+  // marks invalid; 0 if there is no room now.
+  LogAddress Reserve(uint64_t bytes);
   uint8_t* At(LogAddress address) const { return memory_ + (address & mask_); }
   LogAddress Source(LogAddress address) const { return LoadWord(SourceAt(address)); }
   void SetSource(LogAddress address, LogAddress source) { StoreWord(SourceAt(address), source); }
@@ -82,7 +84,7 @@ class ReadCache {
     return {LoadWord(reinterpret_cast<const uint64_t*>(At(address)), std::memory_order_acquire)};
   }
   uint64_t* SourceAt(LogAddress address) const {
-    return reinterpret_cast<uint64_t*>(At(address) + record_bytes_ - kSourceBytes);
+    return reinterpret_cast<uint64_t*>(At(address) - kSourceBytes);
   }
   LogAddress AddressOf(uint64_t page, uint64_t offset) const {
     return HashEntry::kCached | ((page << page_bits_) + offset);
@@ -91,11 +93,13 @@ class ReadCache {
   void EvictIfNeeded();
   void OnUnlinkable(uint64_t page);
   void OnUnseen(uint64_t page);
+  struct Walk;
   void Unlink(uint64_t page);
-  LogAddress Move(LogAddress from);
+  LogAddress Move(LogAddress from, uint64_t bytes);
 
-  const uint64_t bytes_;         // 0: off
-  const uint32_t record_bytes_;  // with the source
+  const uint64_t bytes_;  // 0: off
+  const RecordSizes sizes_;
+  const uint64_t most_bytes_;  // of a record, with its source
   const bool second_chance_;
   LightEpoch* const epoch_;
   const HashIndex* const index_;
@@ -105,7 +109,8 @@ class ReadCache {
   uint64_t lead_ = 1;   // frames kept free ahead of the tail
   uint64_t mask_ = 0;
   ZeroedMemory frames_;
-  uint8_t* memory_ = nullptr;                   // frames_'s bytes
+  uint8_t* memory_ = nullptr;   // frames_'s bytes
+  std::vector<uint32_t> ends_;  // where the records of a full page end, by frame; guarded by page_mutex_
   LightEpoch::Entry* evictor_entry_ = nullptr;  // of the eviction in progress
 
   alignas(64) std::atomic<uint64_t> tail_{0};

@@ -51,7 +51,8 @@ template <class K, class V, class F>
 class Compaction {
  public:
   using SessionType = Session<K, V, F>;
-  using Rec = Record<K, V>;
+  using L = LayoutOf<K, V>;
+  using Rec = typename L::Rec;
   struct Parts {
     HybridLog* log;
     Checkpointer* checkpointer;
@@ -123,20 +124,8 @@ class Compaction {
 
   struct Live {  // the newest record of a key in the region
     LogAddress at;
-    Words<V> value;
+    typename L::Value value;
     bool tombstone;
-  };
-  struct HashOfKey {
-    size_t operator()(const Words<K>& key) const {
-      uint64_t hash = 0;
-      for (const uint64_t word : key.word) hash = (hash ^ word) * 0x9e3779b97f4a7c15ull, hash ^= hash >> 32;
-      return hash;
-    }
-  };
-  struct SameKey {
-    bool operator()(const Words<K>& a, const Words<K>& b) const {
-      return std::equal(std::begin(a.word), std::end(a.word), std::begin(b.word));
-    }
   };
 
   // visit(address, record, tombstone) for each record of the page that `at_` is in, up to `end`; *at_ moves
@@ -154,12 +143,12 @@ class Compaction {
       if (at_ >= log.begin()) status_ = status;
       return;
     }
-    for (uint64_t block = 0; block < length; block += log.block_bytes()) {
-      ForEachRecord(at_ + block, bytes + block, log.block_bytes(), Rec::kBytes,
-                    [&](LogAddress at, uint8_t* memory, RecordHeader header) {
-                      if (!header.invalid() && !log.IsDead(at, header.version()))
-                        visit(at, Rec::At(memory), header.tombstone());
-                    });
+    for (uint64_t block = 0; block < length && status_ == Status::kOk; block += log.block_bytes()) {
+      status_ = ForEachRecord(at_ + block, bytes + block, log.block_bytes(), L::kSizes,
+                              [&](LogAddress at, uint8_t* memory, RecordHeader header) {
+                                if (!header.invalid() && !log.IsDead(at, header.version()))
+                                  visit(at, Rec::At(memory), header.tombstone());
+                              });
     }
     at_ += length;
   }
@@ -167,12 +156,13 @@ class Compaction {
   void ScanRegion() {
     ScanPage(progress_.until, [&](LogAddress at, const Rec* record, bool tombstone) {
       progress_.tombstones += tombstone;
+      Live live{at, {}, tombstone};
+      L::LoadStill(*record, &live.value);
       if (kind_ == CompactionKind::kScan) {
-        const auto [found, fresh] =
-            table_.insert_or_assign(record->key(), Live{at, record->Load(), tombstone});
+        const auto [found, fresh] = table_.insert_or_assign(typename L::Key(record->key()), std::move(live));
         progress_.superseded += !fresh;
       } else if (!tombstone) {
-        Copy(record->key(), record->Load(), at, at + 8);
+        Copy(record->key(), live.value, at, at + 8);
       }
     });
     progress_.at = at_;
@@ -182,7 +172,7 @@ class Compaction {
   // What lies between the region and memory: a record there, a tombstone too, is newer.
   void ScanRest() {
     ScanPage(rest_end_, [&](LogAddress, const Rec* record, bool) {
-      progress_.superseded += table_.erase(record->key());
+      progress_.superseded += table_.erase(typename L::Key(record->key()));
     });
     if (at_ >= rest_end_) stage_ = Stage::kCopy;
   }
@@ -196,9 +186,9 @@ class Compaction {
     if (table_.empty()) stage_ = Stage::kShift;
   }
 
-  void Copy(const Words<K>& key, const Words<V>& value, LogAddress from, LogAddress search_from) {
+  void Copy(typename L::KeyRef key, typename L::ValueRef value, LogAddress from, LogAddress search_from) {
     if (status_ != Status::kOk) return;
-    const Status status = parts_.session->CopyToTail(key.Value(), value.Value(), from, search_from);
+    const Status status = parts_.session->CopyToTail(L::ArgOf(key), L::ArgOfValue(value), from, search_from);
     if (status == Status::kPending)
       ++in_flight_;
     else
@@ -224,7 +214,7 @@ class Compaction {
   Parts parts_;
   const CompactionKind kind_;
   const std::unique_ptr<uint64_t[]> page_;
-  std::unordered_map<Words<K>, Live, HashOfKey, SameKey> table_;
+  std::unordered_map<typename L::Key, Live, typename L::HashOfKey, typename L::SameKey> table_;
   Stage stage_ = Stage::kRegion;
   CompactionProgress progress_;
   LogAddress at_ = 0;

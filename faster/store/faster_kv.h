@@ -3,8 +3,8 @@
 // Create() opens an empty store, Recover() a checkpoint; both hold the exclusive lock of the directory.
 // Sessions (session.h) do the operations. Checkpoint() starts one and returns; it advances with every Poll()
 // and with the operations and refreshes of sessions, and ends with CheckpointObserver::OnDurable. Keys and
-// values are trivially copyable; F describes hash and update (session.h). Thread-safe, except that the store
-// is destroyed last.
+// values are trivially copyable, or bytes of any length (VarKey and VarValue: core/layout.h, which says what
+// fits); F describes hash and update (session.h). Thread-safe, except that the store is destroyed last.
 #pragma once
 
 #include <memory>
@@ -22,13 +22,12 @@ namespace faster {
 
 template <class K, class V, class F>
 class FasterKv {
-  static_assert(std::is_trivially_copyable_v<K> && std::is_trivially_copyable_v<V>);
-
  public:
   using SessionType = Session<K, V, F>;
   using CompactionType = Compaction<K, V, F>;
   using IteratorType = LiveIterator<K, V, F>;
-  using Rec = Record<K, V>;
+  using L = LayoutOf<K, V>;
+  using Rec = typename L::Rec;
 
   // Refuses (kExists) a directory that holds a complete checkpoint: it would be overwritten.
   static Status Create(const StoreConfig& config, Storage* storage, const F& functions,
@@ -40,7 +39,7 @@ class FasterKv {
     status = ListCheckpoints(*storage, config.directory, &entries, why);
     if (status != Status::kOk) return status;
     for (const CatalogEntry& entry : entries) {
-      if (entry.log.status == Status::kNotFound) continue;
+      if (entry.log.status == Status::kNotFound || config.subordinate) continue;
       if (why) *why = {config.directory, 0, "no checkpoint where a new store is to be", entry.token.Text()};
       return Status::kExists;
     }
@@ -49,7 +48,8 @@ class FasterKv {
     fresh->log_.StartEmpty(NextGeneration(entries, fresh->ids_.Next()));
     Checkpointer::Origin origin;
     for (const CatalogEntry& entry : entries) {
-      if (entry.index.status == Status::kNotFound) origin.leftovers.push_back(entry.token);
+      if (entry.index.status == Status::kNotFound && entry.log.status == Status::kNotFound)
+        origin.leftovers.push_back(entry.token);
     }
     fresh->checkpointer_.Begin(origin);
     *store = std::move(fresh);
@@ -102,9 +102,7 @@ class FasterKv {
     return checkpointer_.Retain(keep, report, why);
   }
   // A compaction or retention that the store began by itself is not over.
-  bool UpkeepRuns() const {
-    return background_.load(std::memory_order_acquire) || checkpointer_.retaining();
-  }
+  bool UpkeepRuns() const { return background_.load(std::memory_order_acquire) || checkpointer_.retaining(); }
   // Moves the running checkpoint or growth and the log's background work along; true when none runs.
   bool Poll() {
     log_.Poll();
@@ -148,6 +146,20 @@ class FasterKv {
     return nullptr;
   }
 
+  // A session of the engine's own, that no checkpoint knows: for maintenance.
+  std::unique_ptr<SessionType> StartInternalSession() {
+    return OpenSession(checkpointer_.NewSessionId(), false, true);
+  }
+  // What sessions find nothing of here they look for there, and its state becomes part of every checkpoint
+  // of the log (f2_kv.h). Before the first session. No record may be removed from here that is not there
+  // then, so neither Compact() nor a session's ShiftBeginAddress() is for such a store.
+  void AttachCold(std::unique_ptr<ColdTier> cold) {
+    cold_ = std::move(cold);
+    checkpointer_.SetPartner(cold_.get());
+  }
+
+  LightEpoch& epoch() { return epoch_; }
+  Checkpointer& checkpointer() { return checkpointer_; }
   HybridLog& log() { return log_; }
   const HybridLog& log() const { return log_; }
   HashIndex& index() { return index_; }
@@ -156,7 +168,7 @@ class FasterKv {
   const StoreConfig& config() const { return config_; }
 
   // visit(address, key, value, tombstone) for every valid record of the log, oldest first. Blocking; no
-  // session may be active.
+  // session may be active. Keys and values of variable length are views that end with the call.
   template <class Visit>
   Status ScanLog(Visit&& visit) {
     LightEpoch::Entry* entry = epoch_.Acquire();
@@ -170,12 +182,15 @@ class FasterKv {
       const uint64_t length = std::min(page_end, end) - from;
       status = log_.CopyOut(from, length, bytes, entry);
       for (uint64_t block = 0; block < length && status == Status::kOk; block += log_.block_bytes()) {
-        ForEachRecord(from + block, bytes + block, log_.block_bytes(), Rec::kBytes,
-                      [&](LogAddress at, uint8_t* memory, RecordHeader header) {
-                        if (header.invalid() || at < begin || log_.IsDead(at, header.version())) return;
-                        const Rec* record = Rec::At(memory);
-                        visit(at, record->key().Value(), record->Load().Value(), header.tombstone());
-                      });
+        status = ForEachRecord(from + block, bytes + block, log_.block_bytes(), L::kSizes,
+                               [&](LogAddress at, uint8_t* memory, RecordHeader header) {
+                                 if (header.invalid() || at < begin || log_.IsDead(at, header.version()))
+                                   return;
+                                 const Rec* record = Rec::At(memory);
+                                 typename L::Value value;
+                                 L::LoadStill(*record, &value);
+                                 visit(at, L::ArgOf(record->key()), L::ArgOfValue(value), header.tombstone());
+                               });
       }
       from += length;
     }
@@ -222,12 +237,12 @@ class FasterKv {
         ids_(config.seed),
         epoch_(config.max_sessions + 13, config.session_slots),
         log_(config_, storage, &epoch_),
-        cache_(config_, Rec::kBytes, &epoch_, &index_, HashOfRecord()),
+        cache_(config_, L::kSizes, &epoch_, &index_, HashOfRecord()),
         index_(config_, &epoch_, &log_, &cache_, HashOfRecord()),
         locks_(config.index_buckets),
         observer_(observer),
-        checkpointer_(config_, storage, &epoch_, &log_, &index_, &cache_, sizeof(K), sizeof(V), observer,
-                      &ids_) {}
+        checkpointer_(config_, storage, &epoch_, &log_, &index_, &cache_, L::kKeyBytes, L::kValueBytes,
+                      observer, &ids_) {}
 
   // The oldest quarter of a log that is too long. One that has just been compacted is left alone until it has
   // grown: what is live does not become less.
@@ -251,7 +266,7 @@ class FasterKv {
   }
 
   Status Open(Diagnosis* why) {
-    Status status = config_.Validate(Rec::kBytes, why);
+    Status status = config_.Validate(L::kSizes.least(), why);
     if (status == Status::kOk) status = storage_->CreateDirectory(config_.directory);
     if (status == Status::kOk) status = storage_->Lock(config_.directory, &lock_);
     if (status == Status::kBusy && why)
@@ -263,12 +278,13 @@ class FasterKv {
 
   RecordHash HashOfRecord() const {
     return {[](const void* functions, const uint8_t* record) {
-              const K key = Rec::At(const_cast<uint8_t*>(record))->key().Value();
-              return KeyHash{static_cast<const F*>(functions)->Hash(key)};
+              const Rec* const at = Rec::At(const_cast<uint8_t*>(record));
+              return KeyHash{static_cast<const F*>(functions)->Hash(L::ArgOf(at->key()))};
             },
             &functions_};
   }
-  RecordShape Shape() const { return {Rec::kBytes, sizeof(K), sizeof(V), HashOfRecord()}; }
+  RecordShape Shape() const { return {L::kSizes, L::kKeyBytes, L::kValueBytes, HashOfRecord()}; }
+  KeyHash HashOf(const Rec* record) const { return KeyHash{functions_.Hash(L::ArgOf(record->key()))}; }
 
   std::unique_ptr<SessionType> OpenSession(Guid id, bool continued, bool internal = false) {
     LightEpoch::Entry* entry = epoch_.Acquire();
@@ -276,6 +292,15 @@ class FasterKv {
     const typename SessionType::Parts parts{&epoch_,        &log_,       &index_,  &cache_, &locks_,
                                             &checkpointer_, &functions_, &config_, internal};
     auto session = std::make_unique<SessionType>(parts, entry, id);
+    if (cold_ != nullptr && !internal) {
+      auto index = cold_->NewIndexSession();
+      if (index == nullptr) {
+        session->Abandon();
+        epoch_.Release(entry);
+        return nullptr;
+      }
+      session->AttachCold(&cold_->log(), std::move(index));
+    }
     if (checkpointer_.Register(session.get(), continued) == Status::kOk) return session;
     session->Abandon();
     epoch_.Release(entry);
@@ -284,7 +309,7 @@ class FasterKv {
 
   // Whether the key of a record in memory at `at` is found from its own bucket.
   bool Reaches(const Rec* wanted, LogAddress at) {
-    const KeyHash hash{functions_.Hash(wanted->key().Value())};
+    const KeyHash hash = HashOf(wanted);
     HashEntry entry;
     if (index_.TableOf(hash).Find(hash, &entry) == nullptr) return false;
     for (LogAddress next = cache_.RealAddress(entry); next >= at;) {
@@ -302,7 +327,7 @@ class FasterKv {
                               " in bucket " + std::to_string(bucket) + ": ";
     if (!cache_.Holds(entry.address())) return where + "its page has been evicted";
     const Rec* record = Rec::At(cache_.At(entry.address()));
-    const KeyHash hash{functions_.Hash(record->key().Value())};
+    const KeyHash hash = HashOf(record);
     if (hash.bucket(table.size() - 1) != bucket || hash.tag() != entry.tag())
       return where + "wrong entry for its key";
     if (record->header().invalid()) return where + "an invalid copy is linked";
@@ -324,7 +349,10 @@ class FasterKv {
     for (LogAddress at = cache_.RealAddress(entry); at >= head;) {
       const Rec* record = Rec::At(log_.At(at));
       const RecordHeader header = record->header();
-      const KeyHash hash{functions_.Hash(record->key().Value())};
+      const uint64_t room = log_.block_bytes() - (at & (log_.block_bytes() - 1));
+      if (L::kSizes(log_.At(at), room) == 0)
+        return "record at " + std::to_string(at) + ": it is longer than what is left of its block";
+      const KeyHash hash = HashOf(record);
       path += " " + std::to_string(at) + ":" + std::to_string(header.version());
       const std::string where = "record at " + std::to_string(at) + " in bucket " + std::to_string(bucket) +
                                 " (chain" + path + "): ";
@@ -351,6 +379,7 @@ class FasterKv {
   ReadCache cache_;
   HashIndex index_;
   CheckpointLocks locks_;
+  std::unique_ptr<ColdTier> cold_;  // uses the epoch; used by the checkpointer's job
   std::atomic<bool> compacting_{false};
   std::atomic<bool> background_{false};  // a compaction by itself is scheduled or runs
   std::atomic<bool> stop_{false};

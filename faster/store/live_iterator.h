@@ -30,7 +30,8 @@ namespace faster {
 template <class K, class V, class F>
 class LiveIterator {
  public:
-  using Rec = Record<K, V>;
+  using L = LayoutOf<K, V>;
+  using Rec = typename L::Rec;
   using SessionType = Session<K, V, F>;
 
   // `session` is one of the engine's own; `entry` is released at the end.
@@ -48,8 +49,10 @@ class LiveIterator {
   LiveIterator(const LiveIterator&) = delete;
   LiveIterator& operator=(const LiveIterator&) = delete;
 
+  LogAddress end() const { return until_; }  // where the walk ends
+
   // kOk: *key and *value are the next. kNotFound: there are no more.
-  Status Next(K* key, V* value) {
+  Status Next(typename L::KeyOut* key, typename L::Out* value) {
     for (;;) {
       const LogAddress begin = log_.begin();
       if (begin != begin_) Extend(begin);
@@ -64,8 +67,8 @@ class LiveIterator {
       const Status status = FindNewest(found.key, &newest);
       if (status != Status::kOk) return status;
       if (newest != found.at) continue;
-      *key = found.key.Value();
-      *value = found.value.Value();
+      L::DeliverKey(found.key, key);
+      L::Deliver(found.value, value);
       return Status::kOk;
     }
   }
@@ -75,8 +78,8 @@ class LiveIterator {
 
   struct Found {
     LogAddress at;
-    Words<K> key;
-    Words<V> value;
+    typename L::Key key;
+    typename L::Value value;
   };
 
   void Extend(LogAddress begin) {
@@ -89,7 +92,8 @@ class LiveIterator {
   void Collect(LogAddress at, uint8_t* memory, RecordHeader header) {
     if (header.invalid() || header.tombstone() || at < begin_ || log_.IsDead(at, header.version())) return;
     const Rec* record = Rec::At(memory);
-    found_.push_back({at, record->key(), record->Load()});
+    Found& found = found_.emplace_back(at, typename L::Key(record->key()));
+    L::Load(*record, &found.value);
   }
 
   // The next records of the page at `at_`, read in place while it is in memory: a copy of a record that is
@@ -101,29 +105,31 @@ class LiveIterator {
     const uint64_t block_bytes = log_.block_bytes();
     const LogAddress end = std::min({page_end, until_, at_ + std::max<uint64_t>(block_bytes, kMostBytes)});
     const auto collect = [&](LogAddress block, uint8_t* bytes) {
-      ForEachRecord(
-          block, bytes, std::min(block_bytes, end - block), Rec::kBytes,
+      return ForEachRecord(
+          block, bytes, std::min(block_bytes, end - block), L::kSizes,
           [&](LogAddress at, uint8_t* memory, RecordHeader header) { Collect(at, memory, header); });
     };
+    Status collected = Status::kOk;
     epoch_->Protect(entry_);
     const bool in_memory = at_ + 8 >= log_.head();
-    for (LogAddress block = at_; in_memory && block < end; block += block_bytes)
-      collect(block, log_.At(block));
+    for (LogAddress block = at_; in_memory && block < end && collected == Status::kOk; block += block_bytes)
+      collected = collect(block, log_.At(block));
     epoch_->Unprotect(entry_);
     if (!in_memory) {
       uint8_t* const bytes = reinterpret_cast<uint8_t*>(page_.get());
       const LogAddress whole = (end + block_bytes - 1) & ~LogAddress{block_bytes - 1};
       const Status status = log_.CopyOut(at_, whole - at_, bytes, entry_);
       if (status != Status::kOk) return log_.begin() > at_ ? Status::kOk : status;  // begin moved: see Next
-      for (LogAddress block = at_; block < end; block += block_bytes) collect(block, bytes + (block - at_));
+      for (LogAddress block = at_; block < end && collected == Status::kOk; block += block_bytes)
+        collected = collect(block, bytes + (block - at_));
     }
-    at_ = end;
-    return Status::kOk;
+    if (collected == Status::kOk) at_ = end;
+    return collected;
   }
 
   // The newest record of the key below until_, 0 if there is none.
-  Status FindNewest(const Words<K>& key, LogAddress* newest) {
-    Status status = session_->LocateBelow(key.Value(), until_, newest);
+  Status FindNewest(const typename L::Key& key, LogAddress* newest) {
+    Status status = session_->LocateBelow(L::ArgOf(key), until_, newest);
     if (status == Status::kPending) {
       session_->CompletePending(true, [&](const typename SessionType::Op& op) {
         status = op.result;

@@ -8,7 +8,7 @@
 #include <cstdint>
 #include <memory>
 
-#include "faster/core/record.h"
+#include "faster/core/layout.h"
 #include "faster/core/status.h"
 #include "faster/index/hash_table.h"
 
@@ -39,8 +39,17 @@ enum class Step : uint8_t {
   kRetryLater,    // must wait until other sessions moved on (fuzzy region, locks of the version shift)
   kWaitForPage,   // the log has no room until a page is written and closed
   kDisk,          // the record, if there is one, is on disk at or below disk_start
+  kCold,          // this store has no record of the key: the cold store must be asked (session_cold.h)
   kShift,         // CPR_SHIFT: a session at v met version v+1; it must move on before it can go on
   kWaitForSplit,  // the part of the index is being split, or was about to be, by another session
+};
+
+// How far the search in the cold store is.
+enum class ColdStage : uint8_t {
+  kNotAsked,
+  kIndex,  // waits for the chunk of the index
+  kBlock,  // waits for a block of the cold log
+  kDone,
 };
 
 // An operation that waits for a page ends with the device's error after so many failed page writes.
@@ -49,13 +58,13 @@ constexpr uint64_t kMaxFailedWrites = 16;
 template <class K, class V, class Input>
 struct Operation {
   OperationType type;
-  Words<K> key;
+  typename LayoutOf<K, V>::Key key;
   KeyHash hash;
-  Words<V> value;              // upsert: what is written; read, rmw: the result
-  Input input{};               // rmw
-  LogAddress copy_from = 0;    // copy: the record that is copied
-  LogAddress search_from = 0;  // copy: what lies below in the chain does not matter
-  LogAddress below = 0;        // locate
+  typename LayoutOf<K, V>::Value value;  // upsert: what is written; read, rmw: the result
+  Input input{};                         // rmw
+  LogAddress copy_from = 0;              // copy: the record that is copied
+  LogAddress search_from = 0;            // copy: what lies below in the chain does not matter
+  LogAddress below = 0;                  // locate
   uint64_t serial = 0;
   uint64_t version = 0;
   bool holds_old = false;  // holds the old lock of its bucket
@@ -70,7 +79,13 @@ struct Operation {
   bool disk_done = false;
   bool disk_found = false;       // a record that is no tombstone
   LogAddress disk_found_at = 0;  // address of the key's record, a tombstone too; 0 if there is none
-  Words<V> disk_value;
+  typename LayoutOf<K, V>::Value disk_value;  // of variable length it lies in `block`
+
+  // The search in the cold store; what it finds is in disk_value.
+  ColdStage cold_stage = ColdStage::kNotAsked;
+  bool cold_found = false;         // a record that is no tombstone
+  LogAddress cold_hot_begin = 0;   // begin of the hot log when the cold store was asked
+  LogAddress cold_begin = 0;       // begin of the cold log before its index was read
 
   uint64_t failures_before = ~uint64_t{0};  // page writes that had failed when it began to wait for a page
 

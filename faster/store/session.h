@@ -9,10 +9,19 @@
 //
 // The template parameter F describes the values: `struct F { using Input = ...; uint64_t Hash(const K&)
 // const; V Initial(const Input&) const; V Update(const V& old, const Input&) const; }`; Update must be pure.
+//
+// Keys and values of any length (K = VarKey, V = VarValue) come in as std::string_view, and go out into
+// ByteBuffers. What does not fit into a block (core/layout.h) is refused with kTooLarge: an operation like
+// any other, without effect. Then F has `uint64_t Hash(std::string_view)`; `size_t InitialBytes(input)` and
+// `void Initial(input, char* to)`; `size_t UpdatedBytes(std::string_view old, input)` and `void
+// Update(std::string_view old, input, char* to)`, which writes as many bytes as it said; and, if it likes,
+// `bool InPlace(std::string_view old, input)`: false, and the value goes into a new record though it would
+// fit into the old. All pure and brief: a record may be locked meanwhile.
 #pragma once
 
 #include <atomic>
 #include <memory>
+#include <type_traits>
 #include <vector>
 
 #include "faster/cpr/checkpoint_locks.h"
@@ -20,6 +29,7 @@
 #include "faster/index/hash_index.h"
 #include "faster/log/hybrid_log.h"
 #include "faster/log/read_cache.h"
+#include "faster/store/cold_tier.h"
 #include "faster/store/operation.h"
 #include "faster/store/session_core.h"
 
@@ -30,7 +40,13 @@ class Session final : public SessionCore {
  public:
   using Input = typename F::Input;
   using Op = Operation<K, V, Input>;
-  using Rec = Record<K, V>;
+  using L = LayoutOf<K, V>;
+  using Rec = typename L::Rec;
+  using KeyArg = typename L::KeyArg;
+  using ValueArg = typename L::ValueArg;
+  using KeyItem = typename L::KeyItem;
+  using ValueItem = typename L::ValueItem;
+  using Out = typename L::Out;
 
   // The parts of the store that operations use. `config` is read by the constructor only.
   struct Parts {
@@ -61,6 +77,11 @@ class Session final : public SessionCore {
         batch_group_(parts.config->batch_group) {
     internal_ = parts.internal;
   }
+  // What this store has no record of is looked for in a cold store, too. Before the session is used.
+  void AttachCold(HybridLog* log, std::unique_ptr<ColdIndexSession> index) {
+    cold_log_ = log;
+    cold_index_ = std::move(index);
+  }
   ~Session() override {
     Close();
     while (Op* op = free_) {
@@ -71,7 +92,7 @@ class Session final : public SessionCore {
 
   // kOk and *value, kNotFound, or kPending. `user` comes back with the completion. `copy`: what becomes of a
   // record on disk.
-  Status Read(const K& key, V* value, void* user = nullptr, ReadCopy copy = ReadCopy::kDefault) {
+  Status Read(KeyArg key, Out* value, void* user = nullptr, ReadCopy copy = ReadCopy::kDefault) {
     const KeyHash hash{functions_.Hash(key)};
     Enter();
     Status status;
@@ -81,7 +102,7 @@ class Session final : public SessionCore {
   }
 
   // kOk, or kPending while a checkpoint shifts versions.
-  Status Upsert(const K& key, const V& value, void* user = nullptr) {
+  Status Upsert(KeyArg key, ValueArg value, void* user = nullptr) {
     const KeyHash hash{functions_.Hash(key)};
     Enter();
     if (TryUpsert(hash, key, value)) [[likely]]
@@ -90,7 +111,7 @@ class Session final : public SessionCore {
   }
 
   // value := Update(value, input), or Initial(input) if the key is absent; *result is the new value for kOk.
-  Status Rmw(const K& key, const Input& input, V* result = nullptr, void* user = nullptr) {
+  Status Rmw(KeyArg key, const Input& input, Out* result = nullptr, void* user = nullptr) {
     const KeyHash hash{functions_.Hash(key)};
     Enter();
     if (TryRmw(hash, key, input, result)) [[likely]]
@@ -108,25 +129,27 @@ class Session final : public SessionCore {
   // serial() is its serial; it must be brief and not call the session otherwise; the value means something
   // for kOk.
   template <class Done>
-  void ReadBatch(size_t count, const K* keys, void* const* users, const Done& done);
+  void ReadBatch(size_t count, const KeyItem* keys, void* const* users, const Done& done);
   template <class Done>
-  void UpsertBatch(size_t count, const K* keys, const V* values, void* const* users, const Done& done);
+  void UpsertBatch(size_t count, const KeyItem* keys, const ValueItem* values, void* const* users,
+                   const Done& done);
   template <class Done>
-  void RmwBatch(size_t count, const K* keys, const Input* inputs, void* const* users, const Done& done);
+  void RmwBatch(size_t count, const KeyItem* keys, const Input* inputs, void* const* users, const Done& done);
   // The same with arrays for the answers.
-  void ReadBatch(size_t count, const K* keys, V* values, Status* statuses, void* const* users = nullptr) {
-    ReadBatch(count, keys, users, [=](size_t i, Status status, const V& value) {
+  void ReadBatch(size_t count, const KeyItem* keys, Out* values, Status* statuses,
+                 void* const* users = nullptr) {
+    ReadBatch(count, keys, users, [=](size_t i, Status status, const Out& value) {
       statuses[i] = status;
       if (status == Status::kOk) values[i] = value;
     });
   }
-  void UpsertBatch(size_t count, const K* keys, const V* values, Status* statuses,
+  void UpsertBatch(size_t count, const KeyItem* keys, const ValueItem* values, Status* statuses,
                    void* const* users = nullptr) {
     UpsertBatch(count, keys, values, users, [=](size_t i, Status status) { statuses[i] = status; });
   }
-  void RmwBatch(size_t count, const K* keys, const Input* inputs, V* results, Status* statuses,
+  void RmwBatch(size_t count, const KeyItem* keys, const Input* inputs, Out* results, Status* statuses,
                 void* const* users = nullptr) {
-    RmwBatch(count, keys, inputs, users, [=](size_t i, Status status, const V& result) {
+    RmwBatch(count, keys, inputs, users, [=](size_t i, Status status, const Out& result) {
       statuses[i] = status;
       if (status == Status::kOk) results[i] = result;
     });
@@ -134,20 +157,20 @@ class Session final : public SessionCore {
 
   // kOk: the key is gone (a tombstone was written, whether or not an older record on disk existed).
   // kNotFound: it was not there, nothing changed.
-  Status Delete(const K& key, void* user = nullptr) {
+  Status Delete(KeyArg key, void* user = nullptr) {
     const KeyHash hash{functions_.Hash(key)};
     Enter();
-    Op op = Make(OperationType::kDelete, key, hash, user);
+    auto&& op = Make(OperationType::kDelete, key, hash, user);
     return Run(op);
   }
 
   // Writes `value` if the key is not there. kExists: it is, and nothing changed; *existing is what it has.
-  Status InsertIfAbsent(const K& key, const V& value, V* existing = nullptr, void* user = nullptr) {
+  Status InsertIfAbsent(KeyArg key, ValueArg value, Out* existing = nullptr, void* user = nullptr) {
     Enter();
-    Op op = Make(OperationType::kInsert, key, KeyHash{functions_.Hash(key)}, user);
-    op.value = Words<V>::Of(value);
+    auto&& op = Make(OperationType::kInsert, key, KeyHash{functions_.Hash(key)}, user);
+    L::TakeValue(value, &op.value);
     const Status status = Run(op);
-    if (status == Status::kExists && existing != nullptr) *existing = op.value.Value();
+    if (status == Status::kExists && existing != nullptr) L::Deliver(op.value, existing);
     return status;
   }
 
@@ -161,21 +184,21 @@ class Session final : public SessionCore {
 
   // For compaction: appends a copy of the record `from`, if no newer record of its key lies at or above
   // `search_from`. kNotFound: there is one, or `from` was truncated.
-  Status CopyToTail(const K& key, const V& value, LogAddress from, LogAddress search_from) {
+  Status CopyToTail(KeyArg key, ValueArg value, LogAddress from, LogAddress search_from) {
     Enter();
-    Op op = Make(OperationType::kCopy, key, KeyHash{functions_.Hash(key)}, nullptr);
-    op.value = Words<V>::Of(value);
+    auto&& op = Make(OperationType::kCopy, key, KeyHash{functions_.Hash(key)}, nullptr);
+    L::TakeValue(value, &op.value);
     op.copy_from = from;
     op.search_from = search_from;
     return Run(op);
   }
 
   // For iteration: *at is where the newest record of the key lies of those below `below`. kNotFound: there is
-  // none, or it is a tombstone on disk. kPending as usual; the address is then disk_found_at of the
-  // operation.
-  Status LocateBelow(const K& key, LogAddress below, LogAddress* at) {
+  // none, or it is a tombstone on disk (then *at is its address). kPending as usual; the address is then
+  // disk_found_at of the operation.
+  Status LocateBelow(KeyArg key, LogAddress below, LogAddress* at, void* user = nullptr) {
     Enter();
-    Op op = Make(OperationType::kLocate, key, KeyHash{functions_.Hash(key)}, nullptr);
+    auto&& op = Make(OperationType::kLocate, key, KeyHash{functions_.Hash(key)}, user);
     op.below = below;
     const Status status = Run(op);
     *at = op.disk_found_at;
@@ -183,7 +206,7 @@ class Session final : public SessionCore {
   }
 
   // Loads the cache lines that an operation on `key` will touch first.
-  void Prefetch(const K& key) const { index_.Prefetch(KeyHash{functions_.Hash(key)}); }
+  void Prefetch(KeyArg key) const { index_.Prefetch(KeyHash{functions_.Hash(key)}); }
 
   // Adopts the global phase, does a bounded amount of pending work and helps a running checkpoint along.
   void Refresh() {
@@ -248,6 +271,9 @@ class Session final : public SessionCore {
   }
 
  private:
+  using KeyRef = typename L::KeyRef;
+  using ValueRef = typename L::ValueRef;
+
   // Where a chain walk ended: a record in memory, or the first address on disk, or nothing (disk == 0).
   // Whether `disk` is below begin, and so nothing too, the walk does not say.
   struct Located {
@@ -258,7 +284,7 @@ class Session final : public SessionCore {
   };
 
   // Asked with an address in the read cache it returns that as `disk`, having looked at nothing.
-  Located Locate(LogAddress address, const Words<K>& key) const {
+  Located Locate(LogAddress address, KeyRef key) const {
     const LogAddress head = log_.head();
     while (static_cast<int64_t>(address) >= static_cast<int64_t>(head)) {
       Rec* const record = Rec::At(log_.At(address));
@@ -269,7 +295,7 @@ class Session final : public SessionCore {
     return {0, nullptr, {}, address};
   }
   // The same for an operation of the version before: records of this session's version are not there for it.
-  Located LocateOld(LogAddress address, const Words<K>& key) const {
+  Located LocateOld(LogAddress address, KeyRef key) const {
     const LogAddress head = log_.head();
     while (address >= head) {
       Rec* const record = Rec::At(log_.At(address));
@@ -280,16 +306,27 @@ class Session final : public SessionCore {
     return {0, nullptr, {}, address};
   }
 
-  Words<V> Updated(const Words<V>& old, const Input& input) const {
-    return Words<V>::Of(functions_.Update(old.Value(), input));
+  // A new operation. One of variable length is always the same object, which keeps its buffers; it borrows
+  // key and value from the caller until it goes pending.
+  decltype(auto) Make(OperationType type, KeyArg key, KeyHash hash, void* user) {
+    if constexpr (L::kVariable) {
+      Op& op = first_.operation;
+      Op fresh{};
+      for (auto buffer : {&Op::key, &Op::value, &Op::disk_value}) (fresh.*buffer).TakeMemory(op.*buffer);
+      op = std::move(fresh);
+      Describe(type, key, hash, user, &op);
+      return (op);
+    } else {
+      Op op;
+      Describe(type, key, hash, user, &op);
+      return op;
+    }
   }
-  Op Make(OperationType type, const K& key, KeyHash hash, void* user) const {
-    Op op;
-    op.type = type;
-    op.key = Words<K>::Of(key);
-    op.hash = hash;
-    op.user = user;
-    return op;
+  static void Describe(OperationType type, KeyArg key, KeyHash hash, void* user, Op* op) {
+    op->type = type;
+    L::Take(key, &op->key);
+    op->hash = hash;
+    op->user = user;
   }
   Status Answer(Status status) {
     ++serial_;
@@ -308,55 +345,58 @@ class Session final : public SessionCore {
 
   // The common case of each operation, inside Enter(): in a phase that asks nothing of it, record in memory
   // and, for updates, mutable. True: done.
-  bool TryRead(KeyHash hash, const K& key, V* value, Status* status) {
+  bool TryRead(KeyHash hash, KeyArg key, Out* value, Status* status) {
     if (phase_ > Phase::kIndex) [[unlikely]]
       return false;
     *status = Status::kNotFound;
     HashEntry entry;
-    if (table_->Find(hash, &entry) == nullptr) return true;
-    const Located at = Locate(entry.address(), Words<K>::Of(key));
-    if (at.record == nullptr) return at.disk == 0 || TryCached(at.disk, key, value, status);
+    if (table_->Find(hash, &entry) == nullptr) return cold_log_ == nullptr;
+    const Located at = Locate(entry.address(), L::KeyOf(key));
+    if (at.record == nullptr)
+      return (at.disk == 0 && cold_log_ == nullptr) || TryCached(at.disk, key, value, status);
     if (at.header.tombstone()) [[unlikely]]
       return true;
-    *value = at.record->Load().Value();
+    L::LoadOut(*at.record, value);
     *status = Status::kOk;
     return true;
   }
   // The same for what Locate() returned, if that is an address in the read cache.
-  bool TryCached(LogAddress address, const K& key, V* value, Status* status) {
-    Words<V> copied;
-    if (!HashEntry::IsCached(address) || !CopyOf(address, log_.begin(), Words<K>::Of(key), &copied))
+  bool TryCached(LogAddress address, KeyArg key, Out* value, Status* status) {
+    typename L::Old copied(scratch_);
+    if (!HashEntry::IsCached(address) || !CopyOf(address, log_.begin(), L::KeyOf(key), &copied.value))
       return false;
-    *value = copied.Value();
+    L::Deliver(copied.value, value);
     *status = Status::kOk;
     return true;
   }
   // The record of `key` if it may be changed in place.
-  Rec* Mutable(KeyHash hash, const K& key) {
+  Rec* Mutable(KeyHash hash, KeyArg key) {
     HashEntry entry;
     if (phase_ > Phase::kIndex || table_->Find(hash, &entry) == nullptr) return nullptr;
-    const Located at = Locate(entry.address(), Words<K>::Of(key));
+    const Located at = Locate(entry.address(), L::KeyOf(key));
     const bool in_place = at.address >= log_.read_only() && at.record != nullptr;
     return in_place && !at.header.tombstone() ? at.record : nullptr;
   }
-  bool TryUpsert(KeyHash hash, const K& key, const V& value) {
+  bool TryUpsert(KeyHash hash, KeyArg key, ValueArg value) {
     Rec* const record = Mutable(hash, key);
-    if (record == nullptr) return false;
-    record->Store(Words<V>::Of(value));
-    return true;
+    return record != nullptr && L::Store(record, value);
   }
-  bool TryRmw(KeyHash hash, const K& key, const Input& input, V* result) {
+  bool TryRmw(KeyHash hash, KeyArg key, const Input& input, Out* result) {
     Rec* const record = Mutable(hash, key);
     if (record == nullptr) return false;
-    const Words<V> fresh = record->Modify([&](const Words<V>& old) { return Updated(old, input); });
-    if (result != nullptr) *result = fresh.Value();
-    return true;
+    if constexpr (L::kVariable) {
+      return Change(record, input, result != nullptr ? result : &scratch_.fresh) == Rec::Change::kDone;
+    } else {
+      const Words<V> fresh = record->Modify([&](const Words<V>& old) { return Updated(old, input); });
+      if (result != nullptr) *result = fresh.Value();
+      return true;
+    }
   }
 
   // session_execute.h: the rest, out of the way. Called inside Enter(), return outside.
-  Status RunRead(KeyHash hash, const K& key, V* value, void* user, ReadCopy copy = ReadCopy::kDefault);
-  Status RunUpsert(KeyHash hash, const K& key, const V& value, void* user);
-  Status RunRmw(KeyHash hash, const K& key, const Input& input, V* result, void* user);
+  Status RunRead(KeyHash hash, KeyArg key, Out* value, void* user, ReadCopy copy = ReadCopy::kDefault);
+  Status RunUpsert(KeyHash hash, KeyArg key, ValueArg value, void* user);
+  Status RunRmw(KeyHash hash, KeyArg key, const Input& input, Out* result, void* user);
   void Help();
   void HelpToSplit();
   static constexpr uint32_t kSplitsAtOnce = 64;  // buckets of a growing index, for each call of Help()
@@ -372,8 +412,17 @@ class Session final : public SessionCore {
   Step ExecuteLocate(Op& op);
   Step FinishAbsent(Op& op, HashTable::Slot* slot, HashEntry entry, const Located& at);
   Step CopyAbsent(Op& op, HashTable::Slot* slot, HashEntry entry, const Located& at);
-  Step Append(const Op& op, HashTable::Slot* slot, HashEntry entry, const Words<V>& value, bool tombstone);
-  Step Link(const Op& op, HashTable::Slot* slot, HashEntry entry, const Words<V>& value, RecordHeader header);
+  Step Append(const Op& op, HashTable::Slot* slot, HashEntry entry, ValueRef value, bool tombstone);
+  Step Link(const Op& op, HashTable::Slot* slot, HashEntry entry, ValueRef value, RecordHeader header);
+  LogAddress Allocate(KeyRef key, ValueRef value) {
+    if constexpr (L::kVariable) {
+      return log_.AllocateAny(static_cast<uint32_t>(L::BytesFor(key, value)));
+    } else {
+      return log_.Allocate(Rec::kBytes);
+    }
+  }
+  bool Publish(const Op& op, HashTable::Slot* slot, HashEntry entry, ValueRef value, RecordHeader header,
+               LogAddress address);
   RecordHeader NewHeader(HashEntry entry, uint64_t version, bool tombstone) const {
     return RecordHeader::Make(cache_.RealAddress(entry), static_cast<uint32_t>(version) & version_mask_,
                               tombstone);
@@ -383,12 +432,30 @@ class Session final : public SessionCore {
     return address >= checkpointer_.shift_start() &&
            header.version() == (static_cast<uint32_t>(new_version) & version_mask_);
   }
+  // session_values.h
+  auto Updated(const typename L::Value& old, const Input& input) const;
+  bool MakeValue(Op& op, const typename L::Value* old);
+  auto Change(Rec* record, const Input& input, typename L::Value* fresh);
+  Step StoreInPlace(Op& op, HashTable::Slot* slot, HashEntry entry, const Located& at);
+  Step ModifyInPlace(Op& op, HashTable::Slot* slot, HashEntry entry, const Located& at);
+  Step DeleteInPlace(Op& op, const Located& at);
+  Step Replace(Op& op, HashTable::Slot* slot, HashEntry entry, const Located& at);
+  bool MayFit(Op& op) const;
   // session_copies.h
-  bool CopyOf(LogAddress address, LogAddress begin, const Words<K>& key, Words<V>* value);
+  bool CopyOf(LogAddress address, LogAddress begin, KeyRef key, typename L::Value* value);
   void KeepCopy(const Op& op);
   bool AppendCopy(const Op& op);
   void CacheCopy(const Op& op);
   bool StillOnDisk(const Op& op, LogAddress first, LogAddress begin) const;
+  // session_cold.h
+  enum class Walk : uint8_t { kEnded, kWaits, kAgain };
+  Step Absent(Op& op);
+  bool ColdIsCurrent(Op& op);
+  bool SearchCold(Op* op);
+  Walk WalkCold(Op* op, LogAddress at);
+  Walk OnColdBlock(Op* op);
+  void ContinueCold(Op* op, Walk walk);
+  static void OnColdChunk(void* session, void* waiter, Status status, const LogAddress* chunk);
   // session_pending.h
   bool LockPending() override;
   void FollowIndex() override { table_ = &index_.table(); }
@@ -404,7 +471,7 @@ class Session final : public SessionCore {
   Op* TakeOperation();
   // session_batch.h
   template <class Operate>
-  void RunBatch(size_t count, const K* keys, const Operate& operate);
+  void RunBatch(size_t count, const KeyItem* keys, const Operate& operate);
   void PrefetchRecord(KeyHash hash) const;
 
   HybridLog& log_;
@@ -413,6 +480,8 @@ class Session final : public SessionCore {
   ReadCache& cache_;
   CheckpointLocks& locks_;
   Checkpointer& checkpointer_;
+  HybridLog* cold_log_ = nullptr;  // null: there is no cold store
+  std::unique_ptr<ColdIndexSession> cold_index_;
   const F& functions_;
   const uint32_t version_mask_;
   const bool coarse_;
@@ -422,6 +491,12 @@ class Session final : public SessionCore {
   const uint32_t batch_group_;
   uint32_t calls_ = 0;
   bool closed_ = false;
+  struct None {};
+  struct First {
+    Op operation;
+  };
+  [[no_unique_address]] typename L::Scratch scratch_;
+  [[no_unique_address]] std::conditional_t<L::kVariable, First, None> first_;  // see Make()
   Op* free_ = nullptr;
   Op* pending_list_ = nullptr;  // all pending operations, newest first
   OperationQueue<Op> retry_;
@@ -432,7 +507,9 @@ class Session final : public SessionCore {
 }  // namespace faster
 
 #include "faster/store/session_batch.h"
+#include "faster/store/session_cold.h"
 #include "faster/store/session_copies.h"
 #include "faster/store/session_execute.h"
 #include "faster/store/session_pending.h"
 #include "faster/store/session_truncate.h"
+#include "faster/store/session_values.h"

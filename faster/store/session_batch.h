@@ -26,14 +26,14 @@ void Session<K, V, F>::PrefetchRecord(KeyHash hash) const {
   if (!entry.cached() && entry.address() < log_.head()) return;
   const uint8_t* const record = entry.cached() ? cache_.At(entry.address()) : log_.At(entry.address());
   __builtin_prefetch(record);
-  __builtin_prefetch(record + Rec::kBytes - 1);  // a record may lie across two lines
+  __builtin_prefetch(record + L::kPrefetchBytes - 1);  // a record may lie across two lines
 }
 
 // operate(i, hash) executes one operation inside Enter() and tells `done` of it: true if it is still inside,
 // with its serial given.
 template <class K, class V, class F>
 template <class Operate>
-void Session<K, V, F>::RunBatch(size_t count, const K* keys, const Operate& operate) {
+void Session<K, V, F>::RunBatch(size_t count, const KeyItem* keys, const Operate& operate) {
   constexpr size_t kRing = 2 * kMaxBatchAhead;  // hashes between the stages
   static_assert((kRing & (kRing - 1)) == 0);
   if (count == 0) return;
@@ -71,24 +71,24 @@ void Session<K, V, F>::RunBatch(size_t count, const K* keys, const Operate& oper
 
 template <class K, class V, class F>
 template <class Done>
-void Session<K, V, F>::ReadBatch(size_t count, const K* keys, void* const* users, const Done& done) {
+void Session<K, V, F>::ReadBatch(size_t count, const KeyItem* keys, void* const* users, const Done& done) {
   RunBatch(count, keys, [&](size_t i, KeyHash hash) {
-    V value;
+    typename L::Fresh value(scratch_);
     Status status;
-    const bool stays = TryRead(hash, keys[i], &value, &status);
+    const bool stays = TryRead(hash, keys[i], &value.value, &status);
     if (stays) [[likely]]
       ++serial_;
     else
-      status = RunRead(hash, keys[i], &value, users != nullptr ? users[i] : nullptr);
-    done(i, status, value);
+      status = RunRead(hash, keys[i], &value.value, users != nullptr ? users[i] : nullptr);
+    done(i, status, value.value);
     return stays;
   });
 }
 
 template <class K, class V, class F>
 template <class Done>
-void Session<K, V, F>::UpsertBatch(size_t count, const K* keys, const V* values, void* const* users,
-                                   const Done& done) {
+void Session<K, V, F>::UpsertBatch(size_t count, const KeyItem* keys, const ValueItem* values,
+                                   void* const* users, const Done& done) {
   RunBatch(count, keys, [&](size_t i, KeyHash hash) {
     Status status = Status::kOk;
     const bool stays = TryUpsert(hash, keys[i], values[i]);
@@ -103,17 +103,17 @@ void Session<K, V, F>::UpsertBatch(size_t count, const K* keys, const V* values,
 
 template <class K, class V, class F>
 template <class Done>
-void Session<K, V, F>::RmwBatch(size_t count, const K* keys, const Input* inputs, void* const* users,
+void Session<K, V, F>::RmwBatch(size_t count, const KeyItem* keys, const Input* inputs, void* const* users,
                                 const Done& done) {
   RunBatch(count, keys, [&](size_t i, KeyHash hash) {
-    V result;
+    typename L::Fresh result(scratch_);
     Status status = Status::kOk;
-    const bool stays = TryRmw(hash, keys[i], inputs[i], &result);
+    const bool stays = TryRmw(hash, keys[i], inputs[i], &result.value);
     if (stays) [[likely]]
       ++serial_;
     else
-      status = RunRmw(hash, keys[i], inputs[i], &result, users != nullptr ? users[i] : nullptr);
-    done(i, status, result);
+      status = RunRmw(hash, keys[i], inputs[i], &result.value, users != nullptr ? users[i] : nullptr);
+    done(i, status, result.value);
     return stays;
   });
 }

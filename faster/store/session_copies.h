@@ -21,11 +21,11 @@ namespace faster {
 
 // The copy at a cache address, if it is one of `key` and of a record that is not below `begin`.
 template <class K, class V, class F>
-[[gnu::noinline]] bool Session<K, V, F>::CopyOf(LogAddress address, LogAddress begin, const Words<K>& key,
-                                                Words<V>* value) {
+[[gnu::noinline]] bool Session<K, V, F>::CopyOf(LogAddress address, LogAddress begin, KeyRef key,
+                                                typename L::Value* value) {
   const Rec* record = Rec::At(cache_.At(address));
   if (!record->KeyIs(key) || cache_.Source(address) < begin) return false;
-  *value = record->Load();
+  L::Load(*record, value);
   cache_.Touch(address);
   return true;
 }
@@ -55,7 +55,7 @@ void Session<K, V, F>::CacheCopy(const Op& op) {
   if (entry.cached() && Rec::At(cache_.At(entry.address()))->KeyIs(op.key))
     return;  // another read was faster
   if (!StillOnDisk(op, first, log_.begin())) return;
-  const LogAddress address = cache_.Reserve();
+  const LogAddress address = cache_.Reserve(L::BytesFor(op.key, op.disk_value));
   if (address == 0) return;
   Rec* const record = Rec::At(cache_.At(address));
   cache_.SetSource(address, op.disk_found_at);

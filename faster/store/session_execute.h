@@ -41,35 +41,36 @@ void Session<K, V, F>::HelpToSplit() {
 }
 
 template <class K, class V, class F>
-[[gnu::noinline]] Status Session<K, V, F>::RunRead(KeyHash hash, const K& key, V* value, void* user,
+[[gnu::noinline]] Status Session<K, V, F>::RunRead(KeyHash hash, KeyArg key, Out* value, void* user,
                                                    ReadCopy copy) {
-  Op op = Make(OperationType::kRead, key, hash, user);
+  auto&& op = Make(OperationType::kRead, key, hash, user);
   op.copy = copy;
   const Status status = Run(op);
-  if (status == Status::kOk) *value = op.value.Value();
+  if (status == Status::kOk) L::Deliver(op.value, value);
   return status;
 }
 
 template <class K, class V, class F>
-[[gnu::noinline]] Status Session<K, V, F>::RunUpsert(KeyHash hash, const K& key, const V& value, void* user) {
-  Op op = Make(OperationType::kUpsert, key, hash, user);
-  op.value = Words<V>::Of(value);
+[[gnu::noinline]] Status Session<K, V, F>::RunUpsert(KeyHash hash, KeyArg key, ValueArg value, void* user) {
+  auto&& op = Make(OperationType::kUpsert, key, hash, user);
+  L::TakeValue(value, &op.value);
   return Run(op);
 }
 
 template <class K, class V, class F>
-[[gnu::noinline]] Status Session<K, V, F>::RunRmw(KeyHash hash, const K& key, const Input& input, V* result,
+[[gnu::noinline]] Status Session<K, V, F>::RunRmw(KeyHash hash, KeyArg key, const Input& input, Out* result,
                                                   void* user) {
-  Op op = Make(OperationType::kRmw, key, hash, user);
+  auto&& op = Make(OperationType::kRmw, key, hash, user);
   op.input = input;
   const Status status = Run(op);
-  if (status == Status::kOk && result != nullptr) *result = op.value.Value();
+  if (status == Status::kOk && result != nullptr) L::Deliver(op.value, result);
   return status;
 }
 
 // First attempts, until the operation is done or pending. Called inside Enter(), returns outside.
 template <class K, class V, class F>
 Status Session<K, V, F>::Run(Op& op) {
+  if (!MayFit(op)) return Answer(op.result);
   uint64_t failures = ~uint64_t{0};  // page writes that had failed when the operation began to wait
   for (;;) {
     op.version = version_;
@@ -89,6 +90,7 @@ Status Session<K, V, F>::Run(Op& op) {
         break;
       case Step::kRetryLater:
       case Step::kDisk:
+      case Step::kCold:
         return Pend(op, step);
       case Step::kWaitForPage:
         // Nothing has happened yet: let go of everything, so that the page can close, and start over.
@@ -129,6 +131,8 @@ Status Session<K, V, F>::Pend(Op& op, Step step) {
   ++pending_now_;
   if (step == Step::kDisk) {
     IssueRead(pending, pending->disk_start);
+  } else if (step == Step::kCold) {
+    if (SearchCold(pending)) RunPending(pending);
   } else {
     retry_.Push(pending);
   }
@@ -169,7 +173,7 @@ Step Session<K, V, F>::ExecuteIn(Op& op) {
     op.holds_old = false;
   }
   if (prepare && coarse_ && !relaxed_ && !op.holds_old &&
-      (step == Step::kDisk || step == Step::kRetryLater)) {
+      (step == Step::kDisk || step == Step::kCold || step == Step::kRetryLater)) {
     // It goes pending, and needs the lock for that; a v+1 record may have come before we had it: look again.
     if (!lock.TryLockOld()) return Step::kShift;
     op.holds_old = true;
@@ -194,7 +198,7 @@ Step Session<K, V, F>::ExecuteRead(Op& op, bool prepare) {
   const LogAddress begin = log_.begin();  // before the entry
   HashEntry entry;
   op.result = Status::kNotFound;
-  if (table_->Find(op.hash, &entry) == nullptr) return Step::kDone;
+  if (table_->Find(op.hash, &entry) == nullptr) return Absent(op);
   const LogAddress first = cache_.RealAddress(entry);
   if (prepare && ChainIsNew(first)) return Step::kShift;
   // An operation of the version before may not see what the copy was made of.
@@ -206,12 +210,12 @@ Step Session<K, V, F>::ExecuteRead(Op& op, bool prepare) {
   const Located at = current ? Locate(first, op.key) : LocateOld(first, op.key);
   if (at.record != nullptr) {
     if (at.header.tombstone()) return Step::kDone;
-    op.value = at.record->Load();
+    L::Load(*at.record, &op.value);
     op.result = Status::kOk;
     return Step::kDone;
   }
-  if (at.disk < begin || at.disk == 0) return Step::kDone;
-  if (op.disk_done && op.disk_start == at.disk) return Step::kDone;  // it was not on disk, and nothing came
+  if (at.disk < begin || at.disk == 0) return Absent(op);
+  if (op.disk_done && op.disk_start == at.disk) return Absent(op);  // it was not on disk, and nothing came
   op.disk_done = false;
   op.disk_start = at.disk;
   return Step::kDisk;
@@ -241,7 +245,9 @@ template <class K, class V, class F>
 Step Session<K, V, F>::ExecuteUpdate(Op& op, bool prepare, bool shifted, AtomicCheckpointLock& lock) {
   const LogAddress begin = log_.begin();  // before the entry
   HashEntry entry;
-  const bool creates = op.type != OperationType::kDelete && op.type != OperationType::kCopy;
+  // With a cold store a delete writes its tombstone whatever is here: the key may be there.
+  const bool creates = op.type != OperationType::kCopy &&
+                       (op.type != OperationType::kDelete || cold_log_ != nullptr);
   HashTable::Slot* const slot =
       creates ? table_->FindOrCreate(op.hash, &entry) : table_->Find(op.hash, &entry);
   if (slot == nullptr) {
@@ -249,7 +255,10 @@ Step Session<K, V, F>::ExecuteUpdate(Op& op, bool prepare, bool shifted, AtomicC
     return Step::kDone;
   }
   const LogAddress first = cache_.RealAddress(entry);
-  if (prepare && ChainIsNew(first)) return Step::kShift;
+  // Nothing of v+1 gets before an operation that has been pending with its lock. It must not give that back
+  // because ChainIsNew does not know of a chain that begins on disk: its serial is one of v.
+  const bool waits_locked = op.holds_old && op.session != nullptr && !relaxed_;
+  if (prepare && !waits_locked && ChainIsNew(first)) return Step::kShift;
   Located at = Locate(first, op.key);
   if (at.disk < begin) at.disk = 0;
   // The version of the key's own record decides here: the first of the chain may belong to another key.
@@ -282,31 +291,28 @@ Step Session<K, V, F>::UpdateRecord(Op& op, HashTable::Slot* slot, HashEntry ent
   op.result = Status::kOk;
   switch (op.type) {
     case OperationType::kDelete:
-      if (live && !in_place) return Append(op, slot, entry, Words<V>{}, true);
-      if (!live || (at.record->SetBits(RecordHeader::kTombstone) & RecordHeader::kTombstone) != 0) {
-        op.result = Status::kNotFound;
-      }
+      if (live && !in_place) return Append(op, slot, entry, L::NoValue(), true);
+      if (live) return DeleteInPlace(op, at);
+      op.result = Status::kNotFound;
       return Step::kDone;
     case OperationType::kUpsert:
       if (!in_place) return Append(op, slot, entry, op.value, false);
-      at.record->Store(op.value);
-      return Step::kDone;
+      return StoreInPlace(op, slot, entry, at);
     case OperationType::kInsert:
       if (!live) return Append(op, slot, entry, op.value, false);
-      op.value = at.record->Load();
+      L::Load(*at.record, &op.value);
       op.result = Status::kExists;
       return Step::kDone;
     case OperationType::kCopy:  // what is in memory is newer than what is copied
       op.result = Status::kNotFound;
       return Step::kDone;
     default:
-      if (in_place) {
-        op.value = at.record->Modify([&](const Words<V>& old) { return Updated(old, op.input); });
-        return Step::kDone;
-      }
+      if (in_place) return ModifyInPlace(op, slot, entry, at);
       // Fuzzy region: another session may still update it in place.
       if (live && !copy_only && at.address >= log_.safe_read_only()) return Step::kRetryLater;
-      op.value = live ? Updated(at.record->Load(), op.input) : Words<V>::Of(functions_.Initial(op.input));
+      typename L::Old old(scratch_);
+      if (live) L::Load(*at.record, &old.value);
+      if (!MakeValue(op, live ? &old.value : nullptr)) return Step::kDone;
       return Append(op, slot, entry, op.value, false);
   }
 }
@@ -317,19 +323,19 @@ Step Session<K, V, F>::UpdateAbsent(Op& op, HashTable::Slot* slot, HashEntry ent
   if (op.type == OperationType::kUpsert) return Append(op, slot, entry, op.value, false);
   if (op.type == OperationType::kCopy) return CopyAbsent(op, slot, entry, at);
   if (op.type == OperationType::kDelete) {
-    if (at.disk != 0) return Append(op, slot, entry, Words<V>{}, true);
+    if (at.disk != 0 || cold_log_ != nullptr) return Append(op, slot, entry, L::NoValue(), true);
     op.result = Status::kNotFound;
     return Step::kDone;
   }
   return FinishAbsent(op, slot, entry, at);
 }
 
-// RMW and insert: the old value, if there is one, is in the read cache or on disk.
+// RMW and insert: the old value, if there is one, is in the read cache, on disk or in the cold store.
 template <class K, class V, class F>
 Step Session<K, V, F>::FinishAbsent(Op& op, HashTable::Slot* slot, HashEntry entry, const Located& at) {
-  Words<V> old;
+  typename L::Old old(scratch_);
   bool found = false;
-  if (entry.cached() && CopyOf(entry.address(), log_.update_begin(), op.key, &old)) {
+  if (entry.cached() && CopyOf(entry.address(), log_.update_begin(), op.key, &old.value)) {
     found = true;
   } else if (at.disk != 0) {
     if (!op.disk_done || op.disk_start != at.disk) {
@@ -337,17 +343,23 @@ Step Session<K, V, F>::FinishAbsent(Op& op, HashTable::Slot* slot, HashEntry ent
       op.disk_start = at.disk;
       return Step::kDisk;
     }
-    // What a truncation is about to remove is gone for an update already.
-    found = op.disk_found && op.disk_found_at >= log_.update_begin();
-    old = op.disk_value;
+    // What a truncation is about to remove is gone for an update already. (With a cold store there is none:
+    // what a migration is about to remove is the newest of its key nevertheless.)
+    found = op.disk_found && (cold_log_ != nullptr || op.disk_found_at >= log_.update_begin());
+    old.value = op.disk_value;
+  }
+  if (cold_log_ != nullptr && !found && (at.disk == 0 || op.disk_found_at == 0)) {
+    if (!ColdIsCurrent(op)) return Step::kCold;
+    found = op.cold_found;
+    old.value = op.disk_value;
   }
   if (op.type == OperationType::kInsert) {
     if (!found) return Append(op, slot, entry, op.value, false);
-    op.value = old;
+    op.value = old.value;
     op.result = Status::kExists;
     return Step::kDone;
   }
-  op.value = found ? Updated(old, op.input) : Words<V>::Of(functions_.Initial(op.input));
+  if (!MakeValue(op, found ? &old.value : nullptr)) return Step::kDone;
   return Append(op, slot, entry, op.value, false);
 }
 
@@ -371,26 +383,33 @@ Step Session<K, V, F>::CopyAbsent(Op& op, HashTable::Slot* slot, HashEntry entry
 }
 
 template <class K, class V, class F>
-Step Session<K, V, F>::Append(const Op& op, HashTable::Slot* slot, HashEntry entry, const Words<V>& value,
+Step Session<K, V, F>::Append(const Op& op, HashTable::Slot* slot, HashEntry entry, ValueRef value,
                               bool tombstone) {
   return Link(op, slot, entry, value, NewHeader(entry, op.version, tombstone));
 }
 
 // Appends a record and puts it before the chain that `entry` led to.
 template <class K, class V, class F>
-Step Session<K, V, F>::Link(const Op& op, HashTable::Slot* slot, HashEntry entry, const Words<V>& value,
+Step Session<K, V, F>::Link(const Op& op, HashTable::Slot* slot, HashEntry entry, ValueRef value,
                             RecordHeader header) {
-  const LogAddress address = log_.Allocate(Rec::kBytes);
+  const LogAddress address = Allocate(op.key, value);
   if (address == 0) return Step::kWaitForPage;
+  return Publish(op, slot, entry, value, header, address) ? Step::kDone : Step::kRetryNow;
+}
+
+// Fills the record at `address` and links it, unless the entry has changed.
+template <class K, class V, class F>
+bool Session<K, V, F>::Publish(const Op& op, HashTable::Slot* slot, HashEntry entry, ValueRef value,
+                               RecordHeader header, LogAddress address) {
   Rec* const record = Rec::At(log_.At(address));
   record->Fill(header, op.key, value);
   uint64_t expected = entry.control;
   if (slot->compare_exchange_strong(expected, HashEntry::Make(address, op.hash.tag()).control,
                                     std::memory_order_acq_rel)) {
-    return Step::kDone;
+    return true;
   }
   record->SetBits(RecordHeader::kInvalid);  // never linked: scans and recovery skip it
-  return Step::kRetryNow;
+  return false;
 }
 
 }  // namespace faster

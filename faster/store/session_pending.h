@@ -58,8 +58,12 @@ void Session<K, V, F>::ProcessPending() {
   while (ordered != nullptr) {
     Op* op = ordered;
     ordered = op->next;
-    OnBlock(op);
+    if (op->cold_stage == ColdStage::kBlock)
+      ContinueCold(op, OnColdBlock(op));
+    else
+      OnBlock(op);
   }
+  if (cold_index_ != nullptr) cold_index_->Collect(&Session::OnColdChunk, this);
   for (uint32_t left = retry_.size(); left > 0; --left) RunPending(retry_.Pop());
 }
 
@@ -72,6 +76,9 @@ void Session<K, V, F>::RunPending(Op* op) {
       case Step::kDisk:
         return IssueRead(op, op->disk_start);
       case Step::kRetryNow:
+        continue;
+      case Step::kCold:
+        if (!SearchCold(op)) return;
         continue;
       case Step::kWaitForPage:
         op->failures_before = std::min(op->failures_before, log_.write_failures());
@@ -119,7 +126,9 @@ Status Session<K, V, F>::CheckBlock(const Op& op) const {
 template <class K, class V, class F>
 Status Session<K, V, F>::ParseRecord(Op* op, LogAddress* next) {
   *next = 0;
-  const Rec* record = Rec::At(op->block.get() + (op->disk_at & (log_.block_bytes() - 1)));
+  const uint64_t at = op->disk_at & (log_.block_bytes() - 1);
+  if (L::kSizes(op->block.get() + at, log_.block_bytes() - at) == 0) return Status::kCorruption;
+  const Rec* record = Rec::At(op->block.get() + at);
   const RecordHeader header = record->header();
   if (!header.present() || header.previous() >= op->disk_at) return Status::kCorruption;
   const bool too_new = op->type == OperationType::kLocate
@@ -129,7 +138,7 @@ Status Session<K, V, F>::ParseRecord(Op* op, LogAddress* next) {
       !log_.IsDead(op->disk_at, header.version())) {
     op->disk_found = !header.tombstone();
     op->disk_found_at = op->disk_at;
-    if (op->disk_found) CopyFromShared(op->disk_value.word, &record->words[Rec::kValueAt], Rec::kValueWords);
+    if (op->disk_found) L::LoadStill(*record, &op->disk_value);
     return Status::kOk;
   }
   op->disk_found = false;
@@ -162,6 +171,7 @@ void Session<K, V, F>::OnBlock(Op* op) {
   // A chain that ends at begin: if begin has moved since the search began, the key may have been copied to
   // the tail. The index says so.
   if (op->is_update() || next != 0) return RunPending(op);
+  if (cold_log_ != nullptr && op->disk_found_at == 0) return RunPending(op);  // the cold store is to be asked
   if (op->disk_found && op->type == OperationType::kRead) KeepCopy(*op);
   op->value = op->disk_value;
   Finish(op, op->disk_found ? Status::kOk : Status::kNotFound);

@@ -4,8 +4,10 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <condition_variable>
 #include <filesystem>
 #include <system_error>
+#include <utility>
 
 #include "faster/device/path.h"
 
@@ -42,7 +44,10 @@ class SharedFile : public File {
     storage_->pool_.Submit({this, const_cast<void*>(buffer), offset, length, done, context, true});
   }
   Status Read(uint64_t offset, void* buffer, uint64_t length, uint64_t* bytes) override {
-    return inode_->file->Read(offset, buffer, length, bytes);
+    if (!storage_->asynchronous_) return inode_->file->Read(offset, buffer, length, bytes);
+    Waiter waiter;
+    inode_->file->ReadAsync(offset, buffer, length, &Waiter::Done, &waiter);
+    return waiter.Wait(bytes);
   }
   Status Write(uint64_t offset, const void* buffer, uint64_t length, uint64_t* bytes) override {
     *bytes = 0;
@@ -50,7 +55,7 @@ class SharedFile : public File {
     std::lock_guard<std::mutex> lock(inode_->mutex);
     const Status status = Save(offset, length);
     if (status != Status::kOk) return status;
-    const Status written = inode_->file->Write(offset, buffer, length, bytes);
+    const Status written = WriteObject(offset, buffer, length, bytes);
     if (written == Status::kOk && *bytes > 0) inode_->size = std::max(inode_->size, offset + *bytes);
     return written;
   }
@@ -77,6 +82,34 @@ class SharedFile : public File {
   }
 
  private:
+  struct Waiter {  // for the end of an asynchronous call
+    std::mutex mutex;
+    std::condition_variable wake;
+    bool ended = false;
+    Status status;
+    uint64_t bytes;
+    static void Done(void* context, Status status, uint64_t bytes) {
+      auto* const self = static_cast<Waiter*>(context);
+      std::lock_guard lock(self->mutex);
+      self->status = status;
+      self->bytes = bytes;
+      self->ended = true;
+      self->wake.notify_one();
+    }
+    Status Wait(uint64_t* moved) {
+      std::unique_lock lock(mutex);
+      wake.wait(lock, [this] { return ended; });
+      *moved = status == Status::kOk ? bytes : 0;
+      return status;
+    }
+  };
+  Status WriteObject(uint64_t offset, const void* buffer, uint64_t length, uint64_t* bytes) {
+    if (!storage_->asynchronous_) return inode_->file->Write(offset, buffer, length, bytes);
+    Waiter waiter;
+    inode_->file->WriteAsync(offset, buffer, length, &Waiter::Done, &waiter);
+    return waiter.Wait(bytes);
+  }
+
   // Journals what a change of [offset, offset + length) is about to replace.
   Status Save(uint64_t offset, uint64_t length) {
     const uint64_t size = inode_->size;
@@ -110,10 +143,13 @@ class SharedLock : public faster::DirectoryLock {
 };
 
 SharedStorage::SharedStorage(std::string_view root, SharedJournal* journal,
-                             const faster::PosixStorageOptions& options)
+                             const faster::PosixStorageOptions& options,
+                             std::unique_ptr<faster::Storage> objects)
     : root_(root),
       journal_(journal),
-      objects_(root_ + ".objects", options),
+      asynchronous_(objects != nullptr),
+      objects_(asynchronous_ ? std::move(objects)
+                             : std::make_unique<faster::PosixStorage>(root_ + ".objects", options)),
       pool_(options.threads, options.max_queued) {
   start_status_ = Start();
 }
@@ -136,10 +172,10 @@ Status SharedStorage::Start() {
   std::error_code error;
   std::filesystem::remove_all(root_ + ".objects", error);
   if (error) return faster::StatusFromErrno(error.value());
-  Status status = objects_.CreateDirectory("");
+  Status status = objects_->CreateDirectory("");
   if (status != Status::kOk) return status;
   // A second process on this root is refused as soon as it tries: the objects are one process' own.
-  status = objects_.Lock("", &process_lock_);
+  status = objects_->Lock("", &process_lock_);
   if (status != Status::kOk) return status;
   status = Adopt("");
   if (status == Status::kOk) journal_->MarkReady();
@@ -185,7 +221,7 @@ Status SharedStorage::OpenInode(DiskModel::Inode inode, std::shared_ptr<SharedIn
   *opened = known.lock();
   if (*opened != nullptr) return Status::kOk;
   std::unique_ptr<File> file;
-  Status status = objects_.Open(std::to_string(inode), OpenMode::kCreate, &file);
+  Status status = objects_->Open(std::to_string(inode), OpenMode::kCreate, &file);
   if (status != Status::kOk) return status;
   uint64_t size = 0;
   status = file->Size(&size);

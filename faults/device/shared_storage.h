@@ -131,9 +131,11 @@ class SharedInode;
 class SharedStorage : public faster::Storage {
  public:
   // `root` must exist. Errors of the preparation (reading the tree, linking its files) are in start_status();
-  // every call answers it until then.
+  // every call answers it until then. `objects`, a storage of ROOT.objects, performs reads and writes, each
+  // asynchronous one by its own asynchronous call; null: PosixStorage, by its blocking ones, which is faster.
   SharedStorage(std::string_view root, SharedJournal* journal,
-                const faster::PosixStorageOptions& options = {});
+                const faster::PosixStorageOptions& options = {},
+                std::unique_ptr<faster::Storage> objects = nullptr);
   ~SharedStorage() override;
   faster::Status start_status() const { return start_status_; }
 
@@ -160,7 +162,8 @@ class SharedStorage : public faster::Storage {
 
   const std::string root_;
   SharedJournal* const journal_;
-  faster::PosixStorage objects_;
+  const bool asynchronous_;
+  const std::unique_ptr<faster::Storage> objects_;
   faster::Status start_status_ = faster::Status::kOk;
   std::mutex names_mutex_;  // names_, inodes_, locks_ and the journal's names
   DiskModel names_;         // only its directories are used

@@ -20,7 +20,7 @@ constexpr std::array<std::string_view, 6> kTypes = {"read", "upsert", "rmw", "de
 constexpr std::array<std::string_view, 3> kOutcomes = {"ok", "fail", "unknown"};
 constexpr std::array<std::string_view, 5> kKinds = {"full", "index", "log", "grow", "incremental"};
 constexpr std::array<std::string_view, 2> kBackends = {"foldover", "snapshot"};
-constexpr uint8_t kStatuses = static_cast<uint8_t>(faster::Status::kUnsupported) + 1;
+constexpr uint8_t kStatuses = static_cast<uint8_t>(faster::Status::kTooLarge) + 1;
 
 std::string Hex(uint64_t word) {
   char text[19];

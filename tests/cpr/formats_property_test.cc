@@ -19,6 +19,8 @@ LogMetadata RandomLog() {
   m.token = Token{*rc::gen::arbitrary<uint64_t>(), 1 + Below(1000)};
   m.use_snapshot_file = *rc::gen::arbitrary<bool>();
   m.version = Below(1ull << 63);
+  m.variable_records = *rc::gen::arbitrary<bool>();
+  if (m.variable_records) m.key_bytes = m.value_bytes = 0;
   m.block_bytes = 64u << Below(7);
   m.begin_address = Below(1ull << 40);
   m.start_address = m.begin_address + Below(1ull << 40);

@@ -207,6 +207,8 @@ TEST(MetadataRules, LogGeometryAndAddresses) {
   ExpectBadLog("segment_pages", [](LogMetadata* m) { m->segment_pages = 0; });
   ExpectBadLog("key_bytes", [](LogMetadata* m) { m->key_bytes = 0; });
   ExpectBadLog("value_bytes", [](LogMetadata* m) { m->value_bytes = 4097; });
+  ExpectBadLog("key_bytes", [](LogMetadata* m) { m->variable_records = true; });
+  ExpectBadLog("value_bytes", [](LogMetadata* m) { m->variable_records = true, m->key_bytes = 0; });
   ExpectBadLog("table_size", [](LogMetadata* m) { m->table_size = 0; });
   ExpectBadLog("table_size", [](LogMetadata* m) { m->table_size = 3; });
   ExpectBadLog("start_logical_address", [](LogMetadata* m) { m->begin_address = 1001; });

@@ -57,10 +57,11 @@ inline bool Same(const LogMetadata& a, const LogMetadata& b) {
   return a.token == b.token && a.use_snapshot_file == b.use_snapshot_file && a.version == b.version &&
          a.version_bits == b.version_bits && a.page_bits == b.page_bits && a.block_bytes == b.block_bytes &&
          a.segment_pages == b.segment_pages && a.key_bytes == b.key_bytes && a.value_bytes == b.value_bytes &&
-         a.table_size == b.table_size && a.begin_address == b.begin_address &&
-         a.start_address == b.start_address && a.final_address == b.final_address &&
-         a.flushed_until == b.flushed_until && a.head_address == b.head_address && a.sessions == b.sessions &&
-         a.dead_ranges == b.dead_ranges && a.generations == b.generations;
+         a.variable_records == b.variable_records && a.table_size == b.table_size &&
+         a.begin_address == b.begin_address && a.start_address == b.start_address &&
+         a.final_address == b.final_address && a.flushed_until == b.flushed_until &&
+         a.head_address == b.head_address && a.sessions == b.sessions && a.dead_ranges == b.dead_ranges &&
+         a.generations == b.generations;
 }
 
 inline bool Same(const IndexMetadata& a, const IndexMetadata& b) {

@@ -15,9 +15,13 @@
 
 #include "faster/device/memory_storage.h"
 #include "faster/device/posix_storage.h"
+#include "faster/device/throttled_storage.h"
 #include "faults/device/shared_storage.h"
 #include "faults/device/sim_storage.h"
 #include "tests/device/fake_scheduler.h"
+#if defined(CPR_HAS_URING)  // not in the sim world
+#include "faster/device/uring_storage.h"
+#endif
 
 namespace {
 
@@ -52,6 +56,29 @@ struct PosixSubject : Subject {
   faster::PosixStorage posix{directory.path};
 };
 
+#if defined(CPR_HAS_URING)
+struct UringSubject : Subject {
+  explicit UringSubject(const faster::UringStorageOptions& options) : uring(directory.path, options) {}
+  Storage& storage() override { return uring; }
+  TemporaryDirectory directory;
+  faster::UringStorage uring;
+
+  static std::unique_ptr<Subject> Make(bool direct, bool ring, unsigned depth) {
+    faster::UringStorageOptions options;
+    options.direct = direct;
+    options.depth = depth;
+    if (!ring) options.open_ring = [](unsigned, std::unique_ptr<faster::Ring>*) { return EPERM; };
+    return std::make_unique<UringSubject>(options);
+  }
+};
+#endif
+
+struct ThrottledSubject : Subject {
+  Storage& storage() override { return throttled; }
+  faster::MemoryStorage memory{{2}};
+  faster::ThrottledStorage throttled{&memory, {4 << 20, 2 << 20}};
+};
+
 struct MemorySubject : Subject {
   explicit MemorySubject(unsigned threads) : memory({threads}) {}
   Storage& storage() override { return memory; }
@@ -59,11 +86,21 @@ struct MemorySubject : Subject {
 };
 
 struct SharedSubject : Subject {
-  SharedSubject() {
+  explicit SharedSubject(bool asynchronous) {
     std::string error;
     journal = faults::SharedJournal::Create({}, &error);
-    shared = std::make_unique<faults::SharedStorage>(directory.path, journal.get());
+    shared = std::make_unique<faults::SharedStorage>(directory.path, journal.get(),
+                                                     faster::PosixStorageOptions(), Objects(asynchronous));
   }
+  std::unique_ptr<Storage> Objects(bool asynchronous) const {
+    if (!asynchronous) return nullptr;
+#if defined(CPR_HAS_URING)
+    return std::make_unique<faster::UringStorage>(directory.path + ".objects");
+#else
+    return std::make_unique<faster::PosixStorage>(directory.path + ".objects");
+#endif
+  }
+  ~SharedSubject() override { std::filesystem::remove_all(directory.path + ".objects"); }
   Storage& storage() override { return *shared; }
   TemporaryDirectory directory;
   std::unique_ptr<faults::SharedJournal> journal;
@@ -93,9 +130,18 @@ struct Parameter {
 
 const Parameter kParameters[] = {
     {"Posix", [] { return std::unique_ptr<Subject>(new PosixSubject); }},
+#if defined(CPR_HAS_URING)
+    {"Uring", [] { return UringSubject::Make(true, true, 256); }},
+    {"UringShallow", [] { return UringSubject::Make(true, true, 2); }},
+    {"UringCached", [] { return UringSubject::Make(false, true, 256); }},
+    {"DirectWithoutRing", [] { return UringSubject::Make(true, false, 256); }},
+    {"CachedWithoutRing", [] { return UringSubject::Make(false, false, 256); }},
+#endif
+    {"Throttled", [] { return std::unique_ptr<Subject>(new ThrottledSubject); }},
     {"Memory", [] { return std::unique_ptr<Subject>(new MemorySubject(0)); }},
     {"MemoryPool", [] { return std::unique_ptr<Subject>(new MemorySubject(2)); }},
-    {"Shared", [] { return std::unique_ptr<Subject>(new SharedSubject); }},
+    {"Shared", [] { return std::unique_ptr<Subject>(new SharedSubject(false)); }},
+    {"SharedAsynchronous", [] { return std::unique_ptr<Subject>(new SharedSubject(true)); }},
 #if !defined(__SANITIZE_THREAD__)  // fibers without annotations confuse ThreadSanitizer
     {"Sim", [] { return std::unique_ptr<Subject>(new SimSubject(1)); }},
     {"SimOther", [] { return std::unique_ptr<Subject>(new SimSubject(7)); }},

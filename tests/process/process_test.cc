@@ -9,6 +9,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <thread>
 
@@ -94,6 +95,44 @@ TEST(Kills, SessionsGoOnWhereTheyCameBack) {
     committed += report.committed;
   }
   EXPECT_GT(committed, 0u);
+  fs::remove_all(folder);
+}
+
+TEST(Plans, EveryStorageIsDrawnUnlessOneIsAskedFor) {
+  Dice dice(6);
+  std::map<std::string, int> drawn;
+  int few = 0;
+  for (int i = 0; i < 400; ++i) {
+    StoreOptions store;
+    DrawStorage({}, dice, &store);
+    ++drawn[StorageText(store.storage)];
+    few += store.config.open_segments < 5;
+    DrawStorage(StorageChoice{"uring", false, 0, 7}, dice, &store);
+    EXPECT_EQ(StorageText(store.storage), "uring, writes at 7 MB/s");
+  }
+  EXPECT_EQ(drawn.size(), 3u);
+  for (const auto& [text, times] : drawn) EXPECT_GT(times, 40) << text;
+  EXPECT_GT(few, 100);
+}
+
+TEST(Kills, StoresOnIoUring) {
+  const std::string folder = Folder("uring");
+  Dice dice(13);
+  std::string error;
+  for (const bool direct : {false, true}) {
+    StoreOptions options = SmallStore(folder + "/store", dice);
+    options.storage = {"uring", direct, 0, 0};
+    options.config.open_segments = 2;
+    const auto store = KilledStore::Make(options, &error);
+    ASSERT_NE(store, nullptr) << error;
+    for (int life = 0; life < 4; ++life) {
+      const KillReport report = store->Kill(PlanInCell(life % 2, kRestAfter, {0, 1, 2, 3}, dice));
+      EXPECT_EQ(report.trouble, "");
+      EXPECT_FALSE(report.violation()) << report.rule << ": " << report.what;
+      EXPECT_TRUE(report.recovered);
+    }
+    store->RemoveFiles();
+  }
   fs::remove_all(folder);
 }
 
@@ -184,8 +223,8 @@ TEST(PhaseTable, MarksWhatWasNeverHitAndLeavesOutWhatCannotBe) {
 
 TEST(Campaign, RefusesNonsense) {
   const std::string program = CPR_CRASH_PROCESS;
-  for (const char* arguments :
-       {"--seconds 0", "--mode sim", "--checkpoint index --log snapshot", "1 2", "x", "--frob"}) {
+  for (const char* arguments : {"--seconds 0", "--mode sim", "--checkpoint index --log snapshot", "1 2", "x",
+                                "--frob", "--direct", "--storage floppy", "--write-limit 0"}) {
     const int status = std::system((program + " " + arguments + " >/dev/null 2>&1").c_str());
     EXPECT_EQ(WEXITSTATUS(status), 2) << arguments;
   }

@@ -108,6 +108,27 @@ TEST_F(Ycsb, ReadsBackWhatIsOnDisk) {
   EXPECT_EQ(results["run"]["operations"], 30000);
 }
 
+// Values of a length that no engine is compiled for: in memory and on disk, alone and in batches.
+TEST_F(Ycsb, StoresValuesOfAnyLength) {
+  for (const std::string length : {"1", "9", "250", "5000"}) {
+    const Outcome a = Run("workloada",
+                          "-p recordcount=2000 -p operationcount=9000 -threads 2 -p fieldcount=1 "
+                          "-p faster.memory=262144 -p faster.page_bits=14 -p fieldlength=" +
+                              length);
+    EXPECT_EQ(a.status, 0) << a.text;
+    EXPECT_EQ(a.Value("READ", "Operations") + a.Value("UPDATE", "Operations"), 9000);
+    EXPECT_EQ(a.Value("READ", "Return=OK"), a.Value("READ", "Operations"));
+  }
+  const Outcome c =
+      Run("workloadc", "-p recordcount=2000 -p operationcount=9000 -p fieldlength=33 --batch 16");
+  EXPECT_EQ(c.status, 0) << c.text;
+  EXPECT_EQ(c.Value("READ", "Return=OK"), 9000);
+  const Outcome rmw =
+      Run("workloadrmw", "-p recordcount=500 -p operationcount=9000 -p fieldlength=300 --batch 8");
+  EXPECT_EQ(rmw.status, 0) << rmw.text;
+  EXPECT_EQ(rmw.Value("RMW", "Return=OK"), 9000);
+}
+
 TEST_F(Ycsb, MarksItsCheckpoints) {
   for (const std::string flags : {"--checkpoint full --log foldover", "--checkpoint log --log snapshot"}) {
     const Outcome a = Run("workloada",
@@ -267,13 +288,44 @@ TEST_F(Ycsb, ReportsBytesPerKey) {
   EXPECT_GT(Results()["memory"]["ResidentBytesPerKey"].get<double>(), 0);
 }
 
+// Records that do not fit into memory, on each storage: every operation is done, and the results say on what.
+TEST_F(Ycsb, RunsOnTheStorageThatIsAskedFor) {
+  const std::string larger =
+      "-p recordcount=20000 -p operationcount=5000 -p faster.memory=262144 -p faster.page_bits=14 "
+      "-p faster.segment_bytes=65536 -p faster.open_segments=2 --checkpoint-every 0.1 ";
+  const std::pair<std::string, std::string> storages[] = {
+      {"--storage posix", "posix"},
+      {"--storage uring", "uring"},
+      {"--storage uring --direct", "uring, direct"},
+      {"--read-limit 500 --write-limit 400", "posix, reads at 500 MB/s, writes at 400 MB/s"}};
+  for (const auto& [flags, text] : storages) {
+    const Outcome run = Run("workloada", larger + flags);
+    if (run.status == 2 && run.text.find("is not possible here") != std::string::npos) continue;
+    EXPECT_EQ(run.status, 0) << flags << ": " << run.text;
+    EXPECT_EQ(run.Value("READ", "Return=OK"), run.Value("READ", "Operations"));
+    EXPECT_EQ(Results()["parameters"]["storage"], text);
+    fs::remove_all(folder_);
+  }
+}
+
+// 2 MB of records at 1 MB a second: the load cannot end sooner.
+TEST_F(Ycsb, KeepsToItsLimit) {
+  const Outcome run = Run("workloadc",
+                          "-p recordcount=100000 -p operationcount=1 -p faster.memory=262144 "
+                          "-p faster.page_bits=14 --write-limit 1");
+  EXPECT_EQ(run.status, 0) << run.text;
+  EXPECT_GE(Results()["load"]["seconds"].get<double>(), 1.8);
+}
+
 TEST_F(Ycsb, RefusesInOneLine) {
   const std::pair<std::string, std::string> cases[] = {
       {"workloade", "scan"},
       {"workloada -p recordcount=many", "recordcount"},
       {"workloada -p recordcount=0", "recordcount"},
       {"workloada -p operationcount=0", "operationcount"},
-      {"workloada -p fieldlength=17", "8, 100, 104 and 256"},
+      {"workloada -p fieldlength=17 -db tbb", "8, 100, 104 and 256"},
+      {"workloada -p fieldlength=5000 -p faster.page_bits=12 -p faster.memory=65536", "block_bytes"},
+      {"workloada -p fieldlength=16000000 -p fieldcount=1000", "largest page"},
       {"workloada -p requestdistribution=gauss", "requestdistribution"},
       {"workloada -p readproportion=0 -p updateproportion=0", "proportions"},
       {"workloada -p insertstart=5000", "insertstart"},
@@ -289,6 +341,10 @@ TEST_F(Ycsb, RefusesInOneLine) {
       {"workloada --checkpoint-every soon", "seconds"},
       {"workloada --checkpoint some", "checkpoint"},
       {"workloada --verify", "--crash-after"},
+      {"workloada --storage floppy", "posix"},
+      {"workloada --direct", "--storage uring"},
+      {"workloada -db tbb --storage uring", "-db tbb"},
+      {"workloada --read-limit 0", "read-limit"},
       {"workloada --crash-after 1", "--checkpoint-every"},
       {"workloadd --crash-after 1 --checkpoint-every 1", "insert"},
       {"workloada -t", "--dir"},

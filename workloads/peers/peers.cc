@@ -21,11 +21,15 @@ constexpr auto kTbb = &MakeTbb;
 constexpr std::unique_ptr<ycsb::Engine> (*kTbb)(uint32_t, const std::string&) = nullptr;
 #endif
 
+std::unique_ptr<ycsb::Engine> MakeF2(uint32_t stored_bytes, const std::string& directory);
+
 const std::vector<Peer>& Peers() {
   static const std::vector<Peer> peers = {
-      {"rocksdb", "librocksdb-dev", "write-ahead log written, not synced (sync=false)", false, kRocksDb},
-      {"leveldb", "libleveldb-dev", "log written, not synced (sync=false)", false, kLevelDb},
-      {"tbb", "libtbb-dev", "none: in memory only", true, kTbb}};
+      {"rocksdb", "librocksdb-dev", "write-ahead log written, not synced (sync=false)", false, false,
+       kRocksDb},
+      {"leveldb", "libleveldb-dev", "log written, not synced (sync=false)", false, false, kLevelDb},
+      {"tbb", "libtbb-dev", "none: in memory only", true, false, kTbb},
+      {"f2", "", "checkpoints: everything up to a session's commit point, synced", false, true, &MakeF2}};
   return peers;
 }
 

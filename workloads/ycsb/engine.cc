@@ -2,9 +2,10 @@
 
 namespace workloads::ycsb {
 
-std::unique_ptr<Engine> MakeEngine8();    // engine_8.cc
-std::unique_ptr<Engine> MakeEngine104();  // engine_104.cc
-std::unique_ptr<Engine> MakeEngine256();  // engine_256.cc
+std::unique_ptr<Engine> MakeEngine8();                       // engine_8.cc
+std::unique_ptr<Engine> MakeEngine104();                     // engine_104.cc
+std::unique_ptr<Engine> MakeEngine256();                     // engine_256.cc
+std::unique_ptr<Engine> MakeEngineVariable(uint32_t bytes);  // engine_variable.cc
 
 std::unique_ptr<Engine> Engine::Make(uint32_t stored_bytes) {
   switch (stored_bytes) {
@@ -15,7 +16,7 @@ std::unique_ptr<Engine> Engine::Make(uint32_t stored_bytes) {
     case 256:
       return MakeEngine256();
     default:
-      return nullptr;
+      return MakeEngineVariable(stored_bytes);
   }
 }
 

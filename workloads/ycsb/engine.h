@@ -94,7 +94,7 @@ struct LogState {
 
 class Engine {
  public:
-  // stored_bytes: 8, 104 or 256.
+  // stored_bytes: 8, 104 and 256 are compiled in; others, of 8 or more, use a store of variable length.
   static std::unique_ptr<Engine> Make(uint32_t stored_bytes);
 
   virtual ~Engine() = default;  // closes the store; every client is gone

@@ -3,6 +3,6 @@
 
 namespace workloads::ycsb {
 
-std::unique_ptr<Engine> MakeEngine104() { return std::make_unique<EngineOf<104>>(); }
+std::unique_ptr<Engine> MakeEngine104() { return std::make_unique<EngineOf<FixedRecords<104>>>(104); }
 
 }  // namespace workloads::ycsb

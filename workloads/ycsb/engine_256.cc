@@ -3,6 +3,6 @@
 
 namespace workloads::ycsb {
 
-std::unique_ptr<Engine> MakeEngine256() { return std::make_unique<EngineOf<256>>(); }
+std::unique_ptr<Engine> MakeEngine256() { return std::make_unique<EngineOf<FixedRecords<256>>>(256); }
 
 }  // namespace workloads::ycsb

@@ -3,6 +3,6 @@
 
 namespace workloads::ycsb {
 
-std::unique_ptr<Engine> MakeEngine8() { return std::make_unique<EngineOf<8>>(); }
+std::unique_ptr<Engine> MakeEngine8() { return std::make_unique<EngineOf<FixedRecords<8>>>(8); }
 
 }  // namespace workloads::ycsb

@@ -1,5 +1,5 @@
-// EngineOf: Engine and Client for one value size. Included by the files that instantiate it (engine_8.cc,
-// ...).
+// EngineOf: Engine and Client for one form of records (records.h). Included by the files that instantiate it
+// (engine_8.cc, ...).
 #pragma once
 
 #include <algorithm>
@@ -8,6 +8,7 @@
 
 #include "faster/store/faster_kv.h"
 #include "workloads/ycsb/engine.h"
+#include "workloads/ycsb/records.h"
 #include "workloads/ycsb/value.h"
 
 namespace workloads::ycsb {
@@ -16,14 +17,16 @@ inline uint64_t NanosecondsNow() {
   return static_cast<uint64_t>(std::chrono::steady_clock::now().time_since_epoch().count());
 }
 
-template <size_t kBytes>
+template <class Records>
 class ClientOf final : public Client {
  public:
-  using Kv = faster::FasterKv<uint64_t, Value<kBytes>, AddWord<kBytes>>;
+  using Kv = typename Records::Kv;
+  using Out = typename Records::Out;
   using SessionType = typename Kv::SessionType;
   using Status = faster::Status;
 
-  explicit ClientOf(std::unique_ptr<SessionType> session) : session_(std::move(session)) {}
+  ClientOf(std::unique_ptr<SessionType> session, const Records& records)
+      : session_(std::move(session)), records_(records) {}
   faster::Guid id() const override { return session_->id(); }
   uint64_t serial() const override { return session_->serial(); }
   void Close() override { session_->Close(); }
@@ -36,10 +39,12 @@ class ClientOf final : public Client {
       const bool timed = begun % kSampleEvery == 0;
       if (timed && !Tick(plan.stop, begun)) break;
       const uint64_t record = plan.first + begun;
-      const Value<kBytes> value = Value<kBytes>::Of(LoadedWord(record));
+      const auto value = records_.Of(LoadedWord(record));
       const uint64_t start = timed ? NanosecondsNow() : 0;
       Ended(Metric::kInsert,
-            session_->Upsert(KeyOfRecord(record, plan.hashed), value, User(Metric::kInsert, start)), start);
+            session_->Upsert(Records::Key(KeyOfRecord(record, plan.hashed)), value,
+                             User(Metric::kInsert, start)),
+            start);
     }
     Finish(begun);
   }
@@ -64,15 +69,16 @@ class ClientOf final : public Client {
     uint64_t pending = 0;
     const auto collect = [&](const auto& op) {
       --pending;
-      const Value<kBytes> value = op.value.Value();
-      visit(reinterpret_cast<uint64_t>(op.user), op.result, value.word[0], value.Whole());
+      const bool found = op.result == Status::kOk;
+      const Out value(found ? op.value.Value() : decltype(op.value.Value()){});
+      visit(reinterpret_cast<uint64_t>(op.user), op.result, Records::WordOf(value), records_.Whole(value));
     };
     for (uint64_t record = first; record < first + count; ++record) {
-      Value<kBytes> value;
+      Out value{};
       const Status status =
-          session_->Read(KeyOfRecord(record, hashed), &value, reinterpret_cast<void*>(record));
+          session_->Read(Records::Key(KeyOfRecord(record, hashed)), &value, reinterpret_cast<void*>(record));
       if (status != Status::kPending)
-        visit(record, status, value.word[0], value.Whole());
+        visit(record, status, Records::WordOf(value), records_.Whole(value));
       else if (++pending >= kMostPending)
         session_->CompletePending(true, collect);
     }
@@ -95,7 +101,7 @@ class ClientOf final : public Client {
       const bool tick = n % kSampleEvery == 0;
       if (kThrottled ? !WaitForTurn(plan, begin, n) : tick && !Tick(plan.stop, n)) return n;
       const StreamElement element = stream.At(plan.first + n);
-      if (plan.prefetch != 0) session_->Prefetch(stream.KeyAt(plan.first + n + plan.prefetch));
+      if (plan.prefetch != 0) session_->Prefetch(Records::Key(stream.KeyAt(plan.first + n + plan.prefetch)));
       Perform(element.operation, element.key, tick ? NanosecondsNow() : 0);
     }
     return plan.count;
@@ -103,21 +109,22 @@ class ClientOf final : public Client {
 
   // The operations of one kind in a group of `batch`, in the order of the stream.
   struct Group {
-    std::vector<uint64_t> keys, operands;
-    std::vector<Value<kBytes>> values;
+    typename Records::KeyStore keys;
+    std::vector<uint64_t> operands;
+    typename Records::ValueStore values;
     size_t size = 0;
   };
 
   uint64_t LoadBatches(const LoadPlan& plan) {
     Group group;
     group.keys.resize(plan.batch);
-    group.values.resize(plan.batch);
+    group.values.resize(records_, plan.batch);
     uint64_t begun = 0;
     while (begun < plan.count && Tick(plan.stop, begun)) {
       group.size = std::min<uint64_t>(plan.batch, plan.count - begun);
       for (size_t i = 0; i < group.size; ++i) {
-        group.keys[i] = KeyOfRecord(plan.first + begun + i, plan.hashed);
-        group.values[i] = Value<kBytes>::Of(LoadedWord(plan.first + begun + i));
+        group.keys.Set(i, KeyOfRecord(plan.first + begun + i, plan.hashed));
+        group.values.Set(records_, i, LoadedWord(plan.first + begun + i));
       }
       UpsertGroup(Metric::kInsert, group);
       begun += group.size;
@@ -129,7 +136,7 @@ class ClientOf final : public Client {
     const OperationStream& stream = *plan.stream;
     Group reads, updates, rmws;
     for (Group* group : {&reads, &updates, &rmws}) group->keys.resize(plan.batch);
-    updates.values.resize(plan.batch);
+    updates.values.resize(records_, plan.batch);
     rmws.operands.resize(plan.batch);
     uint64_t n = 0;
     while (n < plan.count && Tick(plan.stop, n)) {
@@ -140,12 +147,12 @@ class ClientOf final : public Client {
         Group& group = element.operation == Operation::kRead  ? reads
                        : element.operation == Operation::kRmw ? rmws
                                                               : updates;
-        group.keys[group.size++] = element.key;
+        group.keys.Set(group.size++, element.key);
       }
       if (journal_ != nullptr) journal_->issued.store(session_->serial() + count, std::memory_order_release);
       ReadGroup(reads);
       for (size_t i = 0; i < updates.size; ++i)
-        updates.values[i] = Value<kBytes>::Of(writer_ | (session_->serial() + 1 + i));
+        updates.values.Set(records_, i, writer_ | (session_->serial() + 1 + i));
       UpsertGroup(Metric::kUpdate, updates);
       RmwGroup(rmws);
       n += count;
@@ -159,7 +166,7 @@ class ClientOf final : public Client {
     const uint64_t start = NanosecondsNow();
     Measurements& measurements = state_->measurements;
     session_->ReadBatch(group.size, group.keys.data(), SameFor(group, User(Metric::kRead, 0)),
-                        [&](size_t, Status status, const Value<kBytes>& value) {
+                        [&](size_t, Status status, const Out& value) {
                           if (status == Status::kOk) [[likely]]
                             Use(value);
                           CountOrPend(measurements, Metric::kRead, status);
@@ -185,11 +192,9 @@ class ClientOf final : public Client {
     for (size_t i = 0; i < group.size; ++i)
       group.operands[i] = OperandOf(writer_ | (session_->serial() + 1 + i));
     Measurements& measurements = state_->measurements;
-    session_->RmwBatch(group.size, group.keys.data(), group.operands.data(),
-                       SameFor(group, User(Metric::kRmw, 0)),
-                       [&](size_t, Status status, const Value<kBytes>&) {
-                         CountOrPend(measurements, Metric::kRmw, status);
-                       });
+    session_->RmwBatch(
+        group.size, group.keys.data(), group.operands.data(), SameFor(group, User(Metric::kRmw, 0)),
+        [&](size_t, Status status, const Out&) { CountOrPend(measurements, Metric::kRmw, status); });
     EndGroup(Metric::kRmw, start);
   }
   // One user pointer for every operation of a group.
@@ -223,9 +228,8 @@ class ClientOf final : public Client {
         continue;
       }
       const uint64_t record = drawn.inserted->Next();
-      const Status status =
-          session_->Upsert(KeyOfRecord(record, drawn.hashed), Value<kBytes>::Of(LoadedWord(record)),
-                           User(Metric::kInsert, start));
+      const Status status = session_->Upsert(Records::Key(KeyOfRecord(record, drawn.hashed)),
+                                             records_.Of(LoadedWord(record)), User(Metric::kInsert, start));
       Ended(Metric::kInsert, status, start);
       if (status == Status::kPending) Complete(true);
       while (!drawn.inserted->Acknowledge(record)) std::this_thread::yield();
@@ -244,9 +248,10 @@ class ClientOf final : public Client {
       case Operation::kRead:
         return Read(Metric::kRead, key, start);
       case Operation::kRmw:
-        return Ended(Metric::kRmw,
-                     session_->Rmw(key, OperandOf(writer_ | serial), nullptr, User(Metric::kRmw, start)),
-                     start);
+        return Ended(
+            Metric::kRmw,
+            session_->Rmw(Records::Key(key), OperandOf(writer_ | serial), nullptr, User(Metric::kRmw, start)),
+            start);
       case Operation::kReadModifyWrite:
         // A client of YCSB waits for the value before it writes; so the update is always the next serial.
         Read(Metric::kRead, key, 0);
@@ -261,20 +266,22 @@ class ClientOf final : public Client {
   }
 
   [[gnu::always_inline]] void Read(Metric metric, uint64_t key, uint64_t start) {
-    Value<kBytes> value;
-    const Status status = session_->Read(key, &value, User(metric, start));
+    typename Records::Slot slot(&read_);
+    const Status status = session_->Read(Records::Key(key), slot.out(), User(metric, start));
     if (status == Status::kOk) [[likely]]
-      Use(value);
+      Use(*slot.out());
     Ended(metric, status, start);
   }
   [[gnu::always_inline]] void Upsert(Metric metric, uint64_t key, uint64_t serial, uint64_t start) {
-    const Status status = session_->Upsert(key, Value<kBytes>::Of(writer_ | serial), User(metric, start));
+    const Status status =
+        session_->Upsert(Records::Key(key), records_.Of(writer_ | serial), User(metric, start));
     if (status == Status::kPending && journal_ != nullptr) journal_->AddPended(serial);
     Ended(metric, status, start);
   }
-  void Use(const Value<kBytes>& value) {
-    state_->sum += value.word[0];
-    if (!value.Whole()) [[unlikely]]
+  template <class Read>
+  void Use(const Read& value) {
+    state_->sum += Records::WordOf(value);
+    if (!records_.Whole(value)) [[unlikely]]
       ++state_->torn;
   }
   void Time(Metric metric, uint64_t start) {
@@ -336,21 +343,25 @@ class ClientOf final : public Client {
   uint64_t writer_ = 0;
   uint64_t pending_ = 0;
   std::vector<void*> users_;
+  Records records_;
+  typename Records::Kept read_;
 };
 
-template <size_t kBytes>
+template <class Records>
 class EngineOf final : public Engine {
  public:
-  using Kv = typename ClientOf<kBytes>::Kv;
+  using Kv = typename Records::Kv;
+
+  explicit EngineOf(uint32_t bytes) : records_(bytes) {}
 
   faster::Status Create(const faster::StoreConfig& config, faster::Storage* storage,
                         faster::CheckpointObserver* observer, faster::Diagnosis* why) override {
-    return Kv::Create(config, storage, {}, observer, &kv_, why);
+    return Kv::Create(config, storage, records_.functions(), observer, &kv_, why);
   }
   faster::Status Recover(const faster::StoreConfig& config, faster::Storage* storage,
                          faster::CheckpointObserver* observer, faster::RecoveryResult* result,
                          faster::Diagnosis* why) override {
-    return Kv::Recover(config, storage, {}, observer, {}, {}, &kv_, result, why);
+    return Kv::Recover(config, storage, records_.functions(), observer, {}, {}, &kv_, result, why);
   }
   std::unique_ptr<Client> Start() override { return Wrapped(kv_->StartSession()); }
   std::unique_ptr<Client> Continue(const faster::Guid& id) override {
@@ -376,10 +387,11 @@ class EngineOf final : public Engine {
   std::string Describe() override { return kv_->Describe(); }
 
  private:
-  static std::unique_ptr<Client> Wrapped(std::unique_ptr<typename Kv::SessionType> session) {
+  std::unique_ptr<Client> Wrapped(std::unique_ptr<typename Kv::SessionType> session) {
     if (session == nullptr) return nullptr;
-    return std::make_unique<ClientOf<kBytes>>(std::move(session));
+    return std::make_unique<ClientOf<Records>>(std::move(session), records_);
   }
+  const Records records_;
   std::unique_ptr<Kv> kv_;
 };
 

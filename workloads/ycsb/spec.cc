@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "faster/core/record.h"
+#include "faster/core/variable_record.h"
 #include "workloads/ycsb/value.h"
 
 namespace workloads::ycsb {
@@ -46,13 +47,17 @@ bool ParseValue(const Properties& p, WorkloadSpec* spec, std::string* error) {
   if (!p.Number("fieldlength", 100, 1, 1u << 24, &length, error)) return false;
   if (!p.Choice("fieldlengthdistribution", distribution, {"constant"}, &distribution, error)) return false;
   const uint64_t bytes = fields * length;
-  spec->value_bytes = static_cast<uint32_t>(std::min<uint64_t>(bytes, ~0u));
-  spec->stored_bytes = bytes == 8 ? 8 : bytes == 100 || bytes == 104 ? 104 : bytes == 256 ? 256 : 0;
-  if (spec->stored_bytes != 0) return true;
-  *error = "values of " + std::to_string(bytes) + " bytes (fieldcount " + std::to_string(fields) +
-           " x fieldlength " + std::to_string(length) +
-           "): the engine is built for 8, 100, 104 and 256; choose with -p fieldcount=1 -p fieldlength=100";
-  return false;
+  constexpr uint64_t kMost = uint64_t{1} << 30;  // a page of the log
+  if (bytes >= kMost) {
+    *error = "values of " + std::to_string(bytes) + " bytes (fieldcount " + std::to_string(fields) +
+             " x fieldlength " + std::to_string(length) + "): the largest page of the log has " +
+             std::to_string(kMost);
+    return false;
+  }
+  spec->value_bytes = static_cast<uint32_t>(bytes);
+  // The first word of a value says who wrote it. 100 bytes have 104 bytes of room in either layout.
+  spec->stored_bytes = bytes == 100 ? 104 : std::max<uint32_t>(spec->value_bytes, 8);
+  return true;
 }
 
 bool ParseMix(const Properties& p, WorkloadSpec* spec, std::string* error) {
@@ -127,7 +132,7 @@ uint64_t DefaultMemory(const WorkloadSpec& spec, bool with_checkpoints) {
 
 bool ParseEngine(const Properties& p, bool with_checkpoints, WorkloadSpec* spec, std::string* error) {
   constexpr uint64_t kMost = uint64_t{1} << 46;
-  uint64_t page_bits, refresh, prefetch, grow_percent;
+  uint64_t page_bits, refresh, prefetch, grow_percent, open_segments;
   if (!p.Number("faster.memory", DefaultMemory(*spec, with_checkpoints), 2048, kMost, &spec->memory, error))
     return false;
   spec->memory = std::bit_floor(spec->memory);
@@ -151,6 +156,7 @@ bool ParseEngine(const Properties& p, bool with_checkpoints, WorkloadSpec* spec,
       !p.Number("faster.grow_to", 0, 0, uint64_t{1} << 40, &spec->grow_to, error) ||
       !p.Real("faster.mutable_fraction", 0.9, 0, 1, &spec->mutable_fraction, error) ||
       !p.Number("faster.segment_bytes", uint64_t{1} << 30, 1, kMost, &spec->segment_bytes, error) ||
+      !p.Number("faster.open_segments", 128, 1, 1u << 20, &open_segments, error) ||
       !p.Flag("faster.huge_pages", false, &spec->huge_pages, error) ||
       !p.Number("faster.refresh_interval", 64, 1, 1u << 20, &refresh, error) ||
       !p.Number("faster.keys_per_thread", std::clamp<uint64_t>(records * 2, 1 << 20, 1 << 24), 1,
@@ -167,6 +173,7 @@ bool ParseEngine(const Properties& p, bool with_checkpoints, WorkloadSpec* spec,
   spec->keys_per_thread = std::bit_ceil(std::min(spec->keys_per_thread, needed));
   spec->read_cache = std::bit_floor(spec->read_cache);
   spec->refresh_interval = static_cast<uint32_t>(refresh);
+  spec->open_segments = static_cast<uint32_t>(open_segments);
   spec->prefetch = static_cast<uint32_t>(prefetch);
   spec->grow_percent = static_cast<uint32_t>(grow_percent);
   faster::Diagnosis why;
@@ -183,8 +190,10 @@ uint64_t WorkloadSpec::record_bytes() const {
       return faster::Record<uint64_t, Value<8>>::kBytes;
     case 104:
       return faster::Record<uint64_t, Value<104>>::kBytes;
-    default:
+    case 256:
       return faster::Record<uint64_t, Value<256>>::kBytes;
+    default:
+      return faster::VariableRecord::BytesFor(sizeof(uint64_t), stored_bytes);
   }
 }
 
@@ -194,7 +203,8 @@ faster::StoreConfig WorkloadSpec::Store() const {
   config.buffer_pages = static_cast<uint32_t>(std::min<uint64_t>(memory >> page_bits, 1u << 31));
   const double pages = std::floor(mutable_fraction * config.buffer_pages);
   config.mutable_pages = std::clamp<uint32_t>(static_cast<uint32_t>(pages), 1, config.buffer_pages - 2);
-  config.block_bytes = static_cast<uint32_t>(std::min<uint64_t>(4096, config.page_bytes()));
+  const uint64_t block = std::max<uint64_t>(4096, std::bit_ceil(record_bytes() + 8));
+  config.block_bytes = static_cast<uint32_t>(std::min(block, config.page_bytes()));
   config.segment_pages =
       static_cast<uint32_t>(std::clamp<uint64_t>(segment_bytes >> page_bits, 1, uint64_t{1} << 31));
   config.index_buckets = index_buckets;
@@ -203,6 +213,7 @@ faster::StoreConfig WorkloadSpec::Store() const {
   config.shift = shift;
   config.guarantee = guarantee;
   config.overlap_index = overlap_index;
+  config.open_segments = open_segments;
   config.refresh_interval = refresh_interval;
   config.read_cache_bytes = read_cache;
   config.read_cache_second_chance = second_chance;

@@ -38,7 +38,7 @@ struct WorkloadSpec {
   uint64_t insert_start = 0;
   uint64_t insert_count = 0;
   uint32_t value_bytes = 0;   // fieldcount x fieldlength
-  uint32_t stored_bytes = 0;  // the engine's value size: 8, 104 or 256
+  uint32_t stored_bytes = 0;  // as the engine stores it: 8, 104 or 256, or any larger than 8
   OperationMix mix;
   KeyOptions keys;
   uint32_t threads = 1;
@@ -58,6 +58,7 @@ struct WorkloadSpec {
   faster::ShiftScheme shift = faster::ShiftScheme::kFine;
   faster::Guarantee guarantee = faster::Guarantee::kStrict;
   bool overlap_index = false;
+  uint32_t open_segments = 128;
   uint32_t refresh_interval = 64;
   uint64_t read_cache = 0;  // bytes
   bool second_chance = true;
@@ -69,6 +70,7 @@ struct WorkloadSpec {
 
   bool grows() const { return grow_percent != 0 || grow_to != 0; }
   bool inserts() const { return mix.Contains(Operation::kInsert); }
+  bool fixed() const { return stored_bytes == 8 || stored_bytes == 104 || stored_bytes == 256; }
   uint64_t record_bytes() const;  // in the log
   faster::StoreConfig Store() const;
 };

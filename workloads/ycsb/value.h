@@ -1,10 +1,10 @@
 // Values and update functions of the YCSB stores: a word that names its writer, and a pattern derived from
 // it.
 //
-// The engine's values have a fixed size, so a YCSB record is one value of fieldcount x fieldlength bytes. Its
-// first word carries the information; the others follow from it, so that a value put together from two writes
-// is noticed when it is read (Whole). An RMW adds its operand to the first word: additions commute, so a
-// key's final word is known from the set of its committed RMWs alone, whatever their order was.
+// A YCSB record is one value of fieldcount x fieldlength bytes. Its first word carries the information; the
+// others follow from it, so that a value put together from two writes is noticed when it is read (Whole). An
+// RMW adds its operand to the first word: additions commute, so a key's final word is known from the set of
+// its committed RMWs alone, whatever their order was.
 #pragma once
 
 #include <cstddef>

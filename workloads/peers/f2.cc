@@ -1,0 +1,105 @@
+// Our engine with a cold store below it: the sessions, batches and checkpoints are those of -db faster.
+#include <algorithm>
+#include <bit>
+
+#include "faster/store/f2_kv.h"
+#include "workloads/peers/peers.h"
+#include "workloads/ycsb/engine_of.h"
+
+namespace workloads::peers {
+namespace {
+
+using faster::Status;
+
+// From what a plain store would get: `memory` for the hot log, a sixteenth of it each for the cold log and
+// the chunks of its index; as many chains in that as the hot index has entries for keys. Migration begins
+// when the hot log is twice as long as its memory.
+faster::F2Config ConfigOf(const faster::StoreConfig& config) {
+  faster::F2Config store;
+  store.hot = config;
+  const uint64_t memory = config.page_bytes() * config.buffer_pages;
+  store.migrate_at_bytes = 2 * memory;
+  store.compact_cold_at_bytes = 16 * memory;
+  const auto small = [&](faster::StoreConfig* log, uint32_t most_page_bits) {
+    log->page_bits = std::min(config.page_bits, most_page_bits);
+    log->block_bytes = static_cast<uint32_t>(std::min<uint64_t>(config.block_bytes, log->page_bytes()));
+    const uint64_t pages = std::bit_floor(std::max<uint64_t>(memory / 16 >> log->page_bits, 4));
+    log->buffer_pages = static_cast<uint32_t>(pages);
+    log->segment_pages = static_cast<uint32_t>(
+        std::max<uint64_t>(config.segment_pages * config.page_bytes() >> log->page_bits, 1));
+    log->huge_pages = config.huge_pages;
+  };
+  small(&store.cold.log, 20);
+  store.cold.log.block_bytes = config.block_bytes;
+  store.cold.log.mutable_pages = 1;
+  small(&store.cold.index, 20);
+  store.cold.index.mutable_pages = std::max(1u, store.cold.index.buffer_pages - 2);
+  store.cold.index_chunks = std::max<uint64_t>(config.index_buckets / 16, 1);
+  store.cold.index.index_buckets = std::max<uint64_t>(store.cold.index_chunks / 4, 1);
+  store.cold.index.compact_at_bytes = std::max<uint64_t>(memory, 4 * store.cold.index_chunks * 280);
+  return store;
+}
+
+template <size_t kBytes>
+class F2Engine final : public ycsb::Engine {
+ public:
+  using Kv = faster::F2Kv<uint64_t, ycsb::Value<kBytes>, ycsb::AddWord<kBytes>>;
+
+  Status Create(const faster::StoreConfig& config, faster::Storage* storage,
+                faster::CheckpointObserver* observer, faster::Diagnosis* why) override {
+    return Kv::Create(ConfigOf(config), storage, {}, observer, &kv_, why);
+  }
+  Status Recover(const faster::StoreConfig& config, faster::Storage* storage,
+                 faster::CheckpointObserver* observer, faster::RecoveryResult* result,
+                 faster::Diagnosis* why) override {
+    return Kv::Recover(ConfigOf(config), storage, {}, observer, {}, &kv_, result, why);
+  }
+  std::unique_ptr<ycsb::Client> Start() override { return Wrapped(kv_->StartSession()); }
+  std::unique_ptr<ycsb::Client> Continue(const faster::Guid& id) override {
+    return Wrapped(kv_->ContinueSession(id));
+  }
+  Status Checkpoint(faster::CheckpointKind kind, faster::LogBackend backend, faster::Token* token) override {
+    return kv_->Checkpoint(kind, backend, token);
+  }
+  Status GrowIndex() override { return kv_->GrowIndex(); }
+  faster::GrowthProgress Growth() override { return kv_->Growth(); }
+  bool Poll() override { return kv_->Poll(); }
+  faster::SystemState State() const override { return kv_->State(); }
+  ycsb::LogState Log() const override {
+    const faster::HybridLog& log = kv_->hot().log();
+    return {log.begin(), log.head(), log.flushed_until(), log.read_only(), log.tail()};
+  }
+  uint64_t IndexBytes() const override {
+    return Bytes(kv_->hot().index()) + Bytes(kv_->cold_index().kv().index());
+  }
+  faster::CheckpointProgress Progress() override { return kv_->CheckpointProgress(); }
+  std::string Describe() override { return kv_->Describe(); }
+
+ private:
+  static uint64_t Bytes(faster::HashIndex& index) {
+    return (index.table().size() + index.table().overflow_count()) * sizeof(faster::HashBucket);
+  }
+  static std::unique_ptr<ycsb::Client> Wrapped(std::unique_ptr<typename Kv::SessionType> session) {
+    if (session == nullptr) return nullptr;
+    using Records = ycsb::FixedRecords<kBytes>;
+    return std::make_unique<ycsb::ClientOf<Records>>(std::move(session), Records(kBytes));
+  }
+  std::unique_ptr<Kv> kv_;
+};
+
+}  // namespace
+
+std::unique_ptr<ycsb::Engine> MakeF2(uint32_t stored_bytes, const std::string&) {
+  switch (stored_bytes) {
+    case 8:
+      return std::make_unique<F2Engine<8>>();
+    case 104:
+      return std::make_unique<F2Engine<104>>();
+    case 256:
+      return std::make_unique<F2Engine<256>>();
+    default:
+      return nullptr;
+  }
+}
+
+}  // namespace workloads::peers
