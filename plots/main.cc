@@ -5,6 +5,7 @@
 
 #include "experiments/common/cli.h"
 #include "experiments/common/results.h"
+#include "plots/scaling.h"
 #include "plots/throughput.h"
 
 namespace {
@@ -21,8 +22,10 @@ std::string TitleOf(const std::string& folder) {
 int main(int argc, char** argv) {
   experiments::CommandLine line(
       "./cpr plot DIR",
-      "Draws the pictures of a result folder (of ./cpr ycsb) from its tables:\n"
-      "throughput.csv and checkpoints.csv become throughput.svg and throughput.png.");
+      "Draws the pictures of a result folder from its tables: of ./cpr ycsb throughput.csv and\n"
+      "checkpoints.csv, which become throughput.svg and throughput.png; of ./cpr bench --scaling "
+      "scaling.csv,\n"
+      "which becomes scaling.svg and scaling.png.");
   std::string error;
   if (!line.Parse({argv + 1, argv + argc}, &error)) {
     std::fprintf(stderr, "cpr plot: %s\n", error.c_str());
@@ -37,10 +40,14 @@ int main(int argc, char** argv) {
     return 2;
   }
   const std::string folder = line.positional().front();
-  if (!plots::DrawThroughput(folder, TitleOf(folder), &error)) {
+  std::error_code code;
+  const bool scaling = std::filesystem::exists(folder + "/scaling.csv", code);
+  if (!(scaling ? plots::DrawScaling(folder, &error)
+                : plots::DrawThroughput(folder, TitleOf(folder), &error))) {
     std::fprintf(stderr, "cpr plot: %s\n", error.c_str());
     return 2;
   }
-  std::printf("%s/throughput.svg\n%s/throughput.png\n", folder.c_str(), folder.c_str());
+  const char* const name = scaling ? "scaling" : "throughput";
+  std::printf("%s/%s.svg\n%s/%s.png\n", folder.c_str(), name, folder.c_str(), name);
   return 0;
 }

@@ -16,6 +16,7 @@
 #include <string>
 #include <vector>
 
+#include "experiments/bench/statistics.h"
 #include "experiments/common/cli.h"
 #include "experiments/common/results.h"
 #include "experiments/common/storage_choice.h"
@@ -25,6 +26,8 @@
 namespace experiments {
 namespace {
 
+using bench::Median;
+using bench::Split;
 using nlohmann::ordered_json;
 using workloads::ycsb::WorkloadSpec;
 
@@ -57,19 +60,6 @@ struct Speed {  // operations per second
 int Complain(const std::string& what) {
   std::fprintf(stderr, "cpr bench: %s\n", what.c_str());
   return 2;
-}
-
-std::vector<std::string> Split(const std::string& text) {
-  std::vector<std::string> parts;
-  std::istringstream stream(text);
-  for (std::string part; std::getline(stream, part, ',');) parts.push_back(part);
-  return parts;
-}
-
-double Median(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  const size_t half = values.size() / 2;
-  return values.size() % 2 == 1 ? values[half] : (values[half - 1] + values[half]) / 2;
 }
 
 // Runs a command by the shell; its stdout. False: it failed.

@@ -9,40 +9,23 @@
 // inflates less), and the share of the rate at which one thread reads the same files in order without looking
 // at them, measured in the same rounds. Files come from the page cache after the first round unless memory is
 // short; "cold" runs drop them (posix_fadvise) before each recovery and reading.
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <bit>
-#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <ctime>
 #include <filesystem>
-#include <memory>
 #include <string>
-#include <thread>
 #include <vector>
 
-#include "faster/device/posix_storage.h"
-#include "faster/store/faster_kv.h"
+#include "experiments/bench/device_rate.h"
+#include "experiments/bench/recovery_run.h"
 
 namespace {
 
 namespace fs = std::filesystem;
-using faster::Status;
-
-struct Add {
-  using Input = uint64_t;
-  uint64_t Hash(uint64_t key) const {
-    const uint64_t h = key * 0x9e3779b97f4a7c15ull;
-    return h ^ h >> 32;
-  }
-  uint64_t Initial(uint64_t input) const { return input; }
-  uint64_t Update(uint64_t old, uint64_t input) const { return old + input; }
-};
-using Kv = faster::FasterKv<uint64_t, uint64_t, Add>;
+using experiments::bench::RecoveredStore;
+using experiments::bench::Recovery;
+using experiments::bench::Transfer;
 
 struct Options {
   std::string directory;
@@ -51,26 +34,6 @@ struct Options {
   std::vector<uint32_t> threads = {1, 2};
   bool snapshot = false, index = false, cold = false;
 };
-
-struct Run {
-  double seconds = 0;
-  double processor = 0;  // seconds of all threads
-  uint64_t bytes = 0, records = 0;
-};
-
-struct Watcher : faster::CheckpointObserver {
-  void OnRecovery(const faster::RecoveryProgress& progress) override { last = progress; }
-  void OnDurable(const faster::Token&, faster::CheckpointKind, Status ended, uint64_t,
-                 const std::vector<faster::SessionCommit>&) override {
-    status = ended;
-  }
-  faster::RecoveryProgress last;
-  Status status = Status::kPending;
-};
-
-double Seconds() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
 
 [[noreturn]] void Fail(const std::string& what, int status) {
   std::fprintf(stderr, "cpr-recovery-bench: %s\n", what.c_str());
@@ -119,81 +82,23 @@ Options Parse(int argc, char** argv) {
   return options;
 }
 
-faster::StoreConfig Config(const Options& options) {
-  faster::StoreConfig config;
-  config.page_bits = 22;
-  config.buffer_pages = static_cast<uint32_t>(std::bit_ceil(options.keys * 25 / (1 << 22) + 8));
-  config.mutable_pages = config.buffer_pages - 4;
-  config.segment_pages = 64;
-  config.index_buckets = std::bit_ceil(options.keys / 2);
-  return config;
+RecoveredStore StoreOf(const Options& options, const std::string& folder) {
+  RecoveredStore store;
+  store.folder = folder;
+  store.records = store.keys = options.keys;
+  store.snapshot = options.snapshot;
+  store.index = options.index;
+  return store;
 }
 
-void Fill(const Options& options, faster::Storage* storage) {
-  std::unique_ptr<Kv> kv;
-  faster::Diagnosis why;
-  Watcher watcher;
-  if (Kv::Create(Config(options), storage, {}, &watcher, &kv, &why) != Status::kOk) Fail(why.Text(), 2);
-  auto session = kv->StartSession();
-  for (uint64_t key = 0; key < options.keys; ++key) {
-    if (session->Upsert(key * 0x9e3779b97f4a7c15ull, key) != Status::kOk) Fail("an upsert failed", 1);
-  }
-  session->Close();
-  faster::Token token;
-  const auto kind = options.index ? faster::CheckpointKind::kFull : faster::CheckpointKind::kLogOnly;
-  const auto backend = options.snapshot ? faster::LogBackend::kSnapshot : faster::LogBackend::kFoldOver;
-  if (kv->Checkpoint(kind, backend, &token) != Status::kOk) Fail("the checkpoint was refused", 1);
-  while (!kv->Poll()) std::this_thread::yield();
-  if (watcher.status != Status::kOk) Fail("the checkpoint failed", 1);
+void Check(bool good, const std::string& error) {
+  if (!good) Fail(error, 1);
 }
 
-template <class Visit>
-void ForEachFile(const std::string& directory, Visit&& visit) {
-  for (const auto& entry : fs::recursive_directory_iterator(directory)) {
-    if (!entry.is_regular_file()) continue;
-    const int file = open(entry.path().c_str(), O_RDONLY | O_CLOEXEC);
-    if (file < 0) Fail("cannot open " + entry.path().string(), 1);
-    visit(file);
-    close(file);
-  }
-}
-
-void Drop(const std::string& directory) {
-  sync();
-  ForEachFile(directory, [](int file) { posix_fadvise(file, 0, 0, POSIX_FADV_DONTNEED); });
-}
-
-Run ReadFiles(const std::string& directory) {
-  std::vector<char> buffer(1 << 22);
-  Run run;
-  const double start = Seconds();
-  ForEachFile(directory, [&](int file) {
-    for (ssize_t got; (got = read(file, buffer.data(), buffer.size())) > 0;)
-      run.bytes += static_cast<uint64_t>(got);
-  });
-  run.seconds = Seconds() - start;
-  return run;
-}
-
-Run Recover(const Options& options, faster::Storage* storage, uint32_t threads, uint64_t seed) {
-  faster::StoreConfig config = Config(options);
-  config.recovery_threads = threads;
-  config.seed = seed;
-  std::unique_ptr<Kv> kv;
-  faster::RecoveryResult result;
-  faster::Diagnosis why;
-  Watcher watcher;
-  const double start = Seconds();
-  const std::clock_t used = std::clock();
-  if (Kv::Recover(config, storage, {}, &watcher, {}, {}, &kv, &result, &why) != Status::kOk)
-    Fail(why.Text(), 1);
-  return {Seconds() - start, static_cast<double>(std::clock() - used) / CLOCKS_PER_SEC, watcher.last.bytes,
-          watcher.last.records};
-}
-
-void Print(const std::string& name, std::vector<Run> runs, double reading_rate) {
-  std::sort(runs.begin(), runs.end(), [](const Run& a, const Run& b) { return a.seconds < b.seconds; });
-  const Run& run = runs[runs.size() / 2];
+void Print(const std::string& name, std::vector<Recovery> runs, double reading_rate) {
+  std::sort(runs.begin(), runs.end(),
+            [](const Recovery& a, const Recovery& b) { return a.seconds < b.seconds; });
+  const Recovery& run = runs[runs.size() / 2];
   const double rate = static_cast<double>(run.bytes) / run.seconds / 1e6;
   std::printf("%-10s median %.3f s (%.3f to %.3f), %.0f MB at %.0f MB/s", name.c_str(), run.seconds,
               runs.front().seconds, runs.back().seconds, static_cast<double>(run.bytes) / 1e6, rate);
@@ -213,22 +118,27 @@ int main(int argc, char** argv) {
   std::error_code code;
   fs::remove_all(store, code);
   if (!fs::create_directories(store, code)) Fail("cannot create " + store + ": " + code.message(), 2);
-  faster::PosixStorage storage(store);
-  Fill(options, &storage);
-  std::vector<Run> reading;
-  std::vector<std::vector<Run>> runs(options.threads.size());
+  const RecoveredStore settings = StoreOf(options, store);
+  std::string error;
+  Check(Fill(settings, &error), error);
+  std::vector<Recovery> reading;
+  std::vector<std::vector<Recovery>> runs(options.threads.size());
   for (uint64_t round = 0; round < options.rounds; ++round) {
-    if (options.cold) Drop(store);
-    reading.push_back(ReadFiles(store));
+    if (options.cold) Check(experiments::bench::Drop(store, &error), error);
+    Transfer read;
+    Check(TimeSequentialRead(store, &read, &error), error);
+    reading.push_back({read.seconds, 0, read.bytes, 0});
     for (size_t i = 0; i < options.threads.size(); ++i) {
-      if (options.cold) Drop(store);
-      runs[i].push_back(Recover(options, &storage, options.threads[i], 2 + round * 100 + i));
+      if (options.cold) Check(experiments::bench::Drop(store, &error), error);
+      Recovery run;
+      Check(Recover(settings, options.threads[i], 2 + round * 100 + i, {}, &run, &error), error);
+      runs[i].push_back(run);
     }
   }
   Print("reading", reading, 0);
-  std::vector<Run> sorted = reading;
-  std::sort(sorted.begin(), sorted.end(), [](const Run& a, const Run& b) { return a.seconds < b.seconds; });
-  const Run& middle = sorted[sorted.size() / 2];
+  std::sort(reading.begin(), reading.end(),
+            [](const Recovery& a, const Recovery& b) { return a.seconds < b.seconds; });
+  const Recovery& middle = reading[reading.size() / 2];
   const double rate = static_cast<double>(middle.bytes) / middle.seconds / 1e6;
   for (size_t i = 0; i < options.threads.size(); ++i)
     Print(std::to_string(options.threads[i]) + " threads", runs[i], rate);

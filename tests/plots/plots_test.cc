@@ -9,6 +9,7 @@
 
 #include "experiments/common/results.h"
 #include "plots/csv.h"
+#include "plots/scaling.h"
 #include "plots/throughput.h"
 
 namespace plots {
@@ -107,6 +108,25 @@ TEST_F(Plots, TheProgramDrawsAFolderAgain) {
   EXPECT_NE(Get("throughput.svg").find("a stored title"), std::string::npos);
   EXPECT_EQ(WEXITSTATUS(std::system((program + " " + folder_ + "/none 2>/dev/null").c_str())), 2);
   EXPECT_EQ(WEXITSTATUS(std::system((program + " 2>/dev/null").c_str())), 2);
+}
+
+TEST_F(Plots, ScalingHasAPanelForEachPart) {
+  Put("scaling.csv",
+      "panel,series,x,y\nthroughput,C uniform,1000,2\nthroughput,C uniform,10000,1.5\n"
+      "recovery,it's two threads,0.5,3\nrecovery,it's two threads,4,20\n");
+  std::string error;
+  ASSERT_TRUE(DrawScaling(folder_, &error)) << error;
+  const std::string svg = Get("scaling.svg");
+  EXPECT_NE(svg.find("throughput by keys"), std::string::npos);
+  EXPECT_NE(svg.find("it's two threads"), std::string::npos);
+  EXPECT_EQ(svg.find("memory by keys"), std::string::npos);  // nothing was measured of it
+  EXPECT_GT(Get("scaling.png").size(), 5000u);
+  Put("scaling.csv", "panel,series,x,y\nmemory,m,1000,0\n");
+  EXPECT_FALSE(DrawScaling(folder_, &error));
+  EXPECT_NE(error.find("expected numbers above 0"), std::string::npos) << error;
+  Put("scaling.csv", "panel,x,y\nmemory,1000,1\n");
+  EXPECT_FALSE(DrawScaling(folder_, &error));
+  EXPECT_NE(error.find("expected columns"), std::string::npos) << error;
 }
 
 TEST_F(Plots, CsvKnowsItsColumns) {
