@@ -15,8 +15,8 @@ using faults::OpOutcome;
 using faults::Outcome;
 using Anchor = CrashPoint::Anchor;
 
-// For each incarnation and the fill; 5,000 to 30,000 are usual. A walk of one chain of large records, over and
-// over, has taken 300,000.
+// For each incarnation and the fill; 5,000 to 30,000 are usual. Walks of one chain of large records, over
+// and over, have taken 300,000.
 constexpr uint64_t kStepLimit = 1'000'000;
 
 int FirstKind(const Incarnation& incarnation) {

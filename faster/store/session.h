@@ -137,23 +137,11 @@ class Session final : public SessionCore {
   void RmwBatch(size_t count, const KeyItem* keys, const Input* inputs, void* const* users, const Done& done);
   // The same with arrays for the answers.
   void ReadBatch(size_t count, const KeyItem* keys, Out* values, Status* statuses,
-                 void* const* users = nullptr) {
-    ReadBatch(count, keys, users, [=](size_t i, Status status, const Out& value) {
-      statuses[i] = status;
-      if (status == Status::kOk) values[i] = value;
-    });
-  }
+                 void* const* users = nullptr);
   void UpsertBatch(size_t count, const KeyItem* keys, const ValueItem* values, Status* statuses,
-                   void* const* users = nullptr) {
-    UpsertBatch(count, keys, values, users, [=](size_t i, Status status) { statuses[i] = status; });
-  }
+                   void* const* users = nullptr);
   void RmwBatch(size_t count, const KeyItem* keys, const Input* inputs, Out* results, Status* statuses,
-                void* const* users = nullptr) {
-    RmwBatch(count, keys, inputs, users, [=](size_t i, Status status, const Out& result) {
-      statuses[i] = status;
-      if (status == Status::kOk) results[i] = result;
-    });
-  }
+                void* const* users = nullptr);
 
   // kOk: the key is gone (a tombstone was written, whether or not an older record on disk existed).
   // kNotFound: it was not there, nothing changed.
@@ -295,16 +283,7 @@ class Session final : public SessionCore {
     return {0, nullptr, {}, address};
   }
   // The same for an operation of the version before: records of this session's version are not there for it.
-  Located LocateOld(LogAddress address, KeyRef key) const {
-    const LogAddress head = log_.head();
-    while (address >= head) {
-      Rec* const record = Rec::At(log_.At(address));
-      const RecordHeader header = record->header();
-      if (record->KeyIs(key) && !IsNew(address, header, version_)) return {address, record, header, 0};
-      address = header.previous();
-    }
-    return {0, nullptr, {}, address};
-  }
+  Located LocateOld(LogAddress address, KeyRef key) const;
 
   // A new operation. One of variable length is always the same object, which keeps its buffers; it borrows
   // key and value from the caller until it goes pending.

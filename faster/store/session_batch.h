@@ -118,4 +118,28 @@ void Session<K, V, F>::RmwBatch(size_t count, const KeyItem* keys, const Input* 
   });
 }
 
+template <class K, class V, class F>
+void Session<K, V, F>::ReadBatch(size_t count, const KeyItem* keys, Out* values, Status* statuses,
+                                 void* const* users) {
+  ReadBatch(count, keys, users, [=](size_t i, Status status, const Out& value) {
+    statuses[i] = status;
+    if (status == Status::kOk) values[i] = value;
+  });
+}
+
+template <class K, class V, class F>
+void Session<K, V, F>::UpsertBatch(size_t count, const KeyItem* keys, const ValueItem* values,
+                                   Status* statuses, void* const* users) {
+  UpsertBatch(count, keys, values, users, [=](size_t i, Status status) { statuses[i] = status; });
+}
+
+template <class K, class V, class F>
+void Session<K, V, F>::RmwBatch(size_t count, const KeyItem* keys, const Input* inputs, Out* results,
+                                Status* statuses, void* const* users) {
+  RmwBatch(count, keys, inputs, users, [=](size_t i, Status status, const Out& result) {
+    statuses[i] = status;
+    if (status == Status::kOk) results[i] = result;
+  });
+}
+
 }  // namespace faster

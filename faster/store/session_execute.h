@@ -194,6 +194,18 @@ bool Session<K, V, F>::ChainIsNew(LogAddress address) const {
 }
 
 template <class K, class V, class F>
+typename Session<K, V, F>::Located Session<K, V, F>::LocateOld(LogAddress address, KeyRef key) const {
+  const LogAddress head = log_.head();
+  while (address >= head) {
+    Rec* const record = Rec::At(log_.At(address));
+    const RecordHeader header = record->header();
+    if (record->KeyIs(key) && !IsNew(address, header, version_)) return {address, record, header, 0};
+    address = header.previous();
+  }
+  return {0, nullptr, {}, address};
+}
+
+template <class K, class V, class F>
 Step Session<K, V, F>::ExecuteRead(Op& op, bool prepare) {
   const LogAddress begin = log_.begin();  // before the entry
   HashEntry entry;
