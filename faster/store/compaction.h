@@ -144,11 +144,12 @@ class Compaction {
       return;
     }
     for (uint64_t block = 0; block < length && status_ == Status::kOk; block += log.block_bytes()) {
-      status_ = ForEachRecord(at_ + block, bytes + block, log.block_bytes(), L::kSizes,
-                              [&](LogAddress at, uint8_t* memory, RecordHeader header) {
-                                if (!header.invalid() && !log.IsDead(at, header.version()))
-                                  visit(at, Rec::At(memory), header.tombstone());
-                              });
+      const Status walked = ForEachRecord(at_ + block, bytes + block, log.block_bytes(), L::kSizes,
+                                          [&](LogAddress at, uint8_t* memory, RecordHeader header) {
+                                            if (!header.invalid() && !log.IsDead(at, header.version()))
+                                              visit(at, Rec::At(memory), header.tombstone());
+                                          });
+      if (status_ == Status::kOk) status_ = walked;  // a copy may have failed meanwhile
     }
     at_ += length;
   }

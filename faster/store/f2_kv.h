@@ -156,8 +156,8 @@ class F2Kv {
       return nullptr;
     }
     typename MigrationType::Parts parts{
-        &hot_->log(), &hot_->checkpointer(), &hot_->epoch(), entry,           running,
-        &functions_,  std::move(session),    &cold_->log(),  std::move(index)};
+        &hot_->log(), &hot_->checkpointer(), &hot_->epoch(),     entry,         running,
+        &linking_,    &functions_,           std::move(session), &cold_->log(), std::move(index)};
     return std::make_unique<MigrationType>(std::move(parts), kind, until);
   }
   // The same to its end. kBusy: another of its kind runs. *stop ends it early (kAborted).
@@ -352,6 +352,7 @@ class F2Kv {
   const F functions_;
   CheckpointObserver* const observer_;
   std::atomic<bool> migrating_{false};
+  std::atomic<LogAddress> linking_{~LogAddress{0}};  // migration.h
   std::atomic<bool> compacting_{false};
   std::atomic<bool> background_{false};
   std::atomic<bool> stop_{false};

@@ -9,6 +9,10 @@
 //   cold-cold  does the chain that the index names now lead to it, without meeting another record of its key?
 //              Then a copy is appended and linked the same way. A tombstone is dropped: all that is older
 //              lies in the region, too.
+// A record that a hot-cold migration has appended, but not linked yet, would look dead to a compaction of the
+// cold log, which then would move begin above it. So the lowest such address is announced before a record is
+// appended (Parts::linking), and a compaction's region ends below it; what is appended later lies above the
+// region anyway.
 // A lost compare-and-swap means that a record of the same chain came first: look again. When every move has
 // ended the source begins at `until`. So a record is always in one of the two, and a reader that looks into
 // the hot store first finds it (session_cold.h).
@@ -60,8 +64,9 @@ class Migration {
     HybridLog* hot;
     Checkpointer* checkpointer;
     LightEpoch* epoch;
-    LightEpoch::Entry* entry;    // released at the end
-    std::atomic<bool>* running;  // of the store, set by whoever makes this; cleared at the end
+    LightEpoch::Entry* entry;          // released at the end
+    std::atomic<bool>* running;        // of the store, set by whoever makes this; cleared at the end
+    std::atomic<LogAddress>* linking;  // of the store: nothing below that is to be linked in the cold log
     const F* functions;
     std::unique_ptr<SessionType> session;  // hot-cold: of the hot store, the engine's own
     HybridLog* cold;
@@ -78,13 +83,15 @@ class Migration {
     until = std::min(until, source_.head());  // before the state is looked at
     const Phase phase = parts_.checkpointer->State().phase;
     if (hot_ && IsShifted(phase)) until = std::min(until, parts_.checkpointer->shift_start());
+    if (!hot_) until = std::min(until, parts_.linking->load(std::memory_order_acquire));  // after the head
     progress_.begin = progress_.at = source_.begin();
     progress_.until = std::max(until & ~LogAddress{source_.block_bytes() - 1}, progress_.begin);
   }
   ~Migration() {
     if (parts_.session != nullptr) parts_.session->Close();
     parts_.session.reset();
-    parts_.index.reset();
+    parts_.index.reset();  // ends what is being linked
+    if (hot_) parts_.linking->store(~LogAddress{0}, std::memory_order_release);
     parts_.epoch->Release(parts_.entry);
     parts_.running->store(false, std::memory_order_release);
   }
@@ -97,6 +104,7 @@ class Migration {
   Status Step() {
     parts_.cold->Poll();
     Collect();
+    Announce(~LogAddress{0});
     for (size_t left = waiting_.size(); left > 0 && status_ == Status::kOk; --left) {
       Move* const move = waiting_.back();
       waiting_.pop_back();
@@ -262,6 +270,7 @@ class Migration {
   // Appends the record before the chain that the entry names.
   void Link(Move* move) {
     HybridLog& log = *parts_.cold;
+    Announce(log.tail());
     parts_.epoch->Protect(parts_.entry);
     move->copy = log.Allocate(Rec::kBytes);
     if (move->copy != 0) {
@@ -287,8 +296,19 @@ class Migration {
   }
 
   void OnReplaced(Move* move, bool won) {
-    if (won) return End(move, &progress_.moved);
-    AskIndex(move);  // another record came first; the copy is reached by nobody
+    if (won)
+      End(move, &progress_.moved);
+    else
+      AskIndex(move);  // another record came first; the copy is reached by nobody
+  }
+
+  // A hot-cold migration says below which address it has nothing left to link; `next`: where it is about to
+  // append.
+  void Announce(LogAddress next) {
+    if (!hot_) return;
+    for (const auto& move : moves_)
+      if (move->stage == Stage::kReplace) next = std::min(next, move->copy);
+    parts_.linking->store(next, std::memory_order_release);
   }
 
   void Collect() {
