@@ -78,12 +78,12 @@ struct Operation {
   LogAddress disk_at = 0;
   bool disk_done = false;
   bool disk_found = false;  // a record that is no tombstone
-  // The search in the cold store; what it finds is in disk_value. The addresses are set by whoever asks it.
+  // The search in the cold store; what it finds is in disk_value.
   ColdStage cold_stage = ColdStage::kNotAsked;
-  bool cold_found = false;       // a record that is no tombstone
-  LogAddress cold_hot_begin;     // begin of the hot log when the cold store was asked
-  LogAddress cold_begin;         // begin of the cold log before its index was read
-  LogAddress disk_found_at = 0;  // address of the key's record, a tombstone too; 0 if there is none
+  bool cold_found = false;        // a record that is no tombstone
+  LogAddress cold_hot_begin = 0;  // begin of the hot log when the cold store was asked
+  LogAddress cold_begin = 0;      // begin of the cold log before its index was read
+  LogAddress disk_found_at = 0;   // address of the key's record, a tombstone too; 0 if there is none
   typename LayoutOf<K, V>::Value disk_value;  // of variable length it lies in `block`
 
   uint64_t failures_before = ~uint64_t{0};  // page writes that had failed when it began to wait for a page
