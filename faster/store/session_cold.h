@@ -38,6 +38,7 @@ bool Session<K, V, F>::ColdIsCurrent(Op& op) {
   const LogAddress begin = log_.begin();
   if (op.cold_stage == ColdStage::kDone && op.cold_hot_begin == begin) return true;
   op.cold_hot_begin = begin;
+  op.cold_stage = ColdStage::kNotAsked;  // what an earlier search found is void, whatever comes first
   return false;
 }
 

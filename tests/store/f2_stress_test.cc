@@ -138,7 +138,7 @@ TEST_P(F2Stress, EverySessionComesBackAsAPrefix) {
   }
   const CheckpointKind kinds[] = {CheckpointKind::kFull, CheckpointKind::kLogOnly, CheckpointKind::kIndexOnly,
                                   CheckpointKind::kIncremental};
-  for (int round = 0; observer_.durable + observer_.failed < 24; ++round) {
+  for (int round = 0; observer_.durable + observer_.failed < 24 || moves_ < 8; ++round) {
     Token token;
     const LogBackend backend = round % 3 == 0 ? LogBackend::kSnapshot : LogBackend::kFoldOver;
     const Status status = kv_->Checkpoint(kinds[round % 4], backend, &token);
@@ -154,7 +154,6 @@ TEST_P(F2Stress, EverySessionComesBackAsAPrefix) {
   sessions_.clear();
   kv_.reset();
   EXPECT_EQ(observer_.failed, 0);
-  EXPECT_GT(moves_, 4);
 
   ++config_.hot.seed;
   RecoveryResult result;
