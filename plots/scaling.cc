@@ -1,19 +1,14 @@
 #include "plots/scaling.h"
 
-#include <gnuplot-iostream.h>
-
 #include <cstdio>
-#include <exception>
-#include <filesystem>
 #include <map>
 #include <vector>
 
 #include "plots/csv.h"
+#include "plots/picture.h"
 
 namespace plots {
 namespace {
-
-namespace fs = std::filesystem;
 
 struct Panel {
   const char* name;
@@ -32,11 +27,6 @@ constexpr const char* kColours[] = {"#0072B2", "#E69F00", "#009E73", "#D55E00", 
 
 using Curve = std::vector<std::pair<double, double>>;
 using Curves = std::map<std::string, std::map<std::string, Curve>>;  // by panel and series
-
-std::string Quoted(std::string text) {
-  for (size_t at = 0; (at = text.find('\'', at)) != std::string::npos; at += 2) text.insert(at, 1, '\'');
-  return "'" + text + "'";
-}
 
 bool ReadCurves(const std::string& path, Curves* curves, std::string* error) {
   Csv csv;
@@ -94,31 +84,8 @@ void Send(std::ostream& gp, const Curves& curves) {
 bool DrawScaling(const std::string& folder, std::string* error) {
   Curves curves;
   if (!ReadCurves(folder + "/scaling.csv", &curves, error)) return false;
-  const std::string svg = folder + "/scaling.svg", png = folder + "/scaling.png";
-  std::error_code code;
-  fs::remove(svg, code);
-  fs::remove(png, code);
-  try {
-    gnuplotio::Gnuplot gp("gnuplot >/dev/null 2>&1");
-    for (const bool vector : {true, false}) {
-      gp << "set terminal "
-         << (vector ? "svg size 1000,800 font 'Helvetica,13' background 'white'"
-                    : "pngcairo size 1000,800 font 'Sans,11' background 'white'")
-         << "\nset output " << Quoted(vector ? svg : png) << "\n";
-      Send(gp, curves);
-      gp << "unset output\n";
-    }
-    gp.flush();
-  } catch (const std::exception& problem) {
-    *error = std::string("gnuplot cannot be started: ") + problem.what();
-    return false;
-  }
-  for (const std::string& picture : {svg, png}) {
-    if (fs::exists(picture, code) && fs::file_size(picture, code) > 0) continue;
-    *error = "gnuplot made no " + picture + " (is gnuplot-nox installed?)";
-    return false;
-  }
-  return true;
+  return MakePicture(
+      folder + "/scaling", 1000, 800, [&](std::ostream& gp) { Send(gp, curves); }, error);
 }
 
 }  // namespace plots

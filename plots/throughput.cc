@@ -1,16 +1,14 @@
 #include "plots/throughput.h"
 
-#include <gnuplot-iostream.h>
-
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
-#include <exception>
 #include <filesystem>
 #include <sstream>
 #include <vector>
 
 #include "plots/csv.h"
+#include "plots/picture.h"
 
 namespace plots {
 namespace {
@@ -30,11 +28,6 @@ struct Curve {
   std::vector<std::pair<double, double>> points;  // seconds, million operations per second
   double highest = 0, last = 0;
 };
-
-std::string Quoted(std::string text) {  // for gnuplot: '' stands for ' within single quotes
-  for (size_t at = 0; (at = text.find('\'', at)) != std::string::npos; at += 2) text.insert(at, 1, '\'');
-  return "'" + text + "'";
-}
 
 bool ReadCurve(const std::string& path, Curve* curve, std::string* error) {
   Csv csv;
@@ -125,32 +118,9 @@ bool DrawThroughput(const std::string& folder, const std::string& title, std::st
   std::vector<Span> spans;
   if (!ReadCurve(csv, &curve, error)) return false;
   if (!ReadSpans(folder + "/checkpoints.csv", curve.last, &spans, error)) return false;
-  const std::string svg = folder + "/throughput.svg", png = folder + "/throughput.png";
-  std::error_code code;
-  fs::remove(svg, code);
-  fs::remove(png, code);
-  try {
-    // gnuplot speaks only on errors; its words would stand between our own lines.
-    gnuplotio::Gnuplot gp("gnuplot >/dev/null 2>&1");
-    for (const bool vector : {true, false}) {
-      gp << "set terminal "
-         << (vector ? "svg size 1000,480 font 'Helvetica,13' background 'white'"
-                    : "pngcairo size 1000,480 font 'Sans,11' background 'white'")
-         << "\nset output " << Quoted(vector ? svg : png) << "\n";
-      Send(gp, csv, curve, spans, title);
-      gp << "unset output\n";
-    }
-    gp.flush();
-  } catch (const std::exception& problem) {
-    *error = std::string("gnuplot cannot be started: ") + problem.what();
-    return false;
-  }
-  for (const std::string& picture : {svg, png}) {
-    if (fs::exists(picture, code) && fs::file_size(picture, code) > 0) continue;
-    *error = "gnuplot made no " + picture + " (is gnuplot-nox installed?)";
-    return false;
-  }
-  return true;
+  return MakePicture(
+      folder + "/throughput", 1000, 480, [&](std::ostream& gp) { Send(gp, csv, curve, spans, title); },
+      error);
 }
 
 }  // namespace plots

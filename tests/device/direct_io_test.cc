@@ -14,10 +14,7 @@
 namespace faster {
 namespace {
 
-using DirectIoTest = UringStorageTest;
-
 TEST_F(DirectIoTest, AlignedTransfersAreNotCopied) {
-  if (!DirectHere()) GTEST_SKIP() << "no O_DIRECT here";
   Make({});
   auto file = Open("f");
   Aligned page(64 * kPage, 'x'), found(64 * kPage);
@@ -34,7 +31,6 @@ TEST_F(DirectIoTest, AlignedTransfersAreNotCopied) {
 }
 
 TEST_F(DirectIoTest, ReadsThatAreNotAlignedAreCopied) {
-  if (!DirectHere()) GTEST_SKIP() << "no O_DIRECT here";
   for (const bool async : {false, true}) {
     Make({});
     auto file = Open("f", OpenMode::kTruncate);
@@ -67,7 +63,6 @@ TEST_F(DirectIoTest, ReadsThatAreNotAlignedAreCopied) {
 }
 
 TEST_F(DirectIoTest, WritesFromMemoryThatIsNotAlignedAreCopied) {
-  if (!DirectHere()) GTEST_SKIP() << "no O_DIRECT here";
   Make({});
   auto file = Open("f");
   Aligned memory(301 * kPage);
@@ -84,7 +79,6 @@ TEST_F(DirectIoTest, WritesFromMemoryThatIsNotAlignedAreCopied) {
 // A write that is not aligned sends the file through the page cache, its other handles too; transfers in
 // flight end first, and what comes meanwhile waits for them.
 TEST_F(DirectIoTest, AWriteThatIsNotAlignedWaitsForDirectOnes) {
-  if (!DirectHere()) GTEST_SKIP() << "no O_DIRECT here";
   Make(Faked(true));
   auto file = Open("f");
   auto other = Open("f");
@@ -119,7 +113,6 @@ TEST_F(DirectIoTest, AWriteThatIsNotAlignedWaitsForDirectOnes) {
 }
 
 TEST_F(DirectIoTest, AnotherFileStaysDirect) {
-  if (!DirectHere()) GTEST_SKIP() << "no O_DIRECT here";
   Make({});
   auto odd = Open("odd");
   auto even = Open("even");

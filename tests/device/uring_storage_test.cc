@@ -15,6 +15,8 @@
 namespace faster {
 namespace {
 
+using UringDirectTest = DirectIoTest;  // a suite has one file
+
 // --- Falling back ---------------------------------------------------------------------------------------
 
 TEST_F(UringStorageTest, WithoutIoUringAPoolDoesTheWorkAndSaysSo) {
@@ -123,8 +125,7 @@ TEST_F(UringStorageTest, ShortResultsAreAskedForAgain) {
   EXPECT_EQ(end.bytes, 1000u);
 }
 
-TEST_F(UringStorageTest, ShortDirectResultsAreAskedForAgain) {
-  if (!DirectHere()) GTEST_SKIP() << "no O_DIRECT here";
+TEST_F(UringDirectTest, ShortDirectResultsAreAskedForAgain) {
   Make(Faked(true));
   script.Answer([](uint64_t, const RingTransfer&) { return 4096; });
   auto file = Open("f");
@@ -211,8 +212,7 @@ TEST_F(UringStorageTest, ARingThatDiesIsReplacedByThePool) {
 }
 
 // A device that opens files with O_DIRECT and then refuses the transfers.
-TEST_F(UringStorageTest, ATransferThatIsRefusedGoesThroughThePageCache) {
-  if (!DirectHere()) GTEST_SKIP() << "no O_DIRECT here";
+TEST_F(UringDirectTest, ATransferThatIsRefusedGoesThroughThePageCache) {
   Make(Faked(true));
   script.Answer([](uint64_t, const RingTransfer& t) {
     return (::fcntl(t.fd, F_GETFL) & O_DIRECT) != 0 ? -EINVAL : int64_t{t.length};
