@@ -57,9 +57,7 @@ std::string RebuildOne(const HuntSettings& settings, const Patch& patch, const B
   if (!wrong.empty()) return wrong;
   *reached = true;
   *path = settings.out / patch.name / fs::path(artifact).filename();
-  std::error_code error;
-  fs::copy_file(folder / "build" / artifact, *path, fs::copy_options::overwrite_existing, error);
-  return error ? path->string() + ": " + error.message() : "";
+  return CopyProgram(folder / "build" / artifact, *path);
 }
 
 std::string BuildMutant(const HuntSettings& settings, const Patch& patch, Programs* programs,
@@ -122,6 +120,7 @@ Campaign RunCampaign(const HuntSettings& settings, const Patch& patch, const Pro
   campaign.status = result.status;
   campaign.seconds = result.wall_seconds;
   ReadResults(out / "results.json", &campaign);
+  if (!result.error.empty()) campaign.error = "could not be started: " + result.error;
   if (result.timed_out) campaign.error = "did not end in time";
   return campaign;
 }

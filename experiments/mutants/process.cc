@@ -86,7 +86,8 @@ ProcessResult RunProcess(const std::vector<std::string>& argv, const ProcessOpti
   const double begin = MonotonicSeconds();
   pid_t pid = 0;
   if (int error = Spawn(argv, options, &pid); error != 0) {
-    std::ofstream(options.log, std::ios::app) << argv[0] << ": " << strerror(error) << "\n";
+    result.error = argv[0] + ": " + strerror(error);
+    if (!options.log.empty()) std::ofstream(options.log, std::ios::app) << result.error << "\n";
     result.status = 127;
     return result;
   }
@@ -114,6 +115,14 @@ ProcessResult RunProcess(const std::vector<std::string>& argv, const ProcessOpti
   kill(-pid, SIGKILL);  // what it left behind in its group
   result.wall_seconds = MonotonicSeconds() - begin;
   return result;
+}
+
+std::string CopyProgram(const std::filesystem::path& from, const std::filesystem::path& to) {
+  const ProcessResult copied =
+      RunProcess({"cp", "--remove-destination", "--", from.string(), to.string()}, {});
+  if (copied.ok()) return "";
+  return to.string() + ": could not be copied from " + from.string() + " (cp ended with status " +
+         std::to_string(copied.status) + ")";
 }
 
 std::string TailOfFile(const std::filesystem::path& file, int lines) {

@@ -23,6 +23,7 @@ struct ProcessOptions {
 
 struct ProcessResult {
   int status = -1;  // exit status, 128 + signal, or 127 if the program could not be started
+  std::string error;  // why it could not be started
   bool timed_out = false;
   double cpu_seconds = 0;  // user and system, children included
   double wall_seconds = 0;
@@ -30,6 +31,11 @@ struct ProcessResult {
 };
 
 ProcessResult RunProcess(const std::vector<std::string>& argv, const ProcessOptions& options);
+
+// Copies a program, which may be started when this returns: "" or what went wrong. A copy written by this
+// process would be open for writing in every child that another thread starts meanwhile, and Linux refuses to
+// execute such a file (ETXTBSY) for as long as one of them lives; so a child writes it, which has none.
+std::string CopyProgram(const std::filesystem::path& from, const std::filesystem::path& to);
 
 // The last lines of a file, at most `lines` of them.
 std::string TailOfFile(const std::filesystem::path& file, int lines);
