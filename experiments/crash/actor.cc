@@ -119,7 +119,7 @@ void SessionUser::Operate(OpType type, uint64_t key) {
 
 // An operation of a batch begins where the one before it ended: that is what the engine promises, and with
 // closer times the checkers see an order that is not kept.
-class SessionUser::BatchRecorder final : public BatchObserver {
+class SessionUser::BatchRecorder final : public OperationObserver {
  public:
   BatchRecorder(SessionUser* user, OpType type, const std::vector<uint64_t>& keys,
                 const std::vector<uint64_t>& operands)
@@ -181,23 +181,31 @@ void SessionUser::Refresh() {
   TakeCommits();
 }
 
-void SessionUser::Complete(bool wait) {
-  std::vector<SubjectResult> done;
-  at_.session->CompletePending(wait, &done);
-  auto& pending = at_.pending;
-  for (const SubjectResult& result : done) {
+class SessionUser::PendingRecorder final : public OperationObserver {
+ public:
+  explicit PendingRecorder(SessionUser* user) : user_(user) {}
+  void OnOperation(const SubjectResult& result) override {
+    auto& pending = user_->at_.pending;
     size_t at = 0;
     while (at < pending.size() && pending[at].first != result.serial) ++at;
     if (at == pending.size()) {
-      recorder_->Unexpected("R5", "a result was delivered for operation #" + std::to_string(result.serial) +
-                                      ", which was not pending");
-      continue;
+      return user_->recorder_->Unexpected("R5", "a result was delivered for operation #" +
+                                                    std::to_string(result.serial) +
+                                                    ", which was not pending");
     }
-    recorder_->Respond(pending[at].second, result);
+    user_->recorder_->Respond(pending[at].second, result);
     pending.erase(pending.begin() + static_cast<ptrdiff_t>(at));
   }
-  if (wait && !pending.empty()) {
-    recorder_->Unexpected("R0", "operation #" + std::to_string(pending[0].first) +
+
+ private:
+  SessionUser* const user_;
+};
+
+void SessionUser::Complete(bool wait) {
+  PendingRecorder recorder(this);
+  at_.session->CompletePending(wait, &recorder);
+  if (wait && !at_.pending.empty()) {
+    recorder_->Unexpected("R0", "operation #" + std::to_string(at_.pending[0].first) +
                                     " is still pending after all were waited for");
   }
   TakeCommits();

@@ -55,6 +55,7 @@ class SessionUser {
     uint64_t serial;
   };
   class BatchRecorder;
+  class PendingRecorder;
   uint32_t Invoke(faults::OpType type, uint64_t key, uint64_t operand);
   void Ended(uint32_t operation, const SubjectResult& result);
   void Opened(std::unique_ptr<SubjectSession> session, uint64_t serial);

@@ -362,13 +362,13 @@ bool Execution::Scan(std::vector<std::pair<uint64_t, uint64_t>>* live, bool afte
 
 // Looks up every key. With much filler, most executions take its words from the scan, which found them
 // without the index; one in four looks them up as well.
-void Execution::ReadBack(std::vector<std::pair<uint64_t, uint64_t>>* state,
+bool Execution::ReadBack(std::vector<std::pair<uint64_t, uint64_t>>* state,
                          const std::vector<std::pair<uint64_t, uint64_t>>* scanned) {
   const faults::History& history = recorder_.history();
   const size_t first = history.operations.size();
   harness_user_.Begin(&recorder_, subject_.get(), uint64_t{2} << 60);
   harness_user_.Start();
-  if (!harness_user_.open()) return;
+  if (!harness_user_.open()) return false;
   for (uint32_t key = 0; key < scenario_->keys; ++key) harness_user_.Operate(faults::OpType::kRead, key);
   const bool all = scanned == nullptr || scenario_->filler <= 16 || how_.seed % 4 == 0;
   for (uint32_t i = 0; all && i < scenario_->filler; ++i) {
@@ -377,13 +377,16 @@ void Execution::ReadBack(std::vector<std::pair<uint64_t, uint64_t>>* state,
   harness_user_.Complete(true);
   harness_user_.Close();
   const HostHeap host;
+  bool all_read = true;
   for (size_t i = first; i < history.operations.size(); ++i) {
     const faults::Operation& read = history.operations[i];
     if (read.outcome == OpOutcome::kOk) state->emplace_back(read.key, read.result);
+    all_read &= read.outcome != OpOutcome::kError;
   }
   for (size_t i = 0; !all && i < scanned->size(); ++i) {
     if ((*scanned)[i].first >= scenario_->keys) state->push_back((*scanned)[i]);
   }
+  return all_read;
 }
 
 void Execution::VerifyBody() {
@@ -407,18 +410,20 @@ void Execution::FinishBody() {
   faults::History& history = recorder_.history();
   std::vector<std::pair<uint64_t, uint64_t>> live;
   const bool scanned = Scan(&live, recorder_.DeviceFailed());
-  ReadBack(&history.final_state, scanned ? &live : nullptr);
+  const bool all_read = ReadBack(&history.final_state, scanned ? &live : nullptr);
   std::sort(history.final_state.begin(), history.final_state.end());
   if (scanned && live != history.final_state) {
     recorder_.Unexpected("scan", "at the end lookups found " + std::to_string(history.final_state.size()) +
                                      " keys and the log scan " + std::to_string(live.size()) +
                                      ", or with other words");
   }
-  // An operation whose result nobody heard (its session was closed over it) leaves the end open.
+  // An operation whose result nobody heard (its session was closed over it) leaves the end open, and so does
+  // a key that could not be read back.
   history.quiesced =
       std::none_of(history.operations.begin(), history.operations.end(), [&](const auto& operation) {
         return operation.incarnation == history.recoveries.size() && operation.outcome == OpOutcome::kUnknown;
-      });
+      }) &&
+      all_read;
   subject_.reset();
 }
 

@@ -103,7 +103,9 @@ class Execution {
   void RecoverBody();
   void VerifyBody();
   void FinishBody();
-  void ReadBack(std::vector<std::pair<uint64_t, uint64_t>>* state,
+  // False: a key could not be read. After a recovery it is then missing in *state, which no checker passes
+  // over.
+  bool ReadBack(std::vector<std::pair<uint64_t, uint64_t>>* state,
                 const std::vector<std::pair<uint64_t, uint64_t>>* scanned);
   bool Scan(std::vector<std::pair<uint64_t, uint64_t>>* live, bool after_faults);
 

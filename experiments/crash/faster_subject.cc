@@ -96,7 +96,7 @@ class FasterSession final : public SubjectSession {
     return {status, session_->serial(), 0, false};
   }
   void Batch(BatchType type, size_t count, const uint64_t* keys, const uint64_t* words,
-             BatchObserver* observer) override {
+             OperationObserver* observer) override {
     std::vector<decltype(Codec::Key(0))> made;
     for (size_t i = 0; i < count; ++i) made.push_back(Codec::Key(keys[i]));
     const std::vector<typename Codec::KeyItem> items(made.begin(), made.end());
@@ -123,14 +123,14 @@ class FasterSession final : public SubjectSession {
                                   });
     }
   }
-  void CompletePending(bool wait, std::vector<SubjectResult>* done) override {
+  void CompletePending(bool wait, OperationObserver* observer) override {
     session_->CompletePending(wait, [&](const typename Session::Op& op) {
       const bool valued =
           op.type != faster::OperationType::kUpsert && op.type != faster::OperationType::kDelete;
       if (valued)
-        done->push_back(Result(op.result, op.serial, Out(op.value.Value())));
+        observer->OnOperation(Result(op.result, op.serial, Out(op.value.Value())));
       else
-        done->push_back({Told(op.result), op.serial, 0, false});
+        observer->OnOperation({Told(op.result), op.serial, 0, false});
     });
   }
   void Refresh() override { session_->Refresh(); }

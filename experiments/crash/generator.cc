@@ -229,13 +229,26 @@ void DrawProtocol(const Variation& variation, uint64_t seed, SubjectConfig* g) {
   g->session_slots = dice.Pick(slots);
 }
 
-// Segments that are closed and opened again. An operation that cannot open one ends with the error, as with a
-// read that fails; and no scenario has failing reads.
+// Segments that are closed and opened again: with a failing `meta`, opening one fails.
 void DrawOpenFiles(uint64_t seed, Scenario* scenario) {
   Dice dice(MixSeed(seed, 0xf11e5));
-  if (!dice.Chance(40) || scenario->faults.find("meta") != std::string::npos) return;
+  if (!dice.Chance(40)) return;
   scenario->geometry.open_segments = dice.Between(1, 3);
   if (dice.Chance(60)) scenario->geometry.segment_pages = dice.Between(1, 2);
+}
+
+// Reads that fail while sessions work, of every family, from dice of their own: an operation that waits for
+// one ends with the error and must have no effect, and whoever reads in the background gives up in order.
+void DrawFailingReads(uint64_t seed, Scenario* scenario) {
+  Dice dice(MixSeed(seed, 0xfa11ed));
+  if (!dice.Chance(scenario->faults.empty() ? 5 : 40) || scenario->name == "reads") return;
+  std::string rule = dice.Chance(80) ? "eio:read:*" : "short:read:*";
+  const uint32_t when = dice.Below(3);
+  if (when == 0)
+    rule += ":p=1/" + std::to_string(dice.Between(2, 20));
+  else
+    rule += ":" + std::to_string(dice.Between(4, 20)) + "th" + (when == 1 && dice.Chance(30) ? "+" : "");
+  scenario->faults += (scenario->faults.empty() ? "" : ",") + rule;
 }
 
 // Of every family, from dice of its own: keys and values of many lengths. The smallest blocks hold one record
@@ -294,6 +307,7 @@ Scenario Generate(const Variation& variation, uint64_t seed) {
   if (build.knobs.fill) FillMemory(&build.scenario);
   DrawProtocol(variation, seed, &build.scenario.geometry);
   DrawOpenFiles(seed, &build.scenario);
+  DrawFailingReads(seed, &build.scenario);
   AddIncarnations(build);
   const bool grows = std::strcmp(form->family.name, "growth") == 0;
   AddGrowth(grows ? 100 : 20, grows, seed, &build.scenario);

@@ -271,10 +271,26 @@ void DrawLengths(Build& build) {
   knobs.steps = 180 * knobs.sessions * knobs.operations + 800;
 }
 
+// Updates of what is on disk, and reads that fail: before the cut, after it, with nobody there to hear of it.
+void DrawReads(Build& build) {
+  Dice& dice = build.dice;
+  Knobs& knobs = build.knobs;
+  knobs.sessions = dice.Between(2, 3);
+  knobs.operations = dice.Between(3, 8);
+  const uint32_t weights[] = {8, 10, 70, 12, 6};
+  std::copy(std::begin(weights), std::end(weights), knobs.weights);
+  knobs.complete = dice.Chance(60) ? 0 : 10;
+  knobs.close = dice.Chance(50) ? 0 : 12;
+  knobs.leaves_open = 30;
+  knobs.await_phase = dice.Chance(50) ? 0 : 12;
+  knobs.batch = 0;
+  build.scenario.faults = "eio:read:*:p=1/" + std::to_string(dice.Between(2, 5));
+}
+
 const FamilyForm kFamilies[] = {
     {{"default",
       "3 sessions, 24 operations on 8 keys, records on disk, one checkpoint, crash, recovery, continuation"},
-     12,
+     10,
      [](Build&) {}},
     {{"hot", "one to three keys in memory that all sessions change"}, 8, DrawHot},
     {{"lengths", "keys and values of many lengths: few keys, changed in place and out of it"},
@@ -298,7 +314,7 @@ const FamilyForm kFamilies[] = {
      4,
      [](Build& b) { b.knobs.index_first = true; }},
     {{"nested", "recovery crashes, and what was recovered crashes again"}, 5, DrawNested},
-    {{"keeping", "compactions, truncations and retention beside checkpoints"}, 8, DrawKeeping},
+    {{"keeping", "compactions, truncations and retention beside checkpoints"}, 7, DrawKeeping},
     {{"chains", "incremental checkpoints: base and deltas, changed in memory, recovered to any of the chain"},
      8,
      DrawChains},
@@ -307,6 +323,7 @@ const FamilyForm kFamilies[] = {
     {{"f2", "a cold store below the hot one, migrations beside everything, checkpoints of the pair"},
      6,
      DrawTiers},
+    {{"reads", "updates of what is on disk, and reads that fail"}, 3, DrawReads},
     {{"faults", "failing and short I/O, a full disk, failing syncs"}, 3, DrawFaults},
 };
 

@@ -178,7 +178,7 @@ void Recorder::Respond(uint32_t index, const SubjectResult& result) {
       operation.outcome = update ? OpOutcome::kFail : OpOutcome::kUnknown;
       break;
     default:
-      operation.outcome = OpOutcome::kUnknown;
+      operation.outcome = OpOutcome::kError;
       break;
   }
   if (operation.outcome != OpOutcome::kOk && result.status != Status::kExists) operation.result = 0;
@@ -188,8 +188,7 @@ void Recorder::Respond(uint32_t index, const SubjectResult& result) {
   if (result.torn) {
     Unexpected("R2", std::string(OpName(operation.type)) + " of key " + std::to_string(operation.key) +
                          " met a value that does not hold together");
-  } else if (operation.outcome == OpOutcome::kUnknown && result.status != Status::kAborted &&
-             !DeviceFailed()) {
+  } else if (operation.outcome == OpOutcome::kError && !DeviceFailed()) {
     Unexpected("R0", std::string(OpName(operation.type)) + " of key " + std::to_string(operation.key) +
                          " ended with " + std::string(StatusName(result.status)) +
                          " though no fault was injected");
@@ -229,6 +228,15 @@ uint32_t Recorder::Continuing(const faster::Guid& session, const faster::Token& 
 void Recorder::Continued(uint32_t report, uint64_t serial, const std::vector<uint64_t>& excluded) {
   const HostHeap host;
   faults::SessionReport& told = history_.reports[report];
+  // Of this incarnation: an error that nobody had collected when the session was closed is heard of now.
+  for (Operation& operation : history_.operations) {
+    if (operation.session != told.session || operation.incarnation != incarnation_ ||
+        operation.outcome != OpOutcome::kUnknown ||
+        std::find(excluded.begin(), excluded.end(), operation.serial) == excluded.end())
+      continue;
+    operation.outcome = OpOutcome::kError;
+    operation.responded = Now();
+  }
   told.serial = serial;
   told.time = Now();
   told.excluded.assign(excluded.begin(), excluded.end());

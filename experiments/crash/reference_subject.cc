@@ -94,7 +94,7 @@ class Session final : public experiments::SubjectSession {
   SubjectResult Rmw(uint64_t key, uint64_t operand) override;
   SubjectResult Delete(uint64_t key) override;
   SubjectResult Insert(uint64_t key, uint64_t word) override;
-  void CompletePending(bool, std::vector<SubjectResult>*) override {}
+  void CompletePending(bool, experiments::OperationObserver*) override {}
   void Refresh() override {}
   void TakeCommits(std::vector<faster::CommitNotice>* commits) override;
   void Close() override {}

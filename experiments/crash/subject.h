@@ -97,11 +97,12 @@ struct SubjectAbilities {
   bool iterate = false;   // Iterate
 };
 
-// Hears of every operation of a batch when it has ended or went pending, before the next one is executed.
-// Must not call the engine.
-class BatchObserver {
+// Hears of every operation of a batch when it has ended or went pending, before the next one is executed; and
+// of a pending one when it ends, no later than the engine takes its outcome for known. Must not call the
+// engine.
+class OperationObserver {
  public:
-  virtual ~BatchObserver() = default;
+  virtual ~OperationObserver() = default;
   virtual void OnOperation(const SubjectResult& result) = 0;
 };
 
@@ -123,7 +124,7 @@ class SubjectSession {
   // `count` operations of one type, in order; `words` (upserts) or operands (RMWs) may be null for reads. An
   // engine without batches does them one by one.
   virtual void Batch(BatchType type, size_t count, const uint64_t* keys, const uint64_t* words,
-                     BatchObserver* observer) {
+                     OperationObserver* observer) {
     for (size_t i = 0; i < count; ++i) {
       observer->OnOperation(type == BatchType::kRead     ? Read(keys[i])
                             : type == BatchType::kUpsert ? Upsert(keys[i], words[i])
@@ -132,7 +133,7 @@ class SubjectSession {
   }
   // Ends pending operations; their results are appended to *done. With `wait`, returns when none is left.
   // Without, returns after a bounded amount of work.
-  virtual void CompletePending(bool wait, std::vector<SubjectResult>* done) = 0;
+  virtual void CompletePending(bool wait, OperationObserver* observer) = 0;
   virtual void Refresh() = 0;
   // Commit points this session was told (its persistence callback) since the last call.
   virtual void TakeCommits(std::vector<faster::CommitNotice>* commits) = 0;

@@ -28,6 +28,13 @@ enum class [[nodiscard]] Status : uint8_t{
     kTooLarge,  // key and value do not fit into a block of the log; no effect (faster/core/layout.h)
 };
 
+// An operation that ends so could not be executed, through no fault of its own: it has no effect, and says
+// nothing about its key. (kExists and kTooLarge are answers that the store's state gives.)
+constexpr bool IsFailure(Status status) {
+  return status != Status::kOk && status != Status::kPending && status != Status::kNotFound &&
+         status != Status::kExists && status != Status::kTooLarge;
+}
+
 constexpr std::string_view StatusName(Status status) {
   constexpr std::string_view kNames[] = {
       "ok",        "pending",    "not found",        "aborted",       "busy",   "I/O error",   "no space",

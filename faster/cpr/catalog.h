@@ -53,6 +53,9 @@ struct CatalogEntry {
   Token token;
   CatalogPart<IndexMetadata> index;
   CatalogPart<LogMetadata> log;
+
+  // What a checkpoint that did not become durable leaves behind. A part that cannot be read now may be whole.
+  bool empty() const { return index.status == Status::kNotFound && log.status == Status::kNotFound; }
 };
 
 // Every checkpoint directory in `directory` (*abandoned_out, if asked for, has the tokens that a recovery to

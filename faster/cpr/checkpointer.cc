@@ -80,8 +80,9 @@ void Checkpointer::Unregister(SessionCore* session) {
     session->CatchUp(state_.load(std::memory_order_acquire));
     session->Leave();
     if (!session->internal_) {
-      closed_[session->id()] =
-          Closed{session->serial_, session->commit_point_, session->shifted_version_, session->excluded_, {}};
+      std::sort(session->failed_.begin(), session->failed_.end());
+      closed_[session->id()] = Closed{session->serial_, session->commit_point_, session->shifted_version_,
+                                      session->excluded_, session->failed_};
     }
     std::erase(sessions_, session);
   }

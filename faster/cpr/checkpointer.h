@@ -111,8 +111,8 @@ class Checkpointer {
     uint64_t commit_point = 0;  // of shifted_version
     uint64_t shifted_version = 0;
     std::vector<uint64_t> point_excluded;  // serials up to commit_point that shifted_version lacks
-    // Serials that the recovered checkpoint lacks: every later one says so too, until a client continues the
-    // session and so hears of it.
+    // Serials that the recovered checkpoint lacks, or of updates whose error nobody collected: every later
+    // one says so too, until a client continues the session and so hears of it.
     std::vector<uint64_t> excluded;
   };
 

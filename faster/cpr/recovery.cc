@@ -60,7 +60,7 @@ class RecoveryRun {
     result_->version = meta_.version;
     result_->sessions = meta_.sessions;
     for (const CatalogEntry& entry : entries) {
-      if (!entry.log.valid() && !entry.index.valid()) result_->leftovers.push_back(entry.token);
+      if (entry.empty()) result_->leftovers.push_back(entry.token);
     }
     log_->StartRecovered(meta_, head_, flushed_, generation_);
     Report(RecoveryProgress::Step::kDone, 0);

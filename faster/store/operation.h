@@ -97,6 +97,7 @@ struct Operation {
   std::unique_ptr<uint8_t[]> block;  // one log block, kept with the pooled operation
 
   bool is_update() const { return type != OperationType::kRead && type != OperationType::kLocate; }
+  bool failed_update() const { return is_update() && IsFailure(result); }
 };
 
 // First-in first-out list through Operation::next.

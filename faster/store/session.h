@@ -213,23 +213,7 @@ class Session final : public SessionCore {
   // pending.
   template <class Finished>
   bool CompletePending(bool wait, Finished&& finished) {
-    for (;;) {
-      Refresh();
-      log_.Poll();
-      Enter();
-      while (!finished_.empty()) {
-        Op* op = finished_.Pop();
-        Leave();
-        finished(static_cast<const Op&>(*op));
-        Enter();
-        op->next = free_;
-        free_ = op;
-      }
-      const bool none = pending_now_ + pending_old_ == 0;
-      Leave();
-      if (none || !wait) return none;
-      std::this_thread::yield();
-    }
+    return Collect(wait, true, finished);
   }
 
   // Commit points reached since the last call, one for every checkpoint that became durable.
@@ -247,12 +231,13 @@ class Session final : public SessionCore {
     return pending;
   }
 
-  // Completes what is pending (outcomes not collected before are dropped) and ends the session; its commit
-  // point stays in every later checkpoint, and ContinueSession brings it back.
+  // Completes what is pending and ends the session; its commit point stays in every later checkpoint, and
+  // ContinueSession brings it back. Outcomes not collected before are dropped, but updates among them that
+  // ended with an error are excluded serials.
   void Abandon() { closed_ = true; }  // for a session that could not be registered
   void Close() {
     if (closed_) return;
-    CompletePending(true, [](const Op&) {});
+    Collect(true, false, [](const Op&) {});
     checkpointer_.Unregister(this);
     epoch_->Release(entry_);
     closed_ = true;
@@ -436,6 +421,9 @@ class Session final : public SessionCore {
   void ContinueCold(Op* op, Walk walk);
   static void OnColdChunk(void* session, void* waiter, Status status, const LogAddress* chunk);
   // session_pending.h
+  // CompletePending(); with `heard`, the client knows what finished() was called for.
+  template <class Finished>
+  bool Collect(bool wait, bool heard, Finished&& finished);
   bool LockPending() override;
   void FollowIndex() override { table_ = &index_.table(); }
   void ShiftPending(uint64_t version) override;

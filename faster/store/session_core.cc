@@ -11,7 +11,6 @@ void SessionCore::CatchUp(uint64_t global) {
       // The CPR point: everything issued so far is version v but for excluded_, everything later v+1.
       commit_point_ = serial_;
       shifted_version_ = version_;
-      excluded_.clear();
       ShiftPending(state.version);
     }
     if (state.phase == Phase::kPersistenceCallback && notice_->durable) {

@@ -29,8 +29,9 @@ class SessionCore {
 
   const Guid& id() const { return id_; }
   uint64_t serial() const { return serial_; }
-  // Of a continued session: serials up to serial() that the recovered checkpoint does not hold. They are told
-  // once; from now on it is the client's to issue these operations again.
+  // Of a continued session: serials up to serial() that the recovered checkpoint does not hold, or of updates
+  // that ended with an error which nobody collected before the session was closed. They are told once; from
+  // now on it is the client's to issue these operations again.
   const std::vector<uint64_t>& excluded_serials() const { return handed_over_; }
 
  protected:
@@ -63,7 +64,7 @@ class SessionCore {
   // The index may have grown: looks up which table is the one of Rest. [owned]
   virtual void FollowIndex() = 0;
   // The CPR point: what is pending stays of the old version (strict), or becomes one of `version` and is
-  // entered in excluded_ (relaxed). [owned]
+  // entered in excluded_ (relaxed), in either case with failed_; excluded_ is ascending then. [owned]
   virtual void ShiftPending(uint64_t version) = 0;
   // A bounded amount of work on pending operations; the caller protects an epoch entry. [owned]
   virtual void ProcessPending() = 0;
@@ -82,6 +83,9 @@ class SessionCore {
   uint64_t commit_point_ = 0;  // last serial of version shifted_version_
   uint64_t shifted_version_ = 0;
   std::vector<uint64_t> excluded_;     // serials up to commit_point_ that version shifted_version_ lacks
+  // Of updates that ended with an error while they were pending, as long as their client has not heard of it:
+  // after a crash it would take them for committed, so a commit point excludes them with either guarantee.
+  std::vector<uint64_t> failed_;
   std::vector<uint64_t> handed_over_;  // excluded_serials()
   std::atomic<uint64_t> acked_{0};     // SystemState whose duties are done
   std::vector<CommitNotice> commits_;  // commit points not yet told to the user

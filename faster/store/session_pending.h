@@ -12,6 +12,29 @@
 namespace faster {
 
 template <class K, class V, class F>
+template <class Finished>
+bool Session<K, V, F>::Collect(bool wait, bool heard, Finished&& finished) {
+  for (;;) {
+    Refresh();
+    log_.Poll();
+    Enter();
+    while (!finished_.empty()) {
+      Op* op = finished_.Pop();
+      Leave();
+      finished(static_cast<const Op&>(*op));
+      Enter();
+      if (heard && op->failed_update()) std::erase(failed_, op->serial);
+      op->next = free_;
+      free_ = op;
+    }
+    const bool none = pending_now_ + pending_old_ == 0;
+    Leave();
+    if (none || !wait) return none;
+    std::this_thread::yield();
+  }
+}
+
+template <class K, class V, class F>
 typename Session<K, V, F>::Op* Session<K, V, F>::TakeOperation() {
   if (free_ == nullptr) return new Op;
   Op* op = free_;
@@ -33,16 +56,17 @@ bool Session<K, V, F>::LockPending() {
 
 template <class K, class V, class F>
 void Session<K, V, F>::ShiftPending(uint64_t version) {
-  if (!relaxed_) {
+  excluded_ = failed_;
+  if (relaxed_) {
+    for (Op* op = pending_list_; op != nullptr; op = op->list_next) {
+      op->version = version;
+      excluded_.push_back(op->serial);
+    }
+  } else {
     pending_old_ += pending_now_;
     pending_now_ = 0;
-    return;
   }
-  for (Op* op = pending_list_; op != nullptr; op = op->list_next) {
-    op->version = version;
-    excluded_.push_back(op->serial);
-  }
-  std::reverse(excluded_.begin(), excluded_.end());  // the list begins with the newest
+  std::sort(excluded_.begin(), excluded_.end());
 }
 
 template <class K, class V, class F>
@@ -186,7 +210,14 @@ void Session<K, V, F>::Finish(Op* op, Status result) {
   }
   (op->list_previous != nullptr ? op->list_previous->list_next : pending_list_) = op->list_next;
   if (op->list_next != nullptr) op->list_next->list_previous = op->list_previous;
-  --(op->version == version_ ? pending_now_ : pending_old_);
+  const bool of_old_version = op->version != version_;
+  --(of_old_version ? pending_old_ : pending_now_);
+  if (op->failed_update()) {
+    failed_.push_back(op->serial);
+    if (of_old_version) {  // its version ends without it
+      excluded_.insert(std::upper_bound(excluded_.begin(), excluded_.end(), op->serial), op->serial);
+    }
+  }
   finished_.Push(op);
 }
 

@@ -52,7 +52,8 @@ class Decoder {
       const Operation& op = history.operations[i];
       if (op.key != key) continue;
       if (op.type == OpType::kUpsert || op.type == OpType::kInsert) writers_.emplace(op.operand, i);
-      if (op.type != OpType::kRmw || op.outcome == OpOutcome::kFail) continue;
+      if (op.type != OpType::kRmw || op.outcome == OpOutcome::kFail || op.outcome == OpOutcome::kError)
+        continue;
       if (op.result != 0)
         left_.emplace(op.result, i);
       else
@@ -148,6 +149,8 @@ std::string OperationLine(const History& history, uint32_t index, const Decoder&
   std::string effect;
   if (op.outcome == OpOutcome::kUnknown) {
     effect = "no response";
+  } else if (op.outcome == OpOutcome::kError) {
+    effect = "ended with an error";
   } else if (op.outcome == OpOutcome::kFail) {
     effect = op.type == OpType::kRead || op.type == OpType::kDelete ? "found nothing" : "refused";
     if (op.type == OpType::kInsert && op.result != 0) effect += ", there is " + decoder.Text(op.result);

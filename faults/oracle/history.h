@@ -18,7 +18,8 @@
 // * A commit point is a serial t and the serials x <= t that are not in the checkpoint all the same
 // (`excluded`,
 //   ascending): with the relaxed guarantee what was pending at the session's CPR point. They may concern a
-//   serial of an earlier incarnation, while nobody continued the session since.
+//   serial of an earlier incarnation, while nobody continued the session since. An update that ended with an
+//   error which its client had not heard of by then is excluded with the strict guarantee too.
 // * Words are not 0. For the linear checker upsert words and RMW operands are unique within a key.
 // * recoveries are in order of time. A recovery with kOk, or an unnamed one with kNotFound (the empty store),
 //   returned and starts the next incarnation; any other status is a refusal, and the next entry (same
@@ -39,6 +40,7 @@ enum class OpOutcome : uint8_t {
   kOk,       // read: found; update: changed the key
   kFail,     // no effect: read/delete found nothing, refused
   kUnknown,  // no response before the crash
+  kError,    // ended with an error: no effect, whatever its type, and it says nothing
 };
 
 constexpr uint64_t kNever = ~0ull;

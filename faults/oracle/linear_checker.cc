@@ -15,7 +15,11 @@ bool Refuse(Verdict* verdict, Rule rule, std::string what) {
   return false;
 }
 
-bool IsUpdate(const Operation& op) { return op.type != OpType::kRead && op.outcome != OpOutcome::kFail; }
+bool HasNoEffect(const Operation& op) {
+  return op.outcome == OpOutcome::kFail || op.outcome == OpOutcome::kError;
+}
+
+bool IsUpdate(const Operation& op) { return op.type != OpType::kRead && !HasNoEffect(op); }
 
 // An insert without a response may have been refused.
 bool MayHaveRead(const Operation& op) {
@@ -54,7 +58,7 @@ void LinearChecker::GroupByKey() {
     op_level_[i] = cuts_.Level(ops[i]);
     const bool of_a_key = ops[i].type != OpType::kTruncate;
     op_key_[i] = of_a_key ? KeyId(ops[i].key) : kNoKey;
-    if (!of_a_key && ops[i].outcome != OpOutcome::kFail) truncates_.push_back(i);
+    if (!of_a_key && !HasNoEffect(ops[i])) truncates_.push_back(i);
   }
   for (const Recovery& recovery : history_->recoveries)
     for (const auto& [key, word] : recovery.state) KeyId(key);

@@ -107,6 +107,7 @@ class LinearCuts {
               const std::string& who);
   // linear_excluded.cc
   bool CheckContinued(const SessionReport& report, const std::string& who);
+  bool EndedWithError(uint32_t incarnation, uint32_t session, uint64_t serial) const;
   bool CheckExcluded(uint32_t log, uint32_t session, uint64_t serial, const Serials* excluded,
                      const std::string& who);
   bool CheckCarried(uint32_t log, uint32_t session, const Serials* excluded, const std::string& who);

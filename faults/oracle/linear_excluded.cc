@@ -1,7 +1,8 @@
 // R1 for excluded serials, in LinearCuts: what a checkpoint may leave out below a session's commit point.
 //
-// Serials issued in the checkpoint's own incarnation: only with the relaxed guarantee, and only of operations
-// that had no response when the checkpoint was requested. Serials of before: those that the recovered
+// Serials issued in the checkpoint's own incarnation: of operations that ended with an error, or may have and
+// nobody was told; with the relaxed guarantee, of all that had no response when the checkpoint was requested.
+// Serials of before: those that the recovered
 // checkpoint excluded, all of them while nobody has asked to continue the session, none once somebody was
 // answered.
 #include <algorithm>
@@ -21,6 +22,13 @@ uint64_t LinearCuts::FirstClaim(uint32_t incarnation, uint32_t session, bool ans
   return first;
 }
 
+bool LinearCuts::EndedWithError(uint32_t incarnation, uint32_t session, uint64_t serial) const {
+  return std::any_of(history_->operations.begin(), history_->operations.end(), [&](const Operation& op) {
+    return op.incarnation == incarnation && op.session == session && op.serial == serial &&
+           op.outcome == OpOutcome::kError;
+  });
+}
+
 bool LinearCuts::CheckContinued(const SessionReport& report, const std::string& who) {
   const Serials* recovered = sets_[bases_[report.incarnation].excluded + report.session];
   bool first = report.called != 0;
@@ -29,7 +37,13 @@ bool LinearCuts::CheckContinued(const SessionReport& report, const std::string& 
              other.incarnation != report.incarnation || other.called == 0 || other.called > report.called;
   if (report.called == 0 || !first)
     recovered = report.called == 0 && !report.excluded.empty() ? recovered : nullptr;
-  const bool same = recovered == nullptr ? report.excluded.empty() : report.excluded == *recovered;
+  // Closed in this incarnation, over updates that had ended with an error: told as well.
+  const uint64_t start = pool_[bases_[report.incarnation].serials + report.session];
+  Serials told = report.excluded;
+  while (report.called != 0 && !told.empty() && told.back() > start &&
+         EndedWithError(report.incarnation, report.session, told.back()))
+    told.pop_back();
+  const bool same = recovered == nullptr ? told.empty() : told == *recovered;
   return same || Fail(Rule::kR1, who + " with other exclusions than were recovered");
 }
 
@@ -37,12 +51,16 @@ bool LinearCuts::CheckStillOpen(const CheckpointEvent& event, uint32_t session, 
                                 const std::string& who) {
   for (uint32_t i = 0; i < history_->operations.size(); ++i) {
     const Operation& op = history_->operations[i];
-    if (op.session != session || op.incarnation != event.incarnation || op.responded > event.requested ||
+    if (op.session != session || op.incarnation != event.incarnation || op.outcome == OpOutcome::kError ||
         !IsIn(&excluded, op.serial))
       continue;
+    const bool may_have_failed = history_->faults_injected && op.outcome == OpOutcome::kUnknown;
+    if (history_->relaxed ? op.responded > event.requested : may_have_failed) continue;
     return Fail(Rule::kR1,
                 who + " excludes serial " + std::to_string(op.serial) + " of session " +
-                    std::to_string(session) + ", which had ended when it was requested",
+                    std::to_string(session) +
+                    (history_->relaxed ? ", which had ended when it was requested"
+                                       : ", but the guarantee is strict and no error ended it"),
                 {i});
   }
   return true;
@@ -75,7 +93,6 @@ bool LinearCuts::CheckExcluded(uint32_t log, uint32_t session, uint64_t serial, 
                                const std::string& who) {
   const CheckpointEvent& event = history_->checkpoints[logs_[log].event];
   if (excluded != nullptr) {
-    if (!history_->relaxed) return Fail(Rule::kR1, who + " excludes a serial, but the guarantee is strict");
     const bool ascending = std::adjacent_find(excluded->begin(), excluded->end(), [](uint64_t a, uint64_t b) {
                              return a >= b;
                            }) == excluded->end();

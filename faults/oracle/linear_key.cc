@@ -61,6 +61,7 @@ bool LinearKey::Collect() {
   entries_.push_back(initial);
   for (size_t i = 0; i < in_->ops.size(); ++i) {
     const Operation& op = in_->operations[in_->ops[i]];
+    if (op.outcome == OpOutcome::kError) continue;
     const uint32_t level = in_->use_levels ? in_->levels[i] : 0;
     const bool nothing_found = op.outcome == OpOutcome::kFail;
     if (op.type == OpType::kInsert && nothing_found) {  // refused: a read of what was there

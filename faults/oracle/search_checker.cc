@@ -90,6 +90,7 @@ SearchChecker::Problem SearchChecker::MakeProblem(uint32_t incarnation, uint64_t
     const Operation& op = history_->operations[i];
     const bool truncate = op.type == OpType::kTruncate;
     if (op.incarnation != incarnation || (op.key != key && !truncate)) continue;
+    if (op.outcome == OpOutcome::kError) continue;
     const bool reads =
         op.type == OpType::kRead || (op.type == OpType::kInsert && op.outcome == OpOutcome::kFail);
     if (reads && op.outcome == OpOutcome::kUnknown) continue;
@@ -339,7 +340,7 @@ bool SearchChecker::CheckScans(Verdict* verdict) const {
 
 void SearchChecker::CheckBuffered(Verdict* verdict) const {
   auto update = [](const Operation& op) {
-    return op.type != OpType::kRead && op.outcome != OpOutcome::kFail;
+    return op.type != OpType::kRead && op.outcome != OpOutcome::kFail && op.outcome != OpOutcome::kError;
   };
   const std::vector<Operation>& ops = history_->operations;
   for (const Operation& lost : ops) {

@@ -90,6 +90,7 @@ class SearchChecker {
   bool CheckExclusions(const CheckpointEvent& checkpoint, const std::vector<faster::SessionCommit>& commits,
                        bool complete, Verdict* verdict);
   bool CheckWhatWasToldOnReturn(const SessionReport& report, Verdict* verdict);
+  bool MayExclude(const Operation& op, const CheckpointEvent& checkpoint) const;
   bool MayExclude(const CheckpointEvent& checkpoint, uint32_t session, uint64_t serial) const;
   bool Asked(uint32_t incarnation, uint32_t session, uint64_t before, bool answered) const;
   static bool Excludes(const std::vector<faster::SessionCommit>& commits, const faster::Guid& session,

@@ -35,6 +35,12 @@ bool SearchChecker::Asked(uint32_t incarnation, uint32_t session, uint64_t befor
   return false;
 }
 
+bool SearchChecker::MayExclude(const Operation& op, const CheckpointEvent& checkpoint) const {
+  if (op.outcome == OpOutcome::kError) return true;  // it has no effect
+  if (history_->relaxed) return op.responded == kNever || op.responded > checkpoint.requested;
+  return history_->faults_injected && op.outcome == OpOutcome::kUnknown;
+}
+
 bool SearchChecker::MayExclude(const CheckpointEvent& checkpoint, uint32_t session, uint64_t serial) const {
   const Recovery* base = incarnations_[checkpoint.incarnation].base;
   if (serial <= StartSerial(checkpoint.incarnation, session)) {
@@ -42,7 +48,7 @@ bool SearchChecker::MayExclude(const CheckpointEvent& checkpoint, uint32_t sessi
   }
   for (const Operation& op : history_->operations)
     if (op.incarnation == checkpoint.incarnation && op.session == session && op.serial == serial)
-      return op.responded == kNever || op.responded > checkpoint.requested;
+      return MayExclude(op, checkpoint);
   return true;  // never issued: the bounds of the commit point say so
 }
 
@@ -60,7 +66,6 @@ bool SearchChecker::CheckExclusions(const CheckpointEvent& checkpoint,
       if (commit.session != id) continue;
       listed = true;
       for (uint64_t x : commit.excluded) {
-        if (!history_->relaxed) return Reject(verdict, "search: a strict checkpoint excludes a serial");
         if (x <= last || x > commit.serial)
           return Reject(verdict, "search: excluded serials out of order or beyond the commit point");
         if (!MayExclude(checkpoint, s, x))
@@ -91,7 +96,18 @@ bool SearchChecker::CheckWhatWasToldOnReturn(const SessionReport& report, Verdic
     if (other.session == report.session && other.incarnation == report.incarnation && other.called != 0 &&
         other.called < report.called)
       expected.clear();  // told already
-  if (report.excluded == expected || (report.called == 0 && report.excluded.empty())) return true;
+  // Closed in this incarnation, over updates that had ended with an error: told as well.
+  const uint64_t start = StartSerial(report.incarnation, report.session);
+  const auto failed_here = [&](uint64_t serial) {
+    for (const Operation& op : history_->operations)
+      if (op.incarnation == report.incarnation && op.session == report.session && op.serial == serial)
+        return op.outcome == OpOutcome::kError;
+    return false;
+  };
+  std::vector<uint64_t> told = report.excluded;
+  while (report.called != 0 && !told.empty() && told.back() > start && failed_here(told.back()))
+    told.pop_back();
+  if (told == expected || (report.called == 0 && report.excluded.empty())) return true;
   return Reject(verdict, "search: a session continued with other exclusions than were recovered");
 }
 

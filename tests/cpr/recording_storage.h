@@ -21,6 +21,7 @@ class RecordingStorage : public Storage {
   std::vector<std::string> calls;  // "write t/.log.meta.tmp", in order; reads are left out
   int fail_at = -1;                // index of the call that fails with `failure`
   std::function<bool(const std::string& call)> fails;  // the calls that fail with it, if set
+  std::function<bool(const std::string& path)> fails_reads;  // reads of such files fail with it
   Status failure = Status::kIoError;
   uint64_t longest_transfer = ~0ull;  // reads and writes move at most so many bytes; 0: none at all
   bool hold_reads = false;            // asynchronous reads wait for ReleaseReads; one thread then
@@ -75,7 +76,10 @@ class RecordingStorage : public Storage {
 
     void ReadAsync(uint64_t offset, void* buffer, uint64_t length, IoCallback done, void* context) override {
       storage_->async_reads.fetch_add(1);
-      const auto read = [=, this] { file_->ReadAsync(offset, buffer, length, done, context); };
+      const auto read = [=, this] {
+        if (FailsReads()) return done(context, storage_->failure, 0);
+        file_->ReadAsync(offset, buffer, length, done, context);
+      };
       storage_->hold_reads ? storage_->held_.push_back(read) : read();
     }
     void WriteAsync(uint64_t offset, const void* buffer, uint64_t length, IoCallback done,
@@ -85,6 +89,8 @@ class RecordingStorage : public Storage {
       file_->WriteAsync(offset, buffer, std::min(length, storage_->longest_transfer), done, context);
     }
     Status Read(uint64_t offset, void* buffer, uint64_t length, uint64_t* bytes) override {
+      *bytes = 0;
+      if (FailsReads()) return storage_->failure;
       return file_->Read(offset, buffer, std::min(length, storage_->longest_transfer), bytes);
     }
     Status Write(uint64_t offset, const void* buffer, uint64_t length, uint64_t* bytes) override {
@@ -100,6 +106,8 @@ class RecordingStorage : public Storage {
     Status Truncate(uint64_t bytes) override { return file_->Truncate(bytes); }
 
    private:
+    bool FailsReads() const { return storage_->fails_reads && storage_->fails_reads(path_); }
+
     RecordingStorage* const storage_;
     const std::string path_;
     const std::unique_ptr<File> file_;

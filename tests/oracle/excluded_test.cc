@@ -51,6 +51,52 @@ TEST(Excluded, OnlyWithTheRelaxedGuarantee) {
   Expect(strict.b.history, Rule::kR1);
 }
 
+// With the strict guarantee, what ended with an error; or may have: a fault was injected, and nobody heard.
+TEST(Excluded, StrictWhatEndedWithAnError) {
+  const auto expected = [](OpOutcome outcome, bool faults) {
+    if (outcome == OpOutcome::kError) return true;
+    return outcome == OpOutcome::kUnknown && faults;
+  };
+  for (const OpOutcome outcome :
+       {OpOutcome::kOk, OpOutcome::kFail, OpOutcome::kUnknown, OpOutcome::kError}) {
+    for (const bool faults : {false, true}) {
+      Pending strict;
+      strict.b.history.relaxed = false;
+      strict.b.history.faults_injected = faults;
+      Operation& rmw = strict.b.history.operations[1];
+      rmw.outcome = outcome;
+      if (outcome != OpOutcome::kOk) rmw.result = 0;
+      if (outcome == OpOutcome::kUnknown) rmw.responded = kNever;
+      Expect(strict.b.history, expected(outcome, faults) ? Rule::kNone : Rule::kR1);
+    }
+  }
+}
+
+// Whatever its type: not excluded, and not in the state.
+TEST(Excluded, AnErrorIsNoEffectAndSaysNothing) {
+  for (const OpType type : {OpType::kRead, OpType::kUpsert, OpType::kRmw, OpType::kDelete, OpType::kInsert}) {
+    for (const bool effect : {false, true}) {
+      HistoryBuilder b(1);
+      b.history.faults_injected = true;
+      b.Put(0, kX, kA, 10, 20);
+      b.Rmw(0, kX, 1, kA, 25, 29);
+      Operation& failed = b.history.operations[1];
+      failed.type = type;
+      failed.operand = type == OpType::kUpsert || type == OpType::kInsert ? kB : 1;
+      failed.outcome = OpOutcome::kError;
+      failed.result = 0;
+      const Token token = b.Checkpoint(30, 70, {2});
+      std::vector<std::pair<uint64_t, uint64_t>> state = {{kX, kA}};
+      if (effect && type == OpType::kDelete) state.clear();
+      if (effect && type == OpType::kRmw) state = {{kX, RmwWord(kA, 1)}};
+      if (effect && failed.operand == kB) state = {{kX, kB}};
+      const bool wrong = effect && type != OpType::kRead;
+      b.Recover(90, token, {2}, state);
+      Expect(b.history, wrong ? Rule::kR4 : Rule::kNone);
+    }
+  }
+}
+
 TEST(Excluded, NotWhatHadEndedBeforeTheRequest) {
   Pending ended;
   ended.b.history.operations[1].responded = 29;

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "tests/cpr/recording_storage.h"
 #include "tests/store/test_store.h"
 
 namespace faster {
@@ -48,6 +49,35 @@ TEST(Retention, KeepsTheNewestAndTheIndexThatTheyNeed) {
   EXPECT_EQ(result.index_token, tokens[1]);
   auto session = store.kv().StartSession();
   EXPECT_EQ(store.Read(*session, 299), 3u);
+}
+
+// A recovery to a named checkpoint goes on although another cannot be read at that moment. That one is whole,
+// and counts again as soon as it can be read: it is no leftover of a checkpoint that failed.
+TEST(Retention, KeepsWhatCouldNotBeReadWhenTheStoreWasRecovered) {
+  TestStoreOn<RecordingStorage> store;
+  std::vector<Token> tokens;
+  for (uint64_t round = 0; round < 3; ++round) {
+    auto session = store.kv().StartSession();
+    for (uint64_t i = 0; i < 100; ++i) store.Rmw(*session, i, 1);
+    session.reset();
+    ASSERT_EQ(store.Checkpoint(kFold), Status::kOk);
+    tokens.push_back(store.last_token());
+  }
+  store.storage().fails_reads = [&](const std::string& path) {
+    return path.starts_with(tokens[1].Text()) && path.ends_with(".meta");
+  };
+  const RecoveryResult result = store.Recover(tokens[2]);
+  store.storage().fails_reads = {};
+  EXPECT_TRUE(result.leftovers.empty());
+  RetentionReport report;
+  Diagnosis why;
+  ASSERT_EQ(store.kv().Retain(3, &report, &why), Status::kOk) << why.Text();
+  EXPECT_EQ(report.checkpoints, 0u);
+  for (uint64_t round = 3; round-- > 0;) {
+    EXPECT_EQ(store.Recover(tokens[round]).log_token, tokens[round]);
+    auto session = store.kv().StartSession();
+    EXPECT_EQ(store.Read(*session, 99), round + 1);
+  }
 }
 
 TEST(Retention, RemovesSegmentsBelowTheOldestThatIsKept) {

@@ -8,6 +8,7 @@
 #include <tuple>
 #include <vector>
 
+#include "tests/cpr/recording_storage.h"
 #include "tests/store/test_store.h"
 
 namespace faster {
@@ -113,6 +114,62 @@ TEST_P(Protocols, WhatIsPendingAtTheCut) {
     session = store.kv().ContinueSession(id);
     EXPECT_TRUE(session->excluded_serials().empty());
     EXPECT_EQ(store.Read(*session, 1), 17u);
+  }
+}
+
+// An RMW that waits for the disk gets an error. While its client has not heard of it, commit points exclude
+// it; else a client that comes back would take it for committed.
+TEST_P(Protocols, WhatFailedAndNobodyHeardOfIsExcluded) {
+  enum class When { kBeforeTheCut, kAfterTheCut, kHeardOf };
+  for (const When when : {When::kBeforeTheCut, When::kAfterTheCut, When::kHeardOf}) {
+    TestStoreOn<RecordingStorage> store(Config());
+    RecordingStorage& disk = store.storage();
+    auto filler = store.kv().StartSession();
+    store.Rmw(*filler, 1, 10);
+    for (uint64_t i = 0; i < 400; ++i) store.Rmw(*filler, 100 + i, 1);
+    auto session = store.kv().StartSession();
+    const Guid id = session->id();
+    ASSERT_EQ(session->Upsert(2, 5), Status::kOk);
+    disk.hold_reads = true;
+    disk.fails_reads = [](const std::string&) { return true; };
+    ASSERT_EQ(session->Rmw(1, 7), Status::kPending);
+    ASSERT_EQ(session->Upsert(3, 5), Status::kOk);
+    if (when != When::kAfterTheCut) {
+      disk.ReleaseReads();
+      if (when == When::kHeardOf) {
+        Status heard = Status::kOk;
+        session->CompletePending(true, [&](const auto& op) { heard = op.result; });
+        EXPECT_EQ(heard, Status::kIoError);
+      } else {
+        session->Refresh();
+      }
+      EXPECT_FALSE(session->HasPending());
+    }
+    Token token;
+    ASSERT_EQ(store.kv().Checkpoint(CheckpointKind::kLogOnly, LogBackend::kSnapshot, &token), Status::kOk);
+    for (int i = 0; i < 100; ++i) store.kv().Poll();
+    disk.ReleaseReads();
+    while (!store.kv().Poll()) std::this_thread::yield();
+    disk.fails_reads = {};
+    session->CompletePending(true, [](const auto& op) { EXPECT_EQ(op.result, Status::kIoError); });
+    const std::vector<uint64_t> expected =
+        when == When::kHeardOf ? std::vector<uint64_t>{} : std::vector<uint64_t>{2};
+    std::vector<CommitNotice> notices;
+    session->TakeCommits(&notices);
+    ASSERT_EQ(notices.size(), 1u);
+    EXPECT_EQ(notices[0], (CommitNotice{token, 3, expected}));
+    // Now the client has heard of it.
+    ASSERT_EQ(store.Checkpoint({CheckpointKind::kLogOnly, LogBackend::kSnapshot}), Status::kOk);
+    notices.clear();
+    session->TakeCommits(&notices);
+    EXPECT_EQ(notices.at(0).excluded, std::vector<uint64_t>{});
+    session.reset();
+    filler.reset();
+    store.Recover(token);
+    session = store.kv().ContinueSession(id);
+    ASSERT_NE(session, nullptr);
+    EXPECT_EQ(session->excluded_serials(), expected);
+    EXPECT_EQ(store.Read(*session, 1), 10u);
   }
 }
 
