@@ -80,7 +80,8 @@ std::vector<std::string> Properties(const Plan& plan, const std::string& distrib
           "threadcount=" + std::to_string(plan.threads),
           "fieldcount=1",
           "fieldlength=8",
-          "faster.memory=" + std::to_string(plan.memory)};
+          "faster.memory=" + std::to_string(plan.memory),
+          "faster.prefault=true"};
 }
 
 // The keys that cpr-ycsb draws, for a peer: those to load, and those of the run, thread after thread.

@@ -15,10 +15,6 @@ using faults::OpOutcome;
 using faults::Outcome;
 using Anchor = CrashPoint::Anchor;
 
-// For each incarnation and the fill; 5,000 to 30,000 are usual. Walks of one chain of large records, over
-// and over, have taken 300,000.
-constexpr uint64_t kStepLimit = 1'000'000;
-
 int FirstKind(const Incarnation& incarnation) {
   for (const Actor& actor : incarnation.actors) {
     for (const Action& action : actor.actions) {
@@ -458,7 +454,7 @@ const ExecutionResult& Execution::Run(const Scenario& scenario, const How& how) 
   options.policy = how.policy;
   options.tape = how.tape;
   options.tape_capacity = how.tape_capacity;
-  options.step_limit = kStepLimit * (1 + scenario.incarnations.size());
+  options.step_limit = StepLimit(scenario);
   options.plain_points = how.plain_points;
   options.spurious_cas = how.spurious_cas;
   scheduler_->Begin(options, how.seed);

@@ -247,4 +247,20 @@ std::string CheckScenario(const Scenario& scenario) {
   return "";
 }
 
+// A part for each incarnation and the fill, and two for each compaction; 5,000 to 30,000 steps are usual.
+// Walks of one chain of large records, over and over, have taken 300,000; a compaction that looks up every
+// record of such a chain on disk, 1,700,000.
+uint64_t StepLimit(const Scenario& scenario) {
+  constexpr uint64_t kPart = 1'000'000;
+  uint64_t parts = 1 + scenario.incarnations.size();
+  for (const Incarnation& incarnation : scenario.incarnations) {
+    for (const Actor& actor : incarnation.actors) {
+      for (const Action& action : actor.actions) {
+        if (action.verb == Verb::kCompact || action.verb == Verb::kCompactLookup) parts += 2;
+      }
+    }
+  }
+  return kPart * parts;
+}
+
 }  // namespace experiments

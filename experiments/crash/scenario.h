@@ -118,6 +118,9 @@ constexpr uint64_t kFillerKey = 1000;  // the first key of the filler
 // "" or one line that says what cannot work.
 std::string CheckScenario(const Scenario& scenario);
 
+// Steps after which an execution counts as stuck.
+uint64_t StepLimit(const Scenario& scenario);
+
 std::string ScenarioJson(const Scenario& scenario, int indent = 1);
 // False: *error is one line with the path of the wrong value.
 bool ParseScenario(const std::string& json, Scenario* scenario, std::string* error);

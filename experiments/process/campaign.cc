@@ -45,6 +45,7 @@ class Runner {
     StoreOptions store_options = big ? BigStore(root, dice_) : SmallStore(root, dice_);
     DrawProtocol(options_.protocol, dice_, big, &store_options);
     DrawStorage(options_.storage, dice_, &store_options);
+    DrawCompany(dice_, big, &store_options);
     std::string error;
     const std::unique_ptr<KilledStore> store = KilledStore::Make(store_options, &error);
     if (store == nullptr) {
@@ -85,7 +86,9 @@ class Runner {
   }
 
   static int RowOf(const KillReport& report) {
-    if (report.phase != faster::Phase::kRest) return static_cast<int>(report.phase);
+    // A growth is no checkpoint: what it was killed in counts as rest.
+    if (report.phase != faster::Phase::kRest && !faster::IsGrowing(report.phase))
+      return static_cast<int>(report.phase);
     return report.after_checkpoint ? kRestAfter : kRestBefore;
   }
 

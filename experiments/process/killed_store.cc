@@ -32,6 +32,11 @@ bool HasLog(const CheckpointJournal& checkpoint) {
   return static_cast<faster::CheckpointKind>(checkpoint.kind.load()) != faster::CheckpointKind::kIndexOnly;
 }
 
+std::unique_ptr<workloads::ycsb::Engine> MakeEngine(const StoreOptions& options) {
+  using workloads::ycsb::Engine;
+  return options.cold ? Engine::MakeF2(options.spec.stored_bytes) : Engine::Make(options.spec.stored_bytes);
+}
+
 uint32_t Requested(const RunJournal& run) {
   return std::min(run.checkpoints.load(), workloads::ycsb::kJournalCheckpoints);
 }
@@ -164,7 +169,7 @@ std::string KilledStore::RunUntilKilled(const KillPlan& plan) {
   std::optional<HoldRequest> hold = plan.hold;
   if (hold && load) ++hold->checkpoint;  // the one after loading comes first
   CheckpointLog log(run_, hold);
-  const std::unique_ptr<Engine> engine = Engine::Make(options_.spec.stored_bytes);
+  const std::unique_ptr<Engine> engine = MakeEngine(options_);
   faster::StoreConfig config = options_.config;
   config.seed = MixSeed(options_.seed, 2 * openings_);
   faster::Diagnosis why;
@@ -244,7 +249,7 @@ void KilledStore::RecoverAndRead(bool verify, Recovered* recovered) {
   using namespace workloads::ycsb;
   // The process ends with _exit: storage, store and session are not closed, which would only take time.
   faster::Storage* const storage = MakeStorage(options_.storage, options_.root).release();
-  Engine* const engine = Engine::Make(options_.spec.stored_bytes).release();
+  Engine* const engine = MakeEngine(options_).release();
   faster::StoreConfig config = options_.verify_config;
   config.seed = MixSeed(options_.seed, 2 * openings_ + 1);
   faster::Diagnosis why;

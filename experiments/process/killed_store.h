@@ -34,6 +34,7 @@ struct StoreOptions {
   faster::StoreConfig config;         // seed is replaced for every opening
   faster::StoreConfig verify_config;  // geometry with which it is recovered and read
   StorageChoice storage;              // below the shared one, and of the recovery
+  bool cold = false;                  // with a cold store below it (values of 8 or 256 bytes)
   bool load = false;                  // load the records and take a checkpoint before the run
   uint64_t journal_bytes = uint64_t{64} << 20;
   uint64_t seed = 1;

@@ -153,6 +153,25 @@ void DrawStorage(const std::optional<StorageChoice>& storage, Dice& dice, StoreO
   if (dice.Chance(40)) options->config.open_segments = dice.Between(1, 4);
 }
 
+void DrawCompany(Dice& dice, bool big, StoreOptions* options) {
+  faster::StoreConfig& config = options->config;
+  WorkloadSpec& spec = options->spec;
+  if (dice.Chance(30)) spec.batch = dice.Between(2, 64);
+  if (dice.Chance(25)) {
+    if (!big) config.index_buckets = uint64_t{1} << dice.Below(5);
+    if (big) config.index_buckets = uint64_t{1} << dice.Between(12, 16);
+    config.grow_at_overflow_percent = spec.grow_percent = dice.Between(5, 60);
+  }
+  const uint64_t memory = config.page_bytes() * config.buffer_pages;
+  if (dice.Chance(25)) config.read_cache_bytes = std::max<uint64_t>(memory >> dice.Below(4), 4096);
+  config.read_cache_second_chance = dice.Chance(70);
+  config.copy_reads_to_tail = dice.Chance(12);
+  if (dice.Chance(25)) config.keep_checkpoints = dice.Between(1, 3);
+  if (dice.Chance(25)) config.compact_at_bytes = memory * dice.Between(1, 4);
+  options->cold = dice.Chance(big ? 10 : 20) && spec.fixed() && config.grow_at_overflow_percent == 0;
+  if (options->cold) config.compact_at_bytes = 0;  // moving to the cold store is how the hot log gets shorter
+}
+
 KillPlan PlanInCell(int kind, int row, const std::vector<int>& kinds, Dice& dice) {
   KillPlan plan = Drawn(kinds, dice);
   plan.checkpoint_every = 0.001 + 0.004 * Fraction(dice);
@@ -183,6 +202,27 @@ KillPlan PlanAtFullSpeed(const std::vector<int>& kinds, Dice& dice) {
   return plan;
 }
 
+namespace {
+
+std::string CompanyText(const StoreOptions& options) {
+  const faster::StoreConfig& config = options.config;
+  std::string text;
+  if (options.cold) text += ", with a cold store";
+  if (options.spec.batch > 1) text += ", batches of " + std::to_string(options.spec.batch);
+  if (config.grow_at_overflow_percent != 0)
+    text += ", index grows at " + std::to_string(config.grow_at_overflow_percent) + " % overflow";
+  if (config.read_cache_bytes != 0)
+    text += ", read cache of " + std::to_string(config.read_cache_bytes) + " bytes";
+  if (config.copy_reads_to_tail) text += ", copies reads to the tail";
+  if (config.keep_checkpoints != 0)
+    text += ", keeps " + std::to_string(config.keep_checkpoints) + " checkpoints";
+  if (config.compact_at_bytes != 0)
+    text += ", compacts at " + std::to_string(config.compact_at_bytes) + " bytes";
+  return text;
+}
+
+}  // namespace
+
 std::string StoreText(const StoreOptions& options) {
   const WorkloadSpec& spec = options.spec;
   const faster::StoreConfig& config = options.config;
@@ -196,7 +236,8 @@ std::string StoreText(const StoreOptions& options) {
          " of them open, " + std::to_string(config.index_buckets) + " buckets, version of " +
          std::to_string(config.version_bits) + " bits, refresh every " +
          std::to_string(config.refresh_interval) + ", " + std::string(ShiftSchemeName(config.shift)) +
-         " shift, " + std::string(GuaranteeName(config.guarantee)) + ", " + StorageText(options.storage);
+         " shift, " + std::string(GuaranteeName(config.guarantee)) + ", " + StorageText(options.storage) +
+         CompanyText(options);
 }
 
 }  // namespace experiments::process

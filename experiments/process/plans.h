@@ -41,6 +41,10 @@ void DrawProtocol(const Protocol& protocol, Dice& dice, bool big, StoreOptions* 
 // Where io_uring is forbidden its fallback is met.
 void DrawStorage(const std::optional<StorageChoice>& storage, Dice& dice, StoreOptions* options);
 
+// What goes on beside operations and checkpoints: an index that grows, a log that is compacted, checkpoints
+// that go, copies of what was read, a cold store; and operations in batches.
+void DrawCompany(Dice& dice, bool big, StoreOptions* options);
+
 // Kills in the cell (kind, row) of a small store.
 KillPlan PlanInCell(int kind, int row, const std::vector<int>& kinds, Dice& dice);
 // At any moment, between checkpoints of any kind.

@@ -44,6 +44,7 @@ StoreOptions StoreOf(const Options& options, const std::string& root) {
   store.config = options.spec.Store();
   store.verify_config = VerifyConfig(options.spec);
   store.storage = options.storage;
+  store.cold = options.db == "f2";
   store.load = true;
   // The index of a full checkpoint and the log's pages between two syncs, with much to spare; sparse.
   store.journal_bytes =

@@ -27,8 +27,8 @@ constexpr const char* kDescription =
     "The\n"
     "store is set by faster.* properties (memory, mutable_fraction, index_buckets, grow_percent, grow_to, "
     "page_bits,\n"
-    "segment_bytes, open_segments, huge_pages, refresh_interval, keys_per_thread, prefetch, readcache,\n"
-    "readcache.second_chance, copy_reads_to_tail, seed).";
+    "segment_bytes, open_segments, huge_pages, prefault, refresh_interval, keys_per_thread, prefetch,\n"
+    "readcache, readcache.second_chance, copy_reads_to_tail, seed).";
 
 bool Seconds(const std::string& text, double* seconds) {
   char* end = nullptr;
@@ -103,9 +103,8 @@ bool CheckStore(const Properties& properties, Options* options, std::string* err
     for (const auto& known : workloads::peers::Peers()) *error += ", " + known.name;
   } else if (peer->make == nullptr) {
     *error = "-db " + db + ": not in this build; install " + peer->package + " and build again (./cpr does)";
-  } else if (options->crash_after > 0 || (options->checkpoint_every > 0 && !peer->ours)) {
-    *error = "-db " + db + ": checkpoints and kills are of the engine faster only" +
-             (peer->ours ? " (f2: no kills)" : "");
+  } else if ((options->crash_after > 0 || options->checkpoint_every > 0) && !peer->ours) {
+    *error = "-db " + db + ": checkpoints and kills are of the engines faster and f2 only";
   } else if (peer->in_memory && !(options->load && options->run)) {
     *error = "-db " + db + ": what is in memory only cannot be loaded and run apart";
   }
@@ -160,8 +159,6 @@ bool CheckBatch(const Options& options, std::string* error) {
     *error = "--batch: YCSB's read-modify-write waits for its read; use rmwproportion instead";
   } else if (spec.target != 0) {
     *error = "--batch: operations of a batch begin together, so they cannot be spread by -target";
-  } else if (options.crash_after > 0 && !spec.mix.single()) {
-    *error = "--batch changes the order of a mixed workload, so --crash-after needs one kind of operation";
   }
   return error->empty();
 }

@@ -240,6 +240,7 @@ ordered_json ParametersJson(const Options& options) {
                    {"read_cache_bytes", store.read_cache_bytes},
                    {"copy_reads_to_tail", store.copy_reads_to_tail},
                    {"huge_pages", store.huge_pages},
+                   {"prefault", store.prefault},
                    {"record_bytes", spec.record_bytes()}};
   return json;
 }

@@ -43,6 +43,9 @@ struct StoreConfig {
   // it finds for leftovers, and a recovery to a named one leaves newer ones as they are.
   bool subordinate = false;
   bool huge_pages = false;                // madvise(MADV_HUGEPAGE) for log buffer and index
+  // All memory of log buffer and index is taken from the kernel when the store is opened. Else a page is
+  // taken when it is first touched: a store that stays small needs little, and its first inserts are slower.
+  bool prefault = false;
   // Source of session ids, checkpoint tokens and generations (the engine has no hidden randomness). Every
   // opening of a store must bring another seed: blocks of an abandoned history are told apart by it.
   uint64_t seed = 1;

@@ -74,6 +74,7 @@ struct FixedLayout {
   static Key KeyOf(KeyArg key) { return Key::Of(key); }
   static K ArgOf(const Key& key) { return key.Value(); }
   static V ArgOfValue(const Value& value) { return value.Value(); }
+  static Value ValueOf(ValueArg value) { return Value::Of(value); }
   static Value NoValue() { return {}; }
   static void Take(KeyArg key, Key* to) { *to = Key::Of(key); }
   static void TakeValue(ValueArg value, Value* to) { *to = Value::Of(value); }

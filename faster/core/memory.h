@@ -37,6 +37,11 @@ class ZeroedMemory {
     bytes_ = bytes;
     return true;
   }
+  // Has the kernel provide a mapped block's pages now, in one go, and not one by one when they are first
+  // touched. Best effort: without it (an old kernel) they come when they are touched.
+  void Populate() {
+    if (bytes_ >= kMapFrom) static_cast<void>(madvise(data_, bytes_, MADV_POPULATE_WRITE));
+  }
   void* data() const { return data_; }
   // Gives up ownership; the block is released by ZeroedMemory::Release(data, bytes).
   void* Detach() { return std::exchange(data_, nullptr); }

@@ -13,6 +13,7 @@ HashIndex::HashIndex(const StoreConfig& config, LightEpoch* epoch, HybridLog* lo
     : max_buckets_(config.max_index_buckets),
       grow_percent_(config.grow_at_overflow_percent),
       huge_pages_(config.huge_pages),
+      prefault_(config.prefault),
       epoch_(epoch),
       log_(log),
       cache_(cache),
@@ -51,6 +52,7 @@ void HashIndex::Publish(HashTable* table) {
 Status HashIndex::Allocate(uint64_t buckets) {
   new_ = NewTable(buckets);
   if (new_ == nullptr) return Status::kOutOfMemory;
+  if (prefault_) new_->Populate();
   Publish(new_.get());
   return Status::kOk;
 }

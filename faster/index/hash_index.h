@@ -144,6 +144,7 @@ class HashIndex {
   const uint64_t max_buckets_;
   const uint32_t grow_percent_;
   const bool huge_pages_;
+  const bool prefault_;
   LightEpoch* const epoch_;
   HybridLog* const log_;
   const ReadCache* const cache_;

@@ -135,6 +135,13 @@ HashTable::Slot* HashTable::Claim(KeyHash hash, uint64_t fresh) {
   }
 }
 
+HashTable::Slot* HashTable::TryClaim(KeyHash hash) {
+  Slot* const claimed = Claim(hash, HashEntry::Make(0, hash.tag()).control | HashEntry::kTentative);
+  if (claimed == nullptr || !TagIsTaken(hash, claimed)) return claimed;
+  claimed->store(0, std::memory_order_release);
+  return nullptr;
+}
+
 HashTable::Slot* HashTable::FindOrCreate(KeyHash hash, HashEntry* entry) {
   const HashEntry fresh = HashEntry::Make(0, hash.tag());
   for (;;) {

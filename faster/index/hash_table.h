@@ -68,6 +68,7 @@ class HashTable {
   HashTable& operator=(const HashTable&) = delete;
 
   Status Allocate(uint64_t buckets, bool huge_pages);
+  void Populate() { memory_.Populate(); }  // core/memory.h; of the main buckets
 
   void Prefetch(KeyHash hash) const { __builtin_prefetch(&main_[hash.bucket(mask_)]); }
   // The entry of the hash's tag, or nullptr. *entry is its value when read.
@@ -82,6 +83,10 @@ class HashTable {
   }
   // The same; inserted with address 0 if missing. nullptr only if memory for an overflow bucket ran out.
   Slot* FindOrCreate(KeyHash hash, HashEntry* entry);
+  // For a tag that has no entry: a slot that is tentatively the caller's, who stores the entry (or 0, if it
+  // comes to nothing) very soon, as other inserters of the tag wait for that. nullptr: somebody else inserts
+  // the tag, or there is no memory.
+  Slot* TryClaim(KeyHash hash);
 
   uint64_t size() const { return mask_ + 1; }
   uint64_t overflow_count() const { return overflow_count_.load(std::memory_order_acquire); }

@@ -28,6 +28,7 @@ HybridLog::HybridLog(const StoreConfig& config, Storage* storage, LightEpoch* ep
       buffer_pages_(config.buffer_pages),
       mutable_pages_(config.mutable_pages),
       huge_pages_(config.huge_pages),
+      prefault_(config.prefault),
       epoch_(epoch),
       file_(storage, config.directory, config.page_bytes() * config.segment_pages, config.open_segments) {}
 
@@ -40,6 +41,7 @@ Status HybridLog::AllocateBuffer(Diagnosis* why) {
     if (why) *why = {"", 0, std::to_string(buffer_bytes()) + " bytes of memory for the log buffer", "none"};
     return Status::kOutOfMemory;
   }
+  if (prefault_) memory_.Populate();
   buffer_ = static_cast<uint8_t*>(memory_.data());
   return Status::kOk;
 }

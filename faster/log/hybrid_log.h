@@ -161,6 +161,7 @@ class HybridLog {
   const uint32_t buffer_pages_;
   const uint32_t mutable_pages_;
   const bool huge_pages_;
+  const bool prefault_;
   LightEpoch* const epoch_;
   ZeroedMemory memory_;
   uint8_t* buffer_ = nullptr;  // memory_'s bytes

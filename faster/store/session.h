@@ -107,6 +107,7 @@ class Session final : public SessionCore {
     Enter();
     if (TryUpsert(hash, key, value)) [[likely]]
       return Answer(Status::kOk);
+    if (TryAppend(hash, key, value)) return Answer(Status::kOk);
     return RunUpsert(hash, key, value, user);
   }
 
@@ -357,6 +358,8 @@ class Session final : public SessionCore {
     }
   }
 
+  bool TryAppend(KeyHash hash, KeyArg key, ValueArg value);  // session_execute.h
+
   // session_execute.h: the rest, out of the way. Called inside Enter(), return outside.
   Status RunRead(KeyHash hash, KeyArg key, Out* value, void* user, ReadCopy copy = ReadCopy::kDefault);
   Status RunUpsert(KeyHash hash, KeyArg key, ValueArg value, void* user);
@@ -385,8 +388,8 @@ class Session final : public SessionCore {
       return log_.Allocate(Rec::kBytes);
     }
   }
-  bool Publish(const Op& op, HashTable::Slot* slot, HashEntry entry, ValueRef value, RecordHeader header,
-               LogAddress address);
+  bool Publish(KeyRef key, KeyHash hash, HashTable::Slot* slot, HashEntry entry, ValueRef value,
+               RecordHeader header, LogAddress address);
   RecordHeader NewHeader(HashEntry entry, uint64_t version, bool tombstone) const {
     return RecordHeader::Make(cache_.RealAddress(entry), static_cast<uint32_t>(version) & version_mask_,
                               tombstone);

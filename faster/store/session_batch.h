@@ -91,7 +91,7 @@ void Session<K, V, F>::UpsertBatch(size_t count, const KeyItem* keys, const Valu
                                    void* const* users, const Done& done) {
   RunBatch(count, keys, [&](size_t i, KeyHash hash) {
     Status status = Status::kOk;
-    const bool stays = TryUpsert(hash, keys[i], values[i]);
+    const bool stays = TryUpsert(hash, keys[i], values[i]) || TryAppend(hash, keys[i], values[i]);
     if (stays) [[likely]]
       ++serial_;
     else

@@ -57,6 +57,36 @@ template <class K, class V, class F>
   return Run(op);
 }
 
+// The common case of an upsert that finds no record to change in place. False: nothing has happened, or
+// nothing that counts; RunUpsert does it. The entry of a new tag is stored when the record is there: that
+// needs no second compare-and-swap, which would wait until the record's cache line has come.
+template <class K, class V, class F>
+[[gnu::noinline]] bool Session<K, V, F>::TryAppend(KeyHash hash, KeyArg key, ValueArg value) {
+  if constexpr (L::kVariable) {
+    return false;  // it may not fit
+  } else {
+    if (phase_ > Phase::kIndex) return false;
+    HashEntry entry;
+    HashTable::Slot* slot = table_->Find(hash, &entry);
+    if (slot != nullptr) {
+      const Located at = Locate(cache_.RealAddress(entry), L::KeyOf(key));
+      if (at.address >= log_.read_only() && at.record != nullptr) return false;
+      const LogAddress address = log_.Allocate(Rec::kBytes);
+      return address != 0 && Publish(L::KeyOf(key), hash, slot, entry, L::ValueOf(value),
+                                     NewHeader(entry, version_, false), address);
+    }
+    slot = table_->TryClaim(hash);
+    if (slot == nullptr) return false;
+    const LogAddress address = log_.Allocate(Rec::kBytes);
+    if (address != 0) {
+      const RecordHeader header = NewHeader({}, version_, false);
+      Rec::At(log_.At(address))->Fill(header, L::KeyOf(key), L::ValueOf(value));
+    }
+    slot->store(address != 0 ? HashEntry::Make(address, hash.tag()).control : 0, std::memory_order_release);
+    return address != 0;
+  }
+}
+
 template <class K, class V, class F>
 [[gnu::noinline]] Status Session<K, V, F>::RunRmw(KeyHash hash, KeyArg key, const Input& input, Out* result,
                                                   void* user) {
@@ -406,17 +436,17 @@ Step Session<K, V, F>::Link(const Op& op, HashTable::Slot* slot, HashEntry entry
                             RecordHeader header) {
   const LogAddress address = Allocate(op.key, value);
   if (address == 0) return Step::kWaitForPage;
-  return Publish(op, slot, entry, value, header, address) ? Step::kDone : Step::kRetryNow;
+  return Publish(op.key, op.hash, slot, entry, value, header, address) ? Step::kDone : Step::kRetryNow;
 }
 
 // Fills the record at `address` and links it, unless the entry has changed.
 template <class K, class V, class F>
-bool Session<K, V, F>::Publish(const Op& op, HashTable::Slot* slot, HashEntry entry, ValueRef value,
-                               RecordHeader header, LogAddress address) {
+bool Session<K, V, F>::Publish(KeyRef key, KeyHash hash, HashTable::Slot* slot, HashEntry entry,
+                               ValueRef value, RecordHeader header, LogAddress address) {
   Rec* const record = Rec::At(log_.At(address));
-  record->Fill(header, op.key, value);
+  record->Fill(header, key, value);
   uint64_t expected = entry.control;
-  if (slot->compare_exchange_strong(expected, HashEntry::Make(address, op.hash.tag()).control,
+  if (slot->compare_exchange_strong(expected, HashEntry::Make(address, hash.tag()).control,
                                     std::memory_order_acq_rel)) {
     return true;
   }

@@ -127,7 +127,7 @@ Step Session<K, V, F>::Replace(Op& op, HashTable::Slot* slot, HashEntry entry, c
     old.Value(&scratch_.old);
     if (!MakeValue(op, &scratch_.old) || op.value.size() != bytes) return Step::kRetryNow;
     op.result = Status::kOk;
-    if (!Publish(op, slot, entry, op.value, NewHeader(entry, op.version, false), address))
+    if (!Publish(op.key, op.hash, slot, entry, op.value, NewHeader(entry, op.version, false), address))
       return Step::kRetryNow;
     old.Linked();
   }

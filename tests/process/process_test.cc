@@ -9,6 +9,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <thread>
@@ -44,7 +45,8 @@ TEST(Plans, DrawnStoresAreValid) {
   Dice dice(5);
   int smaller = 0, larger = 0;  // memory of the recovery
   for (int i = 0; i < 500; ++i) {
-    const StoreOptions store = SmallStore("x", dice);
+    StoreOptions store = SmallStore("x", dice);
+    DrawCompany(dice, false, &store);
     faster::Diagnosis why;
     EXPECT_EQ(store.config.Validate(store.spec.record_bytes(), &why), faster::Status::kOk) << why.Text();
     EXPECT_EQ(store.verify_config.Validate(store.spec.record_bytes(), &why), faster::Status::kOk)
@@ -113,6 +115,70 @@ TEST(Plans, EveryStorageIsDrawnUnlessOneIsAskedFor) {
   EXPECT_EQ(drawn.size(), 3u);
   for (const auto& [text, times] : drawn) EXPECT_GT(times, 40) << text;
   EXPECT_GT(few, 100);
+}
+
+TEST(Plans, AllCompanyIsDrawn) {
+  Dice dice(7);
+  int cold = 0, batches = 0, grows = 0, cached = 0, compacts = 0, keeps = 0, to_tail = 0;
+  for (int i = 0; i < 600; ++i) {
+    StoreOptions store = i % 3 == 0 ? BigStore("x", dice) : SmallStore("x", dice);
+    DrawCompany(dice, i % 3 == 0, &store);
+    cold += store.cold;
+    batches += store.spec.batch > 1;
+    grows += store.config.grow_at_overflow_percent != 0;
+    cached += store.config.read_cache_bytes != 0;
+    compacts += store.config.compact_at_bytes != 0;
+    keeps += store.config.keep_checkpoints != 0;
+    to_tail += store.config.copy_reads_to_tail;
+    EXPECT_FALSE(store.cold && !store.spec.fixed());
+  }
+  for (const int drawn : {cold, batches, grows, cached, compacts, keeps, to_tail}) EXPECT_GT(drawn, 30);
+}
+
+// Each by itself, over several lives of one store.
+TEST(Kills, StoresInCompany) {
+  const std::string folder = Folder("company");
+  Dice dice(17);
+  std::string error;
+  const std::vector<std::pair<const char*, std::function<void(StoreOptions*)>>> companies = {
+      {"batches", [](StoreOptions* store) { store->spec.batch = 24; }},
+      {"growth",
+       [](StoreOptions* store) {
+         store->config.index_buckets = 1;
+         store->config.grow_at_overflow_percent = store->spec.grow_percent = 10;
+       }},
+      {"cold",
+       [](StoreOptions* store) {
+         store->cold = true;
+         store->spec.value_bytes = store->spec.stored_bytes = 8;
+       }},
+      {"compaction",
+       [](StoreOptions* store) {
+         store->config.compact_at_bytes = store->config.page_bytes() * store->config.buffer_pages;
+         store->config.keep_checkpoints = 2;
+       }},
+      {"copies", [](StoreOptions* store) {
+         store->config.read_cache_bytes = store->config.page_bytes() * 4;
+         store->config.copy_reads_to_tail = true;
+       }}};
+  for (const auto& [name, add] : companies) {
+    StoreOptions options = SmallStore(folder + "/store", dice);
+    options.spec.record_count = options.spec.insert_count = options.spec.keys.insert_count = 2000;
+    options.config.block_bytes = 512;
+    options.config.page_bits = options.verify_config.page_bits = 12;
+    options.verify_config.block_bytes = 512;
+    add(&options);
+    const auto store = KilledStore::Make(options, &error);
+    ASSERT_NE(store, nullptr) << error;
+    for (int life = 0; life < 5; ++life) {
+      const KillReport report = store->Kill(PlanInCell(life % 4, kRestAfter, {0, 1, 2, 3}, dice));
+      EXPECT_EQ(report.trouble, "") << name;
+      ASSERT_FALSE(report.violation()) << name << ": " << report.rule << ": " << report.what;
+      EXPECT_TRUE(report.recovered) << name;
+    }
+    store->RemoveFiles();
+  }
+  fs::remove_all(folder);
 }
 
 TEST(Kills, StoresOnIoUring) {

@@ -172,7 +172,9 @@ TEST_F(Ycsb, LoadsNowAndRunsLater) {
 }
 
 TEST_F(Ycsb, KilledAndVerified) {
-  for (const char* workload : {"workloadrmw", "workloada", "workloadf"}) {
+  for (const char* workload : {"workloadrmw", "workloada", "workloadf", "workloada --batch 24",
+                               "workloada -p updateproportion=0 -p rmwproportion=0.5 --batch 7",
+                               "workloada -db f2", "workloadrmw -db f2 --batch 16"}) {
     const Outcome killed = Run(workload,
                                "-p recordcount=20000 -p operationcount=1 -threads 2 -p faster.memory=131072 "
                                "--checkpoint-every 0.05 --crash-after 0.8 --verify");
@@ -335,7 +337,6 @@ TEST_F(Ycsb, RefusesInOneLine) {
       {"workloada -db mysql", "rocksdb, leveldb, tbb"},
       {"workloada -db tbb --checkpoint-every 1", "-db tbb"},
       {"workloadd --batch 8", "inserts"},
-      {"workloada -p faster.memory=1048576 --batch 8 --checkpoint-every 1 --crash-after 1", "--batch"},
       {"workloada --batch 0", "batch"},
       {"workloada --frobnicate", "frobnicate"},
       {"workloada --checkpoint-every soon", "seconds"},

@@ -21,7 +21,9 @@ constexpr auto kTbb = &MakeTbb;
 constexpr std::unique_ptr<ycsb::Engine> (*kTbb)(uint32_t, const std::string&) = nullptr;
 #endif
 
-std::unique_ptr<ycsb::Engine> MakeF2(uint32_t stored_bytes, const std::string& directory);
+std::unique_ptr<ycsb::Engine> MakeF2(uint32_t stored_bytes, const std::string&) {
+  return ycsb::Engine::MakeF2(stored_bytes);
+}
 
 const std::vector<Peer>& Peers() {
   static const std::vector<Peer> peers = {

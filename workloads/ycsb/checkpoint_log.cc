@@ -21,7 +21,8 @@ void CheckpointLog::Requested(const CheckpointChoice& choice) {
   uint64_t pending = 0;
   for (uint32_t i = 0; i < journal_->sessions.load(); ++i) {
     const uint64_t issued = journal_->session[i].issued.load();
-    entry.issued_before[i].store(issued > 2 ? issued - 2 : 0);  // the last element may still be under way
+    const uint64_t under_way = journal_->under_way.load();
+    entry.issued_before[i].store(issued > under_way ? issued - under_way : 0);
     pending += journal_->session[i].pending.load();
   }
   entry.pending_before.store(pending);

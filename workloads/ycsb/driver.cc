@@ -110,6 +110,8 @@ bool Driver::Run(PhaseResult* result, std::string* error) {
       journal.session[i].SetId(clients_[i]->id());
       journal.session[i].issued.store(clients_[i]->serial());
     }
+    // The last element; YCSB's read-modify-write is one of two operations.
+    journal.under_way.store(std::max(spec_.batch, 2u));
     journal.sessions.store(static_cast<uint32_t>(sessions));
   }
   Perform(&Driver::RunThread, spec_.operation_count, static_cast<double>(spec_.max_seconds),

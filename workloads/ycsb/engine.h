@@ -96,6 +96,8 @@ class Engine {
  public:
   // stored_bytes: 8, 104 and 256 are compiled in; others, of 8 or more, use a store of variable length.
   static std::unique_ptr<Engine> Make(uint32_t stored_bytes);
+  // The same with a cold store below it. Null: stored_bytes is none of the three.
+  static std::unique_ptr<Engine> MakeF2(uint32_t stored_bytes);
 
   virtual ~Engine() = default;  // closes the store; every client is gone
   virtual faster::Status Create(const faster::StoreConfig& config, faster::Storage* storage,

@@ -40,16 +40,33 @@ void Expectation::Commit(uint32_t session, uint32_t incarnation, uint64_t from, 
   const OperationStream stream(spec_.mix, ThreadSeed(spec_, session), &records_[session]);
   const uint64_t writer = WriterWord(session, incarnation, 0);
   const std::unordered_set<uint64_t> went_pending(pended.begin(), pended.end());
+  const auto commit = [&](const StreamElement& at, uint64_t serial) {
+    if (serial > to || std::binary_search(excluded.begin(), excluded.end(), serial)) return;
+    Apply(session, at.operation, at.key - first_, writer | serial);
+    if (!went_pending.empty() && went_pending.contains(serial))
+      pended_.emplace(at.key - first_, writer | serial);
+  };
+  if (spec_.batch > 1) {  // within each batch those of one kind follow each other (ClientOf::RunBatches)
+    for (uint64_t batch = from; batch < to; batch += spec_.batch) {
+      uint64_t serial = batch;
+      for (const Operation kind : {Operation::kRead, Operation::kUpdate, Operation::kRmw}) {
+        for (uint64_t element = batch; element < batch + spec_.batch; ++element) {
+          const StreamElement at = stream.At(element);
+          if (at.operation != kind) continue;
+          ++serial;
+          if (kind != Operation::kRead) commit(at, serial);
+        }
+      }
+    }
+    return;
+  }
   const bool two_serials = spec_.mix.Contains(Operation::kReadModifyWrite);
   for (uint64_t serial = from, element = from; serial < to; ++element) {
     const StreamElement at = stream.At(element);
     ++serial;
     if (at.operation == Operation::kRead) continue;
     if (two_serials && at.operation == Operation::kReadModifyWrite && ++serial > to) break;
-    if (std::binary_search(excluded.begin(), excluded.end(), serial)) continue;
-    Apply(session, at.operation, at.key - first_, writer | serial);
-    if (!went_pending.empty() && went_pending.contains(serial))
-      pended_.emplace(at.key - first_, writer | serial);
+    commit(at, serial);
   }
 }
 

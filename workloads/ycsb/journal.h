@@ -57,6 +57,7 @@ struct RunJournal {
   std::atomic<uint32_t> running{0};  // loaded, base checkpoint taken, operations go on
   std::atomic<uint32_t> failed{0};   // the run gave up by itself; `error` says why
   std::atomic<uint32_t> sessions{0};
+  std::atomic<uint32_t> under_way{0};  // of the operations that a session issued, so many may not have begun
   std::atomic<uint32_t> checkpoints{0};  // entries in use
   char error[256] = {};
   SessionJournal session[kJournalSessions];

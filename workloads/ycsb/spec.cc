@@ -158,6 +158,7 @@ bool ParseEngine(const Properties& p, bool with_checkpoints, WorkloadSpec* spec,
       !p.Number("faster.segment_bytes", uint64_t{1} << 30, 1, kMost, &spec->segment_bytes, error) ||
       !p.Number("faster.open_segments", 128, 1, 1u << 20, &open_segments, error) ||
       !p.Flag("faster.huge_pages", false, &spec->huge_pages, error) ||
+      !p.Flag("faster.prefault", false, &spec->prefault, error) ||
       !p.Number("faster.refresh_interval", 64, 1, 1u << 20, &refresh, error) ||
       !p.Number("faster.keys_per_thread", std::clamp<uint64_t>(records * 2, 1 << 20, 1 << 24), 1,
                 uint64_t{1} << 32, &spec->keys_per_thread, error) ||
@@ -210,6 +211,7 @@ faster::StoreConfig WorkloadSpec::Store() const {
   config.index_buckets = index_buckets;
   config.grow_at_overflow_percent = grow_percent;
   config.huge_pages = huge_pages;
+  config.prefault = prefault;
   config.shift = shift;
   config.guarantee = guarantee;
   config.overlap_index = overlap_index;

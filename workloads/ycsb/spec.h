@@ -5,14 +5,17 @@
 // YCSB's (F: a read, then an update of the same key, timed as one), rmwproportion is one atomic RMW of the
 // engine.
 //
-//   faster.memory            bytes of log buffer (default: 2x the data; 8x with checkpoints, as fold-over
-//   copies) faster.mutable_fraction  share of the buffer updated in place, 0.9 faster.index_buckets default:
-//   the power of two at or above records / 2 faster.grow_percent     the index grows by itself when overflow
-//   buckets exceed so many percent, 0 (off) faster.grow_to          in the run phase the index is doubled
-//   until it has so many buckets, 0 (off) faster.page_bits         default: 64 pages in the buffer, 2^16 to
-//   2^25 bytes each faster.segment_bytes     bytes per file of the log, 2^30 faster.huge_pages madvise huge
-//   pages for buffer and index, false faster.refresh_interval  operations between looks at the global phase,
-//   64 faster.keys_per_thread   keys drawn ahead per thread (default: twice the records, 2^20 to 2^24)
+//   faster.memory            bytes of log buffer (default: 2x the data; 8x with checkpoints)
+//   faster.mutable_fraction  share of the buffer updated in place, 0.9
+//   faster.index_buckets     default: the power of two at or above records / 2
+//   faster.grow_percent      the index grows by itself at so many percent of overflow buckets, 0 (off)
+//   faster.grow_to           in the run phase the index is doubled until it has so many buckets, 0 (off)
+//   faster.page_bits         default: 64 pages in the buffer, 2^16 to 2^25 bytes each
+//   faster.segment_bytes     bytes per file of the log, 2^30
+//   faster.huge_pages        madvise huge pages for buffer and index, false
+//   faster.prefault          buffer and index are touched when the store is opened, false
+//   faster.refresh_interval  operations between looks at the global phase, 64
+//   faster.keys_per_thread   keys drawn ahead per thread (default: twice the records, 2^20 to 2^24)
 //   faster.prefetch          index lines of the operation that many ahead are prefetched, 0 (off)
 //   faster.readcache         bytes of memory for records read from disk, cut down to a power of two; 0 (none)
 //   faster.readcache.second_chance  records read again are kept longer, true
@@ -55,6 +58,7 @@ struct WorkloadSpec {
   uint32_t page_bits = 0;
   uint64_t segment_bytes = 0;
   bool huge_pages = false;
+  bool prefault = false;
   faster::ShiftScheme shift = faster::ShiftScheme::kFine;
   faster::Guarantee guarantee = faster::Guarantee::kStrict;
   bool overlap_index = false;

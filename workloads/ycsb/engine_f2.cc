@@ -3,10 +3,9 @@
 #include <bit>
 
 #include "faster/store/f2_kv.h"
-#include "workloads/peers/peers.h"
 #include "workloads/ycsb/engine_of.h"
 
-namespace workloads::peers {
+namespace workloads::ycsb {
 namespace {
 
 using faster::Status;
@@ -28,11 +27,13 @@ faster::F2Config ConfigOf(const faster::StoreConfig& config) {
     log->segment_pages = static_cast<uint32_t>(
         std::max<uint64_t>(config.segment_pages * config.page_bytes() >> log->page_bits, 1));
     log->huge_pages = config.huge_pages;
+    log->prefault = config.prefault;
   };
   small(&store.cold.log, 20);
   store.cold.log.block_bytes = config.block_bytes;
   store.cold.log.mutable_pages = 1;
   small(&store.cold.index, 20);
+  store.cold.index.block_bytes = std::max(store.cold.index.block_bytes, 512u);  // a chunk takes 280 bytes
   store.cold.index.mutable_pages = std::max(1u, store.cold.index.buffer_pages - 2);
   store.cold.index_chunks = std::max<uint64_t>(config.index_buckets / 16, 1);
   store.cold.index.index_buckets = std::max<uint64_t>(store.cold.index_chunks / 4, 1);
@@ -41,9 +42,9 @@ faster::F2Config ConfigOf(const faster::StoreConfig& config) {
 }
 
 template <size_t kBytes>
-class F2Engine final : public ycsb::Engine {
+class F2Engine final : public Engine {
  public:
-  using Kv = faster::F2Kv<uint64_t, ycsb::Value<kBytes>, ycsb::AddWord<kBytes>>;
+  using Kv = faster::F2Kv<uint64_t, Value<kBytes>, AddWord<kBytes>>;
 
   Status Create(const faster::StoreConfig& config, faster::Storage* storage,
                 faster::CheckpointObserver* observer, faster::Diagnosis* why) override {
@@ -54,8 +55,8 @@ class F2Engine final : public ycsb::Engine {
                  faster::Diagnosis* why) override {
     return Kv::Recover(ConfigOf(config), storage, {}, observer, {}, &kv_, result, why);
   }
-  std::unique_ptr<ycsb::Client> Start() override { return Wrapped(kv_->StartSession()); }
-  std::unique_ptr<ycsb::Client> Continue(const faster::Guid& id) override {
+  std::unique_ptr<Client> Start() override { return Wrapped(kv_->StartSession()); }
+  std::unique_ptr<Client> Continue(const faster::Guid& id) override {
     return Wrapped(kv_->ContinueSession(id));
   }
   Status Checkpoint(faster::CheckpointKind kind, faster::LogBackend backend, faster::Token* token) override {
@@ -65,7 +66,7 @@ class F2Engine final : public ycsb::Engine {
   faster::GrowthProgress Growth() override { return kv_->Growth(); }
   bool Poll() override { return kv_->Poll(); }
   faster::SystemState State() const override { return kv_->State(); }
-  ycsb::LogState Log() const override {
+  LogState Log() const override {
     const faster::HybridLog& log = kv_->hot().log();
     return {log.begin(), log.head(), log.flushed_until(), log.read_only(), log.tail()};
   }
@@ -79,17 +80,17 @@ class F2Engine final : public ycsb::Engine {
   static uint64_t Bytes(faster::HashIndex& index) {
     return (index.table().size() + index.table().overflow_count()) * sizeof(faster::HashBucket);
   }
-  static std::unique_ptr<ycsb::Client> Wrapped(std::unique_ptr<typename Kv::SessionType> session) {
+  static std::unique_ptr<Client> Wrapped(std::unique_ptr<typename Kv::SessionType> session) {
     if (session == nullptr) return nullptr;
-    using Records = ycsb::FixedRecords<kBytes>;
-    return std::make_unique<ycsb::ClientOf<Records>>(std::move(session), Records(kBytes));
+    using Records = FixedRecords<kBytes>;
+    return std::make_unique<ClientOf<Records>>(std::move(session), Records(kBytes));
   }
   std::unique_ptr<Kv> kv_;
 };
 
 }  // namespace
 
-std::unique_ptr<ycsb::Engine> MakeF2(uint32_t stored_bytes, const std::string&) {
+std::unique_ptr<Engine> Engine::MakeF2(uint32_t stored_bytes) {
   switch (stored_bytes) {
     case 8:
       return std::make_unique<F2Engine<8>>();
@@ -102,4 +103,4 @@ std::unique_ptr<ycsb::Engine> MakeF2(uint32_t stored_bytes, const std::string&) 
   }
 }
 
-}  // namespace workloads::peers
+}  // namespace workloads::ycsb
