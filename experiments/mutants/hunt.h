@@ -2,13 +2,15 @@
 // with its default portfolio until the first violation, compare that with what the header names, and run the
 // same campaign up to the same execution on the clean engine, where nothing may be wrong.
 //
-// A bug counts as found only if the named violation occurred and the clean engine passes. Hunt() may run on
-// several threads at once for different patches; the settings are only read.
+// A bug counts as found only if the named violation occurred and the clean engine passes; of several seeds,
+// with each of them. Hunt() may run on several threads at once for different patches; the settings are only
+// read.
 #pragma once
 
 #include <cstdint>
 #include <filesystem>
 #include <string>
+#include <vector>
 
 #include "experiments/mutants/patch.h"
 #include "experiments/mutants/rebuild.h"
@@ -30,12 +32,24 @@ struct HuntSettings {
   std::filesystem::path work;  // copies and objects, one folder per mutant; reused by the next run
   std::filesystem::path out;   // results, one folder per mutant
   uint64_t seed = 1;
-  uint64_t seconds = 60;  // for the hunt itself
+  uint64_t seeds = 1;     // the bug is hunted with seed, seed + 1, ... so often
+  uint64_t seconds = 60;  // for the hunt itself, with each seed
   uint64_t workers = 1;   // processes of one campaign
+};
+
+// Of one seed.
+struct SeedResult {
+  uint64_t seed = 0;
+  bool found = false;
+  std::string rule;
+  uint64_t executions = 0;
+  double seconds = 0;
 };
 
 struct HuntResult {
   bool ran = false;  // false: stopped or left out before a verdict
+  std::vector<SeedResult> seeds;
+  // The rest is of the first seed that did not find it, else of the one that took longest.
   bool found = false;
   std::string rule;  // the rule that was violated, "" if none was
   std::string note;  // why it was not found, or what was violated, in one line

@@ -30,6 +30,7 @@ struct Arguments {
   std::string out;
   std::string junit;
   uint64_t seed = 1;
+  uint64_t seeds = 1;
   uint64_t seconds = 60;
   uint64_t jobs = 0;
   uint64_t budget = 0;
@@ -52,6 +53,8 @@ int ParseArguments(int argc, char** argv, Arguments* arguments) {
       "campaign. NAMEs select some of them.");
   line.AddText("patches", "DIR", "patches from there (default: tests/mutants)", &arguments->patches);
   line.AddNumber("seed", "N", "seed of every hunt (1)", &arguments->seed, 0, (1u << 31) - 1);
+  line.AddNumber("seeds", "N", "hunt each with N seeds, from that one on; every one must find it (1)",
+                 &arguments->seeds, 1, 1000);
   line.AddNumber("seconds", "N", "time for each hunt (60)", &arguments->seconds, 1, 86400);
   line.AddNumber("jobs", "N", "hunts side by side (default: one per core)", &arguments->jobs, 1, 1024);
   line.AddText("out", "DIR", "results there (default: store/mutants/<UTC time>)", &arguments->out);
@@ -230,6 +233,7 @@ int Main(int argc, char** argv) {
   HuntSettings settings;
   settings.builds = &builds;
   settings.seed = arguments.seed;
+  settings.seeds = arguments.seeds;
   settings.seconds = arguments.seconds;
   const uint64_t cores = std::max(1u, std::thread::hardware_concurrency());
   settings.workers = std::max<uint64_t>(1, cores / std::clamp<uint64_t>(patches.size(), 1, arguments.jobs));

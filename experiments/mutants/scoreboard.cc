@@ -32,6 +32,18 @@ std::string Xml(const std::string& text) {
   return out;
 }
 
+nlohmann::ordered_json SeedsJson(const HuntResult& result) {
+  nlohmann::ordered_json seeds = nlohmann::ordered_json::array();
+  for (const SeedResult& one : result.seeds) {
+    seeds.push_back({{"seed", one.seed},
+                     {"found", one.found},
+                     {"rule", one.rule},
+                     {"executions", one.executions},
+                     {"seconds", one.seconds}});
+  }
+  return seeds;
+}
+
 }  // namespace
 
 Scoreboard::Scoreboard(const std::vector<Patch>* patches, uint64_t seed, uint64_t seconds)
@@ -74,6 +86,7 @@ bool Scoreboard::WriteJson(const ResultFolder& folder, bool finished, double sec
                        {"note", result.note},
                        {"executions", result.executions},
                        {"seconds", result.seconds},
+                       {"seeds", SeedsJson(result)},
                        {"build_cpu_seconds", result.build_cpu_seconds},
                        {"replay", result.replay}});
   }

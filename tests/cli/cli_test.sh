@@ -159,6 +159,20 @@ case_mutants_found() {
   expect_text 'no work to do'
 }
 
+# Each of several seeds has to find it; the rebuilt program serves them all.
+case_mutants_seeds() {
+  make_world
+  expect_status 0 "$hunter" --out "$scratch/out" --seed 5 --seeds 3 A01-more
+  expect_text '^A01-more +A +found +R3 +7 executions'
+  for seed in 5 6 7; do
+    grep -q "\"seed\": $seed" "$scratch/out/results.json" || fail "seed $seed in results.json"
+    [ -f "$scratch/out/A01-more/hunt-$seed/results.json" ] || fail "the campaign of seed $seed"
+  done
+  expect_status 1 "$hunter" --out "$scratch/out" --seed 12 --seeds 3 A01-more
+  expect_text '^A01-more +A +MISSED +- .*no violation'
+  expect_text '^0 found, 1 missed'
+}
+
 case_mutants_missed() {
   make_world
   expect_status 1 "$hunter" --out "$scratch/out" --junit "$scratch/junit.xml"
