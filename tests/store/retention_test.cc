@@ -74,7 +74,7 @@ TEST(Retention, KeepsWhatCouldNotBeReadWhenTheStoreWasRecovered) {
   ASSERT_EQ(store.kv().Retain(3, &report, &why), Status::kOk) << why.Text();
   EXPECT_EQ(report.checkpoints, 0u);
   for (uint64_t round = 3; round-- > 0;) {
-    EXPECT_EQ(store.Recover(tokens[round]).log_token, tokens[round]);
+    ASSERT_EQ(store.Recover(tokens[round]).log_token, tokens[round]);
     auto session = store.kv().StartSession();
     EXPECT_EQ(store.Read(*session, 99), round + 1);
   }

@@ -70,14 +70,21 @@ TEST_P(Protocols, RecoverWhatWasCommitted) {
   }
 }
 
+// Key 1 holds 10, on disk only.
+template <class Store>
+std::unique_ptr<typename Store::SessionType> PutKeyOneOnDisk(Store* store) {
+  auto filler = store->kv().StartSession();
+  store->Rmw(*filler, 1, 10);
+  for (uint64_t i = 0; i < 400; ++i) store->Rmw(*filler, 100 + i, 1);
+  return filler;
+}
+
 // An RMW waits for the disk when its idle session passes the CPR point.
 TEST_P(Protocols, WhatIsPendingAtTheCut) {
   const bool relaxed = std::get<1>(GetParam()) == Guarantee::kRelaxed;
   for (const Kind kind : kKinds) {
     TestStore store(Config());
-    auto filler = store.kv().StartSession();
-    store.Rmw(*filler, 1, 10);
-    for (uint64_t i = 0; i < 400; ++i) store.Rmw(*filler, 100 + i, 1);
+    auto filler = PutKeyOneOnDisk(&store);
     auto session = store.kv().StartSession();
     const Guid id = session->id();
     ASSERT_EQ(session->Upsert(2, 5), Status::kOk);
@@ -124,9 +131,7 @@ TEST_P(Protocols, WhatFailedAndNobodyHeardOfIsExcluded) {
   for (const When when : {When::kBeforeTheCut, When::kAfterTheCut, When::kHeardOf}) {
     TestStoreOn<RecordingStorage> store(Config());
     RecordingStorage& disk = store.storage();
-    auto filler = store.kv().StartSession();
-    store.Rmw(*filler, 1, 10);
-    for (uint64_t i = 0; i < 400; ++i) store.Rmw(*filler, 100 + i, 1);
+    auto filler = PutKeyOneOnDisk(&store);
     auto session = store.kv().StartSession();
     const Guid id = session->id();
     ASSERT_EQ(session->Upsert(2, 5), Status::kOk);
