@@ -5,7 +5,7 @@
 # what --all adds: the ordinary tests are never the ones that are left out.
 
 passed=0 failed=0 broken=0 deadline=0
-left_out=() suites=() log_folder=
+left_out=() failures=() suites=() log_folder=
 
 # A number that CTest and the hunter both put into the opening tag of their JUnit file.
 junit_number() {  # FILE ATTRIBUTE
@@ -64,8 +64,10 @@ run_ctest() {  # PRESET NAME SELECTION...
   fi
   if [ $status -ne 0 ]; then
     # With its output CTest prints each test that failed; up to the line of the next test.
-    awk '/^ *[0-9]+\/[0-9]+ Test /{on = /\*\*\*/} /^ +Start /{on = 0} on' "$log" | cut -c1-200 | head -n 80
-    echo "full output: ${log#"$root"/}"
+    local what
+    what=$(awk '/^ *[0-9]+\/[0-9]+ Test /{on = /\*\*\*/} /^ +Start /{on = 0} on' "$log" | cut -c1-300 | head -n 60)
+    failures+=("$preset: $name: $what"$'\n'"full output: ${log#"$root"/}")
+    printf '%s\n' "${failures[-1]}"
   fi
   # Nothing selected: CTest writes no report.
   if [ $status -eq 0 ] && grep -q 'No tests were found' "$log"; then return; fi
@@ -117,6 +119,11 @@ all_suites() {
 finish_tests() {  # JUNIT FILE or ""
   local part
   for part in "${left_out[@]}"; do echo "left out: $part"; done
+  # Once more, where a long log is read first: at its end.
+  if [ ${#failures[@]} -ne 0 ]; then
+    echo "what failed:"
+    printf '%s\n' "${failures[@]}"
+  fi
   if [ -n "$1" ]; then all_suites >"$1" || die "test: cannot write $1"; fi
   [ $broken -eq 0 ] || echo "$broken parts could not run (see above)"
   echo "$passed passed, $failed failed"

@@ -73,8 +73,12 @@ struct Operation {
   ReadCopy copy = ReadCopy::kDefault;  // read
 
   // The search for the key below head. Its outcome holds as long as the chain in memory still ends at
-  // disk_start.
+  // disk_start; when it no longer does, the next search ends where the one before began.
   LogAddress disk_start = 0;
+  LogAddress disk_begin = 0;           // begin of the log before the search began
+  uint64_t disk_version = 0;           // of the session then
+  LogAddress searched_from = 0;        // where a search before this one began, 0 if there was none
+  LogAddress searched_found_at = 0;    // and what it found, as disk_found_at
   LogAddress disk_at = 0;
   bool disk_done = false;
   bool disk_found = false;  // a record that is no tombstone

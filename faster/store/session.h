@@ -376,6 +376,7 @@ class Session final : public SessionCore {
   Step ExecuteUpdate(Op& op, bool prepare, bool shifted, AtomicCheckpointLock& lock);
   Step UpdateRecord(Op& op, HashTable::Slot* slot, HashEntry entry, const Located& at, bool copy_only);
   Step UpdateAbsent(Op& op, HashTable::Slot* slot, HashEntry entry, const Located& at);
+  Step SearchDisk(Op& op, LogAddress start, LogAddress begin);
   Step ExecuteLocate(Op& op);
   Step FinishAbsent(Op& op, HashTable::Slot* slot, HashEntry entry, const Located& at);
   Step CopyAbsent(Op& op, HashTable::Slot* slot, HashEntry entry, const Located& at);
@@ -417,6 +418,7 @@ class Session final : public SessionCore {
   // session_cold.h
   enum class Walk : uint8_t { kEnded, kWaits, kAgain };
   Step Absent(Op& op);
+  void AfterCold(Op* op);
   bool ColdIsCurrent(Op& op);
   bool SearchCold(Op* op);
   Walk WalkCold(Op* op, LogAddress at);

@@ -23,12 +23,17 @@ namespace faster {
 // A read that found nothing in the hot store.
 template <class K, class V, class F>
 Step Session<K, V, F>::Absent(Op& op) {
-  if (cold_log_ == nullptr) return Step::kDone;
-  if (op.cold_stage != ColdStage::kDone) return Step::kCold;
-  if (!op.cold_found) return Step::kDone;
-  op.value = op.disk_value;
-  op.result = Status::kOk;
-  return Step::kDone;
+  op.result = Status::kNotFound;
+  return cold_log_ == nullptr ? Step::kDone : Step::kCold;
+}
+
+// The search is over. An update goes on; for a read, what the cold store says is the answer: when it looked
+// at the hot store its key had no record there, and one that came since is later than what it asks for.
+template <class K, class V, class F>
+void Session<K, V, F>::AfterCold(Op* op) {
+  if (op->is_update()) return RunPending(op);
+  if (op->cold_found) op->value = op->disk_value;
+  Finish(op, op->cold_found ? Status::kOk : Status::kNotFound);
 }
 
 // Whether an update may rely on what the search found; else it has to search (again). Called after the index
@@ -116,7 +121,7 @@ typename Session<K, V, F>::Walk Session<K, V, F>::OnColdBlock(Op* op) {
 
 template <class K, class V, class F>
 void Session<K, V, F>::ContinueCold(Op* op, Walk walk) {
-  if (walk == Walk::kEnded || (walk == Walk::kAgain && SearchCold(op))) RunPending(op);
+  if (walk == Walk::kEnded || (walk == Walk::kAgain && SearchCold(op))) AfterCold(op);
 }
 
 template <class K, class V, class F>

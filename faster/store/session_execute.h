@@ -162,7 +162,7 @@ Status Session<K, V, F>::Pend(Op& op, Step step) {
   if (step == Step::kDisk) {
     IssueRead(pending, pending->disk_start);
   } else if (step == Step::kCold) {
-    if (SearchCold(pending)) RunPending(pending);
+    if (SearchCold(pending)) AfterCold(pending);
   } else {
     retry_.Push(pending);
   }
@@ -258,8 +258,20 @@ Step Session<K, V, F>::ExecuteRead(Op& op, bool prepare) {
   }
   if (at.disk < begin || at.disk == 0) return Absent(op);
   if (op.disk_done && op.disk_start == at.disk) return Absent(op);  // it was not on disk, and nothing came
+  return SearchDisk(op, at.disk, begin);
+}
+
+// A search from `start`, where the chain leaves memory; `begin` was the log's before the entry was read. What
+// a search before this one has seen need not be seen again: records on disk keep their place in the chain.
+template <class K, class V, class F>
+Step Session<K, V, F>::SearchDisk(Op& op, LogAddress start, LogAddress begin) {
+  const bool known = op.disk_done && op.disk_version == version_;  // else other records counted as too new
+  op.searched_from = known ? op.disk_start : 0;
+  op.searched_found_at = op.disk_found_at;
   op.disk_done = false;
-  op.disk_start = at.disk;
+  op.disk_start = start;
+  op.disk_begin = begin;
+  op.disk_version = version_;
   return Step::kDisk;
 }
 
@@ -278,9 +290,7 @@ Step Session<K, V, F>::ExecuteLocate(Op& op) {
     return Step::kDone;
   }
   if (at < begin || at == 0 || (op.disk_done && op.disk_start == at)) return Step::kDone;
-  op.disk_done = false;
-  op.disk_start = at;
-  return Step::kDisk;
+  return SearchDisk(op, at, begin);
 }
 
 template <class K, class V, class F>
@@ -380,11 +390,7 @@ Step Session<K, V, F>::FinishAbsent(Op& op, HashTable::Slot* slot, HashEntry ent
   if (entry.cached() && CopyOf(entry.address(), log_.update_begin(), op.key, &old.value)) {
     found = true;
   } else if (at.disk != 0) {
-    if (!op.disk_done || op.disk_start != at.disk) {
-      op.disk_done = false;
-      op.disk_start = at.disk;
-      return Step::kDisk;
-    }
+    if (!op.disk_done || op.disk_start != at.disk) return SearchDisk(op, at.disk, 0);
     // What a truncation is about to remove is gone for an update already. (With a cold store there is none:
     // what a migration is about to remove is the newest of its key nevertheless.)
     found = op.disk_found && (cold_log_ != nullptr || op.disk_found_at >= log_.update_begin());
@@ -413,11 +419,7 @@ Step Session<K, V, F>::CopyAbsent(Op& op, HashTable::Slot* slot, HashEntry entry
   // A truncation is about to remove it, or has done so: a copy would bring it back.
   if (at.disk == 0 || op.copy_from < log_.update_begin()) return Step::kDone;
   if (at.disk >= op.search_from) {
-    if (!op.disk_done || op.disk_start != at.disk) {
-      op.disk_done = false;
-      op.disk_start = at.disk;
-      return Step::kDisk;
-    }
+    if (!op.disk_done || op.disk_start != at.disk) return SearchDisk(op, at.disk, 0);
     if (op.disk_found_at >= op.search_from) return Step::kDone;
   }
   op.result = Status::kOk;

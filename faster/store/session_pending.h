@@ -102,8 +102,8 @@ void Session<K, V, F>::RunPending(Op* op) {
       case Step::kRetryNow:
         continue;
       case Step::kCold:
-        if (!SearchCold(op)) return;
-        continue;
+        if (SearchCold(op)) AfterCold(op);
+        return;
       case Step::kWaitForPage:
         op->failures_before = std::min(op->failures_before, log_.write_failures());
         if (log_.write_failures() - op->failures_before > kMaxFailedWrites) {
@@ -173,6 +173,12 @@ Status Session<K, V, F>::ParseRecord(Op* op, LogAddress* next) {
 
 // Follows the chain through the block: records that were written together often lie in one chain together,
 // and what is in hand need not be read again.
+//
+// An update is tried again afterwards: its CAS needs the entry as it is now. A read is not: that the chain
+// held no record of its key when it looked at the entry is an answer. Were it to look again, it would have to
+// follow what has come since, and under a stream of updates of its key it might never end, nor the checkpoint
+// that waits for it. It does so only if begin has moved over a part of the chain before that was seen: the
+// key's record may have been there, and was copied to the tail or the cold store, or had become an old one.
 template <class K, class V, class F>
 void Session<K, V, F>::OnBlock(Op* op) {
   const LogAddress begin = log_.begin();
@@ -183,6 +189,7 @@ void Session<K, V, F>::OnBlock(Op* op) {
   while (status == Status::kOk && goes_on && next > block_start) {
     op->disk_at = next;
     status = ParseRecord(op, &next);
+    if (next != 0 && next == op->searched_from) next = op->searched_found_at;
     goes_on = next != 0 && next >= begin && next >= op->search_from;
   }
   if (status != Status::kOk) {
@@ -192,10 +199,12 @@ void Session<K, V, F>::OnBlock(Op* op) {
   }
   if (goes_on) return IssueRead(op, next);
   op->disk_done = true;
-  // A chain that ends at begin: if begin has moved since the search began, the key may have been copied to
-  // the tail. The index says so.
-  if (op->is_update() || next != 0) return RunPending(op);
-  if (cold_log_ != nullptr && op->disk_found_at == 0) return RunPending(op);  // the cold store is to be asked
+  if (op->is_update()) return RunPending(op);
+  if (next != 0 && next >= op->disk_begin) return RunPending(op);
+  if (op->disk_found_at == 0 && cold_log_ != nullptr && op->type == OperationType::kRead) {
+    if (SearchCold(op)) AfterCold(op);
+    return;
+  }
   if (op->disk_found && op->type == OperationType::kRead) KeepCopy(*op);
   op->value = op->disk_value;
   Finish(op, op->disk_found ? Status::kOk : Status::kNotFound);
