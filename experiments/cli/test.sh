@@ -65,7 +65,8 @@ run_ctest() {  # PRESET NAME SELECTION...
   if [ $status -ne 0 ]; then
     # With its output CTest prints each test that failed; up to the line of the next test.
     local what
-    what=$(awk '/^ *[0-9]+\/[0-9]+ Test /{on = /\*\*\*/} /^ +Start /{on = 0} on' "$log" | cut -c1-300 | head -n 60)
+    what=$(awk '/^ *[0-9]+\/[0-9]+ Test /{on = /\*\*\*/} /^ +Start /{on = 0} on' "$log" |
+      cut -c1-300 | head -n 60)
     failures+=("$preset: $name: $what"$'\n'"full output: ${log#"$root"/}")
     printf '%s\n' "${failures[-1]}"
   fi
