@@ -16,12 +16,13 @@
 
 #include "experiments/common/progress.h"
 #include "experiments/common/results.h"
+#include "experiments/common/running_clock.h"
 #include "experiments/crash/self_test.h"
 
 namespace experiments {
 namespace {
 
-constexpr double kHangSeconds = 30;  // of wall time in one execution: milliseconds are usual
+constexpr double kHangSeconds = 30;  // of one execution, while we run: milliseconds are usual
 constexpr int kMaxDeaths = 40;
 
 volatile sig_atomic_t g_interrupted = 0;
@@ -47,7 +48,7 @@ class Parent {
   struct Child {
     pid_t pid = 0;
     uint64_t begun = 0;  // last seen
-    double moved = 0;    // when `begun` last grew
+    double moved = 0;    // when `begun` last grew, by watched_
     bool hung = false;
   };
   bool Fork(int number, std::string* error);
@@ -69,6 +70,7 @@ class Parent {
   int deaths_ = 0;
   double started_ = 0;
   double stopping_since_ = 0;
+  RunningClock watched_{MonotonicSeconds()};
 };
 
 bool Parent::Fork(int number, std::string* error) {
@@ -85,7 +87,7 @@ bool Parent::Fork(int number, std::string* error) {
     const int status = RunWorker(plan_, library_, shared_, number);
     _exit(status);
   }
-  children_[static_cast<size_t>(number)] = {pid, 0, MonotonicSeconds(), false};
+  children_[static_cast<size_t>(number)] = {pid, 0, watched_.Look(MonotonicSeconds()), false};
   return true;
 }
 
@@ -154,15 +156,15 @@ bool Parent::Reap() {
 }
 
 void Parent::WatchForHangs() {
-  const double now = MonotonicSeconds();
+  const double now = MonotonicSeconds(), watched = watched_.Look(now);
   for (size_t i = 0; i < children_.size(); ++i) {
     Child& child = children_[i];
     if (child.pid == 0) continue;
     const uint64_t begun = shared_->workers[i].begun;
     if (begun != child.begun) {
       child.begun = begun;
-      child.moved = now;
-    } else if (now - child.moved > kHangSeconds) {
+      child.moved = watched;
+    } else if (watched - child.moved > kHangSeconds) {
       child.hung = true;
       kill(child.pid, SIGKILL);
     }
