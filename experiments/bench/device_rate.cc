@@ -6,10 +6,12 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <functional>
+#include <memory>
 #include <vector>
 
 #include "experiments/bench/report.h"
@@ -21,6 +23,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr size_t kPiece = size_t{4} << 20;
+constexpr size_t kAlignment = 4096;
 
 bool Failed(const std::string& what, const std::string& path, std::string* error) {
   *error = "cannot " + what + " " + path + ": " + std::strerror(errno);
@@ -43,22 +46,30 @@ bool ForEachFile(const std::string& folder, const std::function<bool(int file)>&
   return !code;
 }
 
+struct Free {
+  void operator()(void* memory) const { std::free(memory); }
+};
+using Piece = std::unique_ptr<uint64_t, Free>;
+
 // Bytes that neither the file system nor the device can make smaller.
-std::vector<uint64_t> Noise() {
-  std::vector<uint64_t> noise(kPiece / 8);
+Piece Noise() {
+  Piece noise(static_cast<uint64_t*>(std::aligned_alloc(kAlignment, kPiece)));
   uint64_t state = 88172645463325252ull;
-  for (uint64_t& word : noise) {
+  for (size_t i = 0; noise != nullptr && i < kPiece / 8; ++i) {
     state ^= state << 13;
     state ^= state >> 7;
     state ^= state << 17;
-    word = state;
+    noise.get()[i] = state;
   }
   return noise;
 }
 
-bool WriteAndSync(int file, const std::vector<uint64_t>& noise, uint64_t bytes) {
+// Past the page cache where the file system lets it.
+bool WriteAndSync(int file, const Piece& noise, uint64_t bytes) {
   for (uint64_t done = 0; done < bytes && !Interrupted();) {
-    const ssize_t wrote = write(file, noise.data(), std::min<uint64_t>(kPiece, bytes - done));
+    const uint64_t length = std::min<uint64_t>(kPiece, bytes - done);
+    if (length % kAlignment != 0 || done % kAlignment != 0) fcntl(file, F_SETFL, 0);
+    const ssize_t wrote = write(file, noise.get(), length);
     if (wrote < 0 && errno == EINTR) continue;
     if (wrote <= 0) return false;
     done += static_cast<uint64_t>(wrote);
@@ -91,10 +102,13 @@ uint64_t ResidentBytes() {
 
 bool TimeSequentialWrite(const std::string& folder, uint64_t bytes, double* seconds, std::string* error) {
   error->clear();
-  const std::vector<uint64_t> noise = Noise();
+  const Piece noise = Noise();
+  if (noise == nullptr) return *error = "no memory for what is to be written", false;
   const std::string path = folder + "/sequential";
   Settle(folder);
-  const int file = open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+  constexpr int kFlags = O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC;
+  int file = open(path.c_str(), kFlags | O_DIRECT, 0644);
+  if (file < 0) file = open(path.c_str(), kFlags, 0644);
   if (file < 0) return Failed("create", path, error);
   const double start = MonotonicSeconds();
   const bool good = WriteAndSync(file, noise, bytes);

@@ -1,7 +1,7 @@
 // What the device below a folder and the machine can do: room, and how long plain sequential transfers take.
 //
 // The yardstick of a checkpoint is a new file written in order by one thread in 4 MiB pieces of bytes that do
-// not compress, until fdatasync returns: what stays in the page cache does not count as written. The
+// not compress, past the page cache where that is possible, until fdatasync returns. The
 // yardstick of a recovery is the same files read in order by one thread without looking at them; Drop()
 // before that makes the device give them, as far as the kernel lets go of its pages. Blocking.
 #pragma once

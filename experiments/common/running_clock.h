@@ -1,5 +1,5 @@
-// RunningClock: seconds in which this process was running and looking. What passes while it is stopped, or while
-// the machine sleeps, does not count: nobody else can have got on in it either. Used by one thread.
+// RunningClock: seconds in which this process was running and looking. What passes while it is stopped, or
+// while the machine sleeps, does not count: nobody else can have got on in it either. Used by one thread.
 #pragma once
 
 #include <algorithm>

@@ -186,14 +186,14 @@ Status ReadMetadata(Storage& storage, std::string_view directory, const Token& t
   return ReadRecord(storage, directory, kLogMetaName, token, metadata, why);
 }
 
-Status WriteSnapshotHeader(File& file, const SnapshotHeader& header) {
-  uint64_t words[kSnapshotWords] = {
+std::array<uint64_t, kSnapshotWords> SnapshotHeaderWords(const SnapshotHeader& header) {
+  std::array<uint64_t, kSnapshotWords> words = {
       kSnapshotMagic,    kFormatVersion | static_cast<uint64_t>(header.block_bytes) << 32,
       header.token.high, header.token.low,
       header.first,      header.end,
       header.generation, 0};
-  words[kSnapshotWords - 1] = Checksum(words, sizeof words - 8);
-  return WriteAll(file, 0, words, sizeof words);
+  words[kSnapshotWords - 1] = Checksum(words.data(), sizeof words - 8);
+  return words;
 }
 
 Status ReadSnapshotHeader(File& file, std::string_view path, const Token& token, SnapshotHeader* header,

@@ -13,6 +13,7 @@
 // write (known bug F04).
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -97,8 +98,8 @@ constexpr uint64_t SnapshotOffset(LogAddress first, LogAddress address) {
   return kSnapshotHeaderBytes + (address - first);
 }
 
-// Writes the header only; the caller writes the blocks and syncs.
-Status WriteSnapshotHeader(File& file, const SnapshotHeader& header);
+// What the file begins with; the blocks follow.
+std::array<uint64_t, kSnapshotHeaderBytes / 8> SnapshotHeaderWords(const SnapshotHeader& header);
 // Verifies magic, version, checksum, token, and that the file's size is the one the header implies.
 Status ReadSnapshotHeader(File& file, std::string_view path, const Token& token, SnapshotHeader* header,
                           Diagnosis* why);

@@ -32,7 +32,10 @@ uint64_t IndexDataBytes(uint64_t table_size, uint64_t overflow_buckets) {
 }
 
 IndexDataWriter::IndexDataWriter(File* file, const Token& token, uint64_t table_size)
-    : file_(file), token_(token), table_size_(table_size), block_(new uint64_t[kIndexBlockWords + 1]) {}
+    : stream_(file, IndexDataBytes(table_size, 0)),
+      token_(token),
+      table_size_(table_size),
+      block_(new uint64_t[kIndexBlockWords + 1]) {}
 
 IndexDataWriter::~IndexDataWriter() = default;
 
@@ -56,11 +59,12 @@ Status IndexDataWriter::Finish(uint64_t* overflow_buckets, uint64_t* bytes, uint
   if (status_ == Status::kOk && filled_ != 0) status_ = WriteBlock();
   if (status_ != Status::kOk) return status_;
   uint64_t trailer[kTrailerWords] = {kTrailerMagic, buckets - table_size_, words_, 0};
-  trailer[kTrailerWords - 1] = BlockSum(token_, offset_, trailer, kTrailerWords - 1);
+  trailer[kTrailerWords - 1] = BlockSum(token_, stream_.bytes(), trailer, kTrailerWords - 1);
   status_ = Put(trailer, sizeof trailer);
+  if (status_ == Status::kOk) status_ = stream_.Finish();
   if (status_ != Status::kOk) return status_;
   *overflow_buckets = buckets - table_size_;
-  *bytes = offset_;
+  *bytes = stream_.bytes();
   *checksum = whole_.Digest();
   return status_;
 }
@@ -73,20 +77,18 @@ Status IndexDataWriter::WriteHeader() {
 }
 
 Status IndexDataWriter::WriteBlock() {
-  if (offset_ == 0) {
+  if (stream_.bytes() == 0) {
     if (const Status status = WriteHeader(); status != Status::kOk) return status;
   }
-  block_[filled_] = BlockSum(token_, offset_, block_.get(), filled_);
+  block_[filled_] = BlockSum(token_, stream_.bytes(), block_.get(), filled_);
   const uint64_t words = filled_ + 1;
   filled_ = 0;
   return Put(block_.get(), words * 8);
 }
 
 Status IndexDataWriter::Put(const void* data, uint64_t bytes) {
-  const Status status = WriteAll(*file_, offset_, data, bytes);
   whole_.Update(data, bytes);
-  offset_ += bytes;
-  return status;
+  return stream_.Append(data, bytes);
 }
 
 IndexDataReader::IndexDataReader(File* file, std::string_view path, const IndexMetadata& metadata)

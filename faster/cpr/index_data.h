@@ -8,7 +8,7 @@
 // this one, does not verify.
 //
 // One thread per object; blocking. The writer neither creates nor syncs its file. Cost: two checksums over
-// the data (block and whole file), ~0.2 ns a byte, and one write per 256 KiB.
+// the data (block and whole file), ~0.2 ns a byte; the device writes meanwhile (stream_writer.h).
 #pragma once
 
 #include <cstdint>
@@ -19,6 +19,7 @@
 #include "faster/core/checkpoint_types.h"
 #include "faster/core/checksum.h"
 #include "faster/core/status.h"
+#include "faster/cpr/stream_writer.h"
 #include "faster/device/storage.h"
 
 namespace faster {
@@ -33,7 +34,8 @@ uint64_t IndexDataBytes(uint64_t table_size, uint64_t overflow_buckets);
 
 class IndexDataWriter {
  public:
-  // `file` is empty, and outlives the writer. `table_size` main buckets will come first.
+  // `file` is empty, is written by nobody else and outlives the writer. `table_size` main buckets will come
+  // first.
   IndexDataWriter(File* file, const Token& token, uint64_t table_size);
   ~IndexDataWriter();
 
@@ -48,13 +50,12 @@ class IndexDataWriter {
   Status WriteBlock();
   Status Put(const void* data, uint64_t bytes);  // at the end of the file
 
-  File* const file_;
+  StreamWriter stream_;
   const Token token_;
   const uint64_t table_size_;
   std::unique_ptr<uint64_t[]> block_;  // kIndexBlockWords and the checksum
   uint64_t filled_ = 0;                // words in block_
   uint64_t words_ = 0;                 // appended in all
-  uint64_t offset_ = 0;                // bytes written
   ChecksumStream whole_;
   Status status_ = Status::kOk;
 };

@@ -6,8 +6,15 @@
 #include "faster/core/words.h"
 #include "faster/cpr/delta_log.h"
 #include "faster/cpr/formats.h"
+#include "faster/cpr/stream_writer.h"
 
 namespace faster {
+namespace {
+
+// Copied, sealed and handed on while it is in the cache. Blocks are no larger than pages, both powers of two.
+constexpr uint64_t kMostAtOnce = 256 << 10;
+
+}  // namespace
 
 Status SnapshotWriter::Write(bool incremental, LogMetadata* metadata, LightEpoch::Entry* entry) {
   metadata->flushed_until = std::min(log_->flushed_until(), metadata->final_address);
@@ -23,15 +30,16 @@ Status SnapshotWriter::Write(bool incremental, LogMetadata* metadata, LightEpoch
 }
 
 template <class Save>
-Status SnapshotWriter::ForEachPage(const LogMetadata& metadata, LightEpoch::Entry* entry, Save&& save) {
-  std::unique_ptr<uint64_t[]> page(new uint64_t[log_->page_bytes() / 8]);
-  uint8_t* const bytes = reinterpret_cast<uint8_t*>(page.get());
+Status SnapshotWriter::ForEachPart(const LogMetadata& metadata, LightEpoch::Entry* entry, Save&& save) {
+  const uint64_t most = std::max(log_->block_bytes(), std::min(log_->page_bytes(), kMostAtOnce));
+  std::unique_ptr<uint64_t[]> part(new uint64_t[most / 8]);
+  uint8_t* const bytes = reinterpret_cast<uint8_t*>(part.get());
   written_.seals.reserve((written_.end - written_.first) / log_->block_bytes());
   done_.store(0, std::memory_order_relaxed);
   total_.store(metadata.final_address - metadata.flushed_until, std::memory_order_release);
   for (LogAddress from = metadata.flushed_until; from < metadata.final_address;) {
-    const LogAddress page_end = (from & ~(log_->page_bytes() - 1)) + log_->page_bytes();
-    const uint64_t length = std::min(page_end, metadata.final_address) - from;
+    const LogAddress part_end = (from & ~(most - 1)) + most;
+    const uint64_t length = std::min(part_end, metadata.final_address) - from;
     Status status = log_->CopyOut(from, length, bytes, entry);
     if (status != Status::kOk) return status;
     log_->SealBlocks(bytes, from, length);
@@ -50,13 +58,16 @@ Status SnapshotWriter::WriteWhole(const LogMetadata& metadata, LightEpoch::Entry
   const std::string path = CheckpointPath(config_.directory, metadata.token, kLogSnapshotName);
   Status status = storage_->Open(path, OpenMode::kTruncate, &file);
   if (status != Status::kOk) return status;
-  const LogAddress first = metadata.flushed_until;
-  status = WriteSnapshotHeader(
-      *file, {metadata.token, first, metadata.final_address, config_.block_bytes, log_->generation()});
+  const SnapshotHeader header = {metadata.token, metadata.flushed_until, metadata.final_address,
+                                 config_.block_bytes, log_->generation()};
+  StreamWriter stream(file.get(), SnapshotOffset(header.first, header.end));
+  const auto words = SnapshotHeaderWords(header);
+  status = stream.Append(words.data(), sizeof words);
   if (status != Status::kOk) return status;
-  status = ForEachPage(metadata, entry, [&](LogAddress from, const uint8_t* bytes, uint64_t length) {
-    return WriteAll(*file, SnapshotOffset(first, from), bytes, length);
+  status = ForEachPart(metadata, entry, [&](LogAddress, const uint8_t* bytes, uint64_t length) {
+    return stream.Append(bytes, length);
   });
+  if (status == Status::kOk) status = stream.Finish();
   return status == Status::kOk ? file->Sync() : status;
 }
 
@@ -75,7 +86,7 @@ Status SnapshotWriter::WriteDelta(LogMetadata* metadata, LightEpoch::Entry* entr
   DeltaWriter writer(file.get(), {metadata->token, kept_.last(), kept_.chain.base, metadata->flushed_until,
                                   metadata->final_address, kept_.end, log_->generation(),
                                   written_.chain.deltas.size(), 0, config_.block_bytes, 0});
-  status = ForEachPage(*metadata, entry, [&](LogAddress from, const uint8_t* bytes, uint64_t length) {
+  status = ForEachPart(*metadata, entry, [&](LogAddress from, const uint8_t* bytes, uint64_t length) {
     Status saved = Status::kOk;
     for (uint64_t at = 0; at < length && saved == Status::kOk;) {
       const auto changed = [&](uint64_t offset) {

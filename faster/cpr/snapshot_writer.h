@@ -61,9 +61,9 @@ class SnapshotWriter {
  private:
   Status WriteWhole(const LogMetadata& metadata, LightEpoch::Entry* entry);
   Status WriteDelta(LogMetadata* metadata, LightEpoch::Entry* entry);
-  // Calls save(address, sealed blocks, bytes) for each page's part of the range, in order; fills written_.
+  // Calls save(address, sealed blocks, bytes) for each part of the range, in order; fills written_.
   template <class Save>
-  Status ForEachPage(const LogMetadata& metadata, LightEpoch::Entry* entry, Save&& save);
+  Status ForEachPart(const LogMetadata& metadata, LightEpoch::Entry* entry, Save&& save);
   bool Changed(LogAddress block, uint64_t seal) const;
 
   const StoreConfig& config_;

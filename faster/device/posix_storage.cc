@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <mutex>
 
 #include "faster/device/path.h"
 
@@ -17,6 +18,9 @@ namespace faster {
 namespace {
 
 constexpr uint64_t kMaxTransfer = 0x7ffff000;
+// Of memory, offset and length of a write past the page cache; what devices want is this or less. It is the
+// size of a page, too: no page that is written so holds a byte of another write.
+constexpr uint64_t kDirectAlignment = 4096;
 constexpr uint64_t kMaxOffset = static_cast<uint64_t>(INT64_MAX);
 
 template <class Call>
@@ -36,10 +40,14 @@ bool OutOfRange(uint64_t offset, uint64_t length) {
 
 class PosixFile : public File {
  public:
-  PosixFile(int fd, IoPool* pool) : fd_(fd), pool_(pool) {}
+  // `path` names it, and is empty if it is only read.
+  PosixFile(int fd, std::string path, IoPool* pool) : fd_(fd), path_(std::move(path)), pool_(pool) {}
   PosixFile(const PosixFile&) = delete;
   PosixFile& operator=(const PosixFile&) = delete;
-  ~PosixFile() override { ::close(fd_); }
+  ~PosixFile() override {
+    ::close(fd_);
+    if (direct_ >= 0) ::close(direct_);
+  }
 
   void ReadAsync(uint64_t offset, void* buffer, uint64_t length, IoCallback done, void* context) override {
     pool_->Submit({this, buffer, offset, length, done, context, false});
@@ -55,8 +63,15 @@ class PosixFile : public File {
     });
   }
   Status Write(uint64_t offset, const void* buffer, uint64_t length, uint64_t* bytes) override {
+    const bool direct = length >= PosixStorage::kDirectBytes && IsDirect();
     return Transfer(offset, length, bytes, [&](uint64_t at, uint64_t size) {
-      return ::pwrite(fd_, static_cast<const char*>(buffer) + at, size, static_cast<off_t>(offset + at));
+      const char* const from = static_cast<const char*>(buffer) + at;
+      const auto to = static_cast<off_t>(offset + at);
+      if (direct && ((offset + at) | size | reinterpret_cast<uintptr_t>(from)) % kDirectAlignment == 0) {
+        const ssize_t written = ::pwrite(direct_, from, size, to);
+        if (written >= 0 || errno != EINVAL) return written;  // else the device wants more alignment
+      }
+      return ::pwrite(fd_, from, size, to);
     });
   }
   // fdatasync writes the size too if it changed; an error is final for the data it covered, so it is not
@@ -91,7 +106,26 @@ class PosixFile : public File {
     return Status::kOk;
   }
 
+  // Opens it for that, the first time. Another file may have come under the name.
+  bool IsDirect() {
+    std::call_once(direct_once_, [this] {
+      if (path_.empty()) return;
+      const int fd = RetryOnInterrupt([&] { return ::open(path_.c_str(), O_WRONLY | O_DIRECT | O_CLOEXEC); });
+      struct stat ours, opened;
+      if (fd >= 0 && ::fstat(fd_, &ours) == 0 && ::fstat(fd, &opened) == 0 && ours.st_dev == opened.st_dev &&
+          ours.st_ino == opened.st_ino) {
+        direct_ = fd;
+      } else if (fd >= 0) {
+        ::close(fd);
+      }
+    });
+    return direct_ >= 0;
+  }
+
   const int fd_;
+  const std::string path_;
+  std::once_flag direct_once_;
+  int direct_ = -1;  // the same file past the page cache, after IsDirect()
   IoPool* const pool_;
 };
 
@@ -177,7 +211,7 @@ Status PosixStorage::Open(std::string_view path, OpenMode mode, std::unique_ptr<
     ::close(fd);
     return Status::kInvalidArgument;
   }
-  *file = std::make_unique<PosixFile>(fd, &pool_);
+  *file = std::make_unique<PosixFile>(fd, mode == OpenMode::kRead ? std::string() : full, &pool_);
   return Status::kOk;
 }
 

@@ -5,6 +5,9 @@
 //   * Blocking calls are performed by the caller, asynchronous ones by the pool; EINTR is retried, transfers
 //     above Linux' limit of 0x7ffff000 bytes are split, and a transfer ends short only at the end of the
 //     file. A write that fails half-way reports the error, not the half.
+//   * Writes of kDirectBytes and more whose memory, offset and length are multiples of 4096 bypass the page
+//     cache (O_DIRECT): the copy into it costs a loaded machine more than the device does, and what a
+//     checkpoint or a page of the log holds is in memory already. Where that is refused, they do not.
 //   * Lock is flock on the file LOCK of the directory, which stays there: it excludes other processes and
 //     other opens in this one, and the kernel releases it when the process dies.
 //   * Schedule's jobs have threads of their own and never wait behind I/O or behind each other.
@@ -32,6 +35,8 @@ struct PosixStorageOptions {
 
 class PosixStorage : public Storage {
  public:
+  static constexpr uint64_t kDirectBytes = 64 << 10;
+
   explicit PosixStorage(std::string_view root, const PosixStorageOptions& options = {});
   ~PosixStorage() override;
 

@@ -309,9 +309,11 @@ class Session final : public SessionCore {
   }
 
   // The common case of each operation, inside Enter(): in a phase that asks nothing of it, record in memory
-  // and, for updates, mutable. True: done.
+  // and, for updates, mutable. True: done. A phase asks nothing of a session that is at v+1 already where it
+  // reads, or finds a record of v+1 (table in session_execute.h).
+  bool AsksSomething() const { return phase_ > Phase::kIndex && !IsShifted(phase_); }
   bool TryRead(KeyHash hash, KeyArg key, Out* value, Status* status) {
-    if (phase_ > Phase::kIndex) [[unlikely]]
+    if (AsksSomething()) [[unlikely]]
       return false;
     *status = Status::kNotFound;
     HashEntry entry;
@@ -337,10 +339,13 @@ class Session final : public SessionCore {
   // The record of `key` if it may be changed in place.
   Rec* Mutable(KeyHash hash, KeyArg key) {
     HashEntry entry;
-    if (phase_ > Phase::kIndex || table_->Find(hash, &entry) == nullptr) return nullptr;
+    if (AsksSomething() || table_->Find(hash, &entry) == nullptr) return nullptr;
     const Located at = Locate(entry.address(), L::KeyOf(key));
-    const bool in_place = at.address >= log_.read_only() && at.record != nullptr;
-    return in_place && !at.header.tombstone() ? at.record : nullptr;
+    return IsMutable(at) && !at.header.tombstone() ? at.record : nullptr;
+  }
+  bool IsMutable(const Located& at) const {
+    return at.address >= log_.read_only() && at.record != nullptr &&
+           (phase_ <= Phase::kIndex || IsNew(at.address, at.header, version_));
   }
   bool TryUpsert(KeyHash hash, KeyArg key, ValueArg value) {
     Rec* const record = Mutable(hash, key);

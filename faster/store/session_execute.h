@@ -65,12 +65,13 @@ template <class K, class V, class F>
   if constexpr (L::kVariable) {
     return false;  // it may not fit
   } else {
-    if (phase_ > Phase::kIndex) return false;
+    const bool appends = phase_ == Phase::kWaitFlush || phase_ == Phase::kPersistenceCallback;
+    if (phase_ > Phase::kIndex && !appends) return false;  // for others it may have to hold a lock
     HashEntry entry;
     HashTable::Slot* slot = table_->Find(hash, &entry);
     if (slot != nullptr) {
       const Located at = Locate(cache_.RealAddress(entry), L::KeyOf(key));
-      if (at.address >= log_.read_only() && at.record != nullptr) return false;
+      if (IsMutable(at)) return false;
       const LogAddress address = log_.Allocate(Rec::kBytes);
       return address != 0 && Publish(L::KeyOf(key), hash, slot, entry, L::ValueOf(value),
                                      NewHeader(entry, version_, false), address);

@@ -199,7 +199,8 @@ TEST(SnapshotHeaderFile, RoundTripAndEveryDamage) {
   const SnapshotHeader header{SampleToken(7), 1024, 2048, 512, MakeGeneration(2, 5)};
   std::unique_ptr<File> file;
   ASSERT_EQ(storage.Open("s", OpenMode::kTruncate, &file), Status::kOk);
-  ASSERT_EQ(WriteSnapshotHeader(*file, header), Status::kOk);
+  const auto words = SnapshotHeaderWords(header);
+  ASSERT_EQ(WriteAll(*file, 0, words.data(), sizeof words), Status::kOk);
   const std::string good = GetFile(storage, "s") + std::string(1024, 'b');
   ASSERT_EQ(good.size(), SnapshotOffset(1024, 2048));
   EXPECT_EQ(good.substr(0, 8), "CPRSNAP1");

@@ -1,17 +1,23 @@
 // What is particular to PosixStorage, its threads, MemoryStorage's sparseness and NullStorage.
 #include "faster/device/posix_storage.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <filesystem>
 #include <future>
+#include <random>
 #include <string>
 #include <thread>
 #include <vector>
@@ -73,6 +79,67 @@ TEST_F(PosixStorageTest, ErrnoBecomesAStatus) {
   EXPECT_EQ(missing.Open("f", OpenMode::kCreate, &file), Status::kNotFound);
   EXPECT_EQ(missing.CreateDirectory(""), Status::kOk);
   EXPECT_EQ(missing.Open("f", OpenMode::kCreate, &file), Status::kOk);
+}
+
+// How much of a file lies in the page cache.
+size_t CachedBytes(const std::string& path) {
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  struct stat info;
+  EXPECT_EQ(::fstat(fd, &info), 0);
+  const size_t size = static_cast<size_t>(info.st_size), pages = (size + 4095) / 4096;
+  void* const memory = ::mmap(nullptr, size, PROT_READ, MAP_SHARED, fd, 0);
+  std::vector<unsigned char> resident(pages);
+  EXPECT_EQ(::mincore(memory, size, resident.data()), 0);
+  ::munmap(memory, size);
+  ::close(fd);
+  const auto is_there = [](unsigned char page) { return (page & 1) != 0; };
+  return 4096 * static_cast<size_t>(std::count_if(resident.begin(), resident.end(), is_there));
+}
+
+// Writes of every kind over each other: what is read is what was written last, past the page cache or not.
+TEST_F(PosixStorageTest, LargeAlignedWritesBypassThePageCache) {
+  constexpr size_t kBytes = 1 << 20;
+  std::unique_ptr<uint8_t, decltype(&std::free)> memory(
+      static_cast<uint8_t*>(std::aligned_alloc(4096, kBytes)), &std::free);
+  PosixStorage storage(root);
+  std::unique_ptr<File> file;
+  ASSERT_EQ(storage.Open("f", OpenMode::kCreate, &file), Status::kOk);
+  std::vector<uint8_t> expected(kBytes), found(kBytes);
+  std::mt19937_64 random(3);
+  const auto write = [&](size_t offset, size_t length, size_t shift) {
+    for (size_t i = 0; i < length; ++i) memory.get()[shift + i] = static_cast<uint8_t>(random());
+    ASSERT_EQ(WriteFully(*file, offset, memory.get() + shift, length), Status::kOk);
+    std::copy_n(memory.get() + shift, length, expected.begin() + static_cast<ptrdiff_t>(offset));
+  };
+  write(0, kBytes, 0);
+  struct statfs kind;
+  ASSERT_EQ(::statfs(root.c_str(), &kind), 0);
+  const bool in_memory = kind.f_type == 0x01021994;  // tmpfs: all of it is page cache
+  EXPECT_TRUE(in_memory || CachedBytes(root + "/f") == 0);
+  for (int i = 0; i < 300; ++i) {
+    const bool aligned = random() % 2 == 0;
+    const size_t unit = aligned ? 4096 : 8, units = kBytes / unit;
+    const size_t from = random() % units, count = 1 + random() % (units - from);
+    const size_t shift = random() % 3 == 0 ? 8 : 0;
+    write(from * unit, std::min(count * unit, kBytes - 4096), shift);
+    if (i % 3 == 0) {
+      ASSERT_EQ(ReadFully(*file, 0, found.data(), kBytes), Status::kOk);
+      ASSERT_EQ(found, expected) << i;
+    }
+  }
+  file.reset();
+  ASSERT_EQ(storage.Open("f", OpenMode::kRead, &file), Status::kOk);
+  ASSERT_EQ(ReadFully(*file, 0, found.data(), kBytes), Status::kOk);
+  EXPECT_EQ(found, expected);
+  // Another file under its name is none of its business.
+  ASSERT_EQ(storage.Open("g", OpenMode::kCreate, &file), Status::kOk);
+  ASSERT_EQ(storage.Rename("g", "h"), Status::kOk);
+  std::unique_ptr<File> other;
+  ASSERT_EQ(storage.Open("g", OpenMode::kCreate, &other), Status::kOk);
+  ASSERT_EQ(WriteFully(*file, 0, memory.get(), kBytes), Status::kOk);
+  uint64_t size = 1;
+  EXPECT_EQ(other->Size(&size), Status::kOk);
+  EXPECT_EQ(size, 0u);
 }
 
 // A limit on file sizes: the asynchronous write reports it, though SIGXFSZ has its default action.
