@@ -19,6 +19,9 @@ uint64_t PlaceSeed(const Token& token, uint64_t offset) {
   return Checksum(place, sizeof place);
 }
 
+// Of a block of the payload; all before the last are full.
+uint64_t BlockOffset(uint64_t block) { return kIndexHeaderBytes + block * (kIndexBlockWords + 1) * 8; }
+
 uint64_t BlockSum(const Token& token, uint64_t offset, const uint64_t* words, uint64_t count) {
   return Checksum(words, count * 8, PlaceSeed(token, offset));
 }
@@ -95,8 +98,7 @@ IndexDataReader::IndexDataReader(File* file, std::string_view path, const IndexM
     : file_(file),
       path_(path),
       metadata_(metadata),
-      block_(new uint64_t[kIndexBlockWords + 1]),
-      left_((metadata.table_size + metadata.overflow_buckets) * kIndexBucketWords) {}
+      words_((metadata.table_size + metadata.overflow_buckets) * kIndexBucketWords) {}
 
 IndexDataReader::~IndexDataReader() = default;
 
@@ -106,16 +108,12 @@ Status IndexDataReader::Damaged(uint64_t offset, std::string expected, std::stri
   return Status::kCorruption;
 }
 
-Status IndexDataReader::Get(void* data, uint64_t bytes, Diagnosis* why) {
-  const Status status = ReadAll(*file_, offset_, data, bytes);
-  if (status != Status::kOk) {
-    *why = Diagnosis{path_, offset_, std::to_string(bytes) + " bytes that can be read",
+Status IndexDataReader::Get(uint64_t offset, void* data, uint64_t bytes, Diagnosis* why) const {
+  const Status status = ReadAll(*file_, offset, data, bytes);
+  if (status != Status::kOk)
+    *why = Diagnosis{path_, offset, std::to_string(bytes) + " bytes that can be read",
                      std::string(StatusName(status))};
-    return status;
-  }
-  whole_.Update(data, bytes);
-  offset_ += bytes;
-  return Status::kOk;
+  return status;
 }
 
 Status IndexDataReader::Open(Diagnosis* why) {
@@ -132,7 +130,7 @@ Status IndexDataReader::Open(Diagnosis* why) {
     return Damaged(std::min(size, expected), std::to_string(expected) + " bytes in the file",
                    std::to_string(size), why);
   uint64_t header[kHeaderWords];
-  if (const Status status = Get(header, sizeof header, why); status != Status::kOk) return status;
+  if (const Status status = Get(0, header, sizeof header, why); status != Status::kOk) return status;
   if (header[0] != kHeaderMagic) return Damaged(0, "the magic of index data", HexWord(header[0]), why);
   const Token token{header[2], header[3]};
   const uint64_t sum = BlockSum(token, 0, header, kHeaderWords - 1);
@@ -145,57 +143,40 @@ Status IndexDataReader::Open(Diagnosis* why) {
   if (token != metadata_.token) return Damaged(16, "token " + metadata_.token.Text(), token.Text(), why);
   if (header[4] != metadata_.table_size)
     return Damaged(32, "table size " + std::to_string(metadata_.table_size), std::to_string(header[4]), why);
+  whole_.Update(header, sizeof header);
   return Status::kOk;
 }
 
-Status IndexDataReader::LoadBlock(Diagnosis* why) {
-  const uint64_t start = offset_;
-  const uint64_t words = std::min(left_, kIndexBlockWords);
-  if (const Status status = Get(block_.get(), (words + 1) * 8, why); status != Status::kOk) return status;
-  const uint64_t sum = BlockSum(metadata_.token, start, block_.get(), words);
-  if (block_[words] != sum)
-    return Damaged(start,
-                   "block of " + std::to_string(words * 8) + " bytes with checksum " + HexWord(block_[words]),
-                   HexWord(sum), why);
-  left_ -= words;
-  filled_ = words;
-  next_ = 0;
-  return Status::kOk;
+Status IndexDataReader::ReadBlock(uint64_t block, uint64_t* words, Diagnosis* why) const {
+  const uint64_t start = BlockOffset(block), count = WordsIn(block);
+  if (const Status status = Get(start, words, (count + 1) * 8, why); status != Status::kOk) return status;
+  const uint64_t sum = BlockSum(metadata_.token, start, words, count);
+  if (words[count] == sum) return Status::kOk;
+  return Damaged(start,
+                 "block of " + std::to_string(count * 8) + " bytes with checksum " + HexWord(words[count]),
+                 HexWord(sum), why);
 }
 
-Status IndexDataReader::Read(uint64_t* words, uint64_t count, Diagnosis* why) {
-  if (offset_ == 0 || count > left_ + (filled_ - next_)) {
-    *why =
-        Diagnosis{path_, offset_, "no more words to be asked for than the index has", std::to_string(count)};
-    return Status::kInvalidArgument;
-  }
-  while (count != 0) {
-    if (next_ == filled_) {
-      if (const Status status = LoadBlock(why); status != Status::kOk) return status;
-    }
-    const uint64_t part = std::min(count, filled_ - next_);
-    std::memcpy(words, &block_[next_], part * 8);
-    next_ += part;
-    words += part;
-    count -= part;
-  }
-  return Status::kOk;
+void IndexDataReader::Pass(uint64_t block, const uint64_t* words) {
+  whole_.Update(words, (WordsIn(block) + 1) * 8);
+  ++passed_;
 }
 
 Status IndexDataReader::Finish(Diagnosis* why) {
-  if (left_ != 0 || next_ != filled_) {
-    *why = Diagnosis{path_, offset_, "all words of the index to be read", "some are left"};
+  const uint64_t start =
+      IndexDataBytes(metadata_.table_size, metadata_.overflow_buckets) - kIndexTrailerBytes;
+  if (passed_ != blocks()) {
+    *why = Diagnosis{path_, start, std::to_string(blocks()) + " blocks to be read", std::to_string(passed_)};
     return Status::kInvalidArgument;
   }
-  const uint64_t start = offset_;
   uint64_t trailer[kTrailerWords];
-  if (const Status status = Get(trailer, sizeof trailer, why); status != Status::kOk) return status;
+  if (const Status status = Get(start, trailer, sizeof trailer, why); status != Status::kOk) return status;
+  whole_.Update(trailer, sizeof trailer);
   const uint64_t sum = BlockSum(metadata_.token, start, trailer, kTrailerWords - 1);
   if (trailer[0] != kTrailerMagic || trailer[kTrailerWords - 1] != sum)
     return Damaged(start, "a trailer with checksum " + HexWord(sum), HexWord(trailer[kTrailerWords - 1]),
                    why);
-  const uint64_t words = (metadata_.table_size + metadata_.overflow_buckets) * kIndexBucketWords;
-  if (trailer[1] != metadata_.overflow_buckets || trailer[2] != words)
+  if (trailer[1] != metadata_.overflow_buckets || trailer[2] != words_)
     return Damaged(start + 8, std::to_string(metadata_.overflow_buckets) + " overflow buckets",
                    std::to_string(trailer[1]), why);
   const uint64_t whole = whole_.Digest();

@@ -7,10 +7,12 @@
 // A block's checksum is seeded by token and offset: a block of another checkpoint, or of another place of
 // this one, does not verify.
 //
-// One thread per object; blocking. The writer neither creates nor syncs its file. Cost: two checksums over
-// the data (block and whole file), ~0.2 ns a byte; the device writes meanwhile (stream_writer.h).
+// One thread per object, except for ReadBlock; blocking. The writer neither creates nor syncs its file. Cost:
+// two checksums over the data (block and whole file), ~0.2 ns a byte; the device writes meanwhile
+// (stream_writer.h).
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -26,6 +28,7 @@ namespace faster {
 
 constexpr uint64_t kIndexBucketWords = 8;
 constexpr uint64_t kIndexBlockWords = 32 * 1024;  // 256 KiB
+constexpr uint64_t kIndexBlockBuckets = kIndexBlockWords / kIndexBucketWords;
 constexpr uint64_t kIndexHeaderBytes = 64;
 constexpr uint64_t kIndexTrailerBytes = 32;
 
@@ -69,25 +72,28 @@ class IndexDataReader {
 
   // Checks size and header. Must come first and succeed.
   Status Open(Diagnosis* why);
-  // The next `count` words of the payload; no word is given out before its block's checksum was verified.
-  // kInvalidArgument if the payload has fewer left.
-  Status Read(uint64_t* words, uint64_t count, Diagnosis* why);
-  // After all words were read: checks the trailer and the checksum of the whole file.
+  // The payload: buckets kIndexBlockBuckets * n and following are in block n.
+  uint64_t blocks() const { return (words_ + kIndexBlockWords - 1) / kIndexBlockWords; }
+  uint64_t WordsIn(uint64_t block) const {
+    return std::min(words_ - block * kIndexBlockWords, kIndexBlockWords);
+  }
+  // One of them, in any order and on any thread, with its checksum verified. `words` has room for
+  // kIndexBlockWords + 1.
+  Status ReadBlock(uint64_t block, uint64_t* words, Diagnosis* why) const;
+  // Every block once and in order, as ReadBlock left it: for the checksum of the whole file.
+  void Pass(uint64_t block, const uint64_t* words);
+  // After all blocks have passed: checks the trailer and that checksum. kInvalidArgument before.
   Status Finish(Diagnosis* why);
 
  private:
-  Status LoadBlock(Diagnosis* why);
-  Status Get(void* data, uint64_t bytes, Diagnosis* why);  // the next bytes of the file
+  Status Get(uint64_t offset, void* data, uint64_t bytes, Diagnosis* why) const;
   Status Damaged(uint64_t offset, std::string expected, std::string found, Diagnosis* why) const;
 
   File* const file_;
   const std::string path_;
   const IndexMetadata metadata_;
-  std::unique_ptr<uint64_t[]> block_;
-  uint64_t next_ = 0;    // word of block_ to give out next
-  uint64_t filled_ = 0;  // words in block_
-  uint64_t left_ = 0;    // words of the payload not yet loaded
-  uint64_t offset_ = 0;  // bytes read
+  const uint64_t words_;  // of the payload
+  uint64_t passed_ = 0;   // blocks
   ChecksumStream whole_;
 };
 

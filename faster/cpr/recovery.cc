@@ -16,6 +16,7 @@ namespace faster {
 namespace {
 
 constexpr size_t kPagesPerThread = 4;  // taken apart at a time
+constexpr size_t kBlocksPerThread = 8;  // of the index, loaded at a time
 
 class RecoveryRun {
  public:
@@ -199,6 +200,13 @@ class RecoveryRun {
     std::vector<std::vector<Found>> found;  // its records, by partition of the index
   };
 
+  // A block of index.dat, and what a task did with it.
+  struct IndexBlock {
+    Status status = Status::kOk;
+    Diagnosis why;
+    std::unique_ptr<uint64_t[]> words;
+  };
+
   // Calls work(part) for every page of [from, final address) in any order and on any thread, some pages at a
   // time, and then after() on this one. The error is that of the lowest page.
   template <class Work, class After>
@@ -288,9 +296,32 @@ class RecoveryRun {
     IndexDataReader reader(file.get(), path, index);
     if ((status = reader.Open(why_)) != Status::kOk) return status;
     if (table_->ReserveOverflow(index.overflow_buckets) != Status::kOk) return Status::kOutOfMemory;
-    const auto load = [&](HashBucket* bucket) {
-      uint64_t words[kIndexBucketWords];
-      if ((status = reader.Read(words, kIndexBucketWords, why_)) != Status::kOk) return;
+    const uint64_t at_once = kBlocksPerThread * runner_->threads();
+    std::vector<IndexBlock> window(std::min(at_once, reader.blocks()));
+    for (IndexBlock& block : window) block.words.reset(new uint64_t[kIndexBlockWords + 1]);
+    for (uint64_t first = 0; first < reader.blocks(); first += window.size()) {
+      const uint64_t count = std::min<uint64_t>(window.size(), reader.blocks() - first);
+      runner_->ForEach(count, [&](uint64_t i) { LoadBlock(reader, first + i, index, &window[i]); });
+      for (uint64_t i = 0; i < count; ++i) {
+        if (window[i].status != Status::kOk) return *why_ = window[i].why, window[i].status;
+        reader.Pass(first + i, window[i].words.get());
+      }
+    }
+    status = reader.Finish(why_);
+    if (status == Status::kOk) Report(RecoveryProgress::Step::kIndex, index.data_bytes);
+    return status;
+  }
+
+  // Any thread: no two blocks share a bucket.
+  void LoadBlock(const IndexDataReader& reader, uint64_t number, const IndexMetadata& index,
+                 IndexBlock* block) {
+    block->status = reader.ReadBlock(number, block->words.get(), &block->why);
+    if (block->status != Status::kOk) return;
+    const uint64_t* words = block->words.get();
+    const uint64_t first = number * kIndexBlockBuckets;
+    for (uint64_t at = first, end = first + reader.WordsIn(number) / kIndexBucketWords; at < end; ++at) {
+      HashBucket* const bucket = at < table_->size() ? table_->main_bucket(at)
+                                                     : table_->overflow_bucket(at - table_->size() + 1);
       for (int i = 0; i < HashBucket::kEntries; ++i) {
         // A tentative entry was a claim in the making when it was copied; its record is replayed.
         const HashEntry entry{words[i]};
@@ -299,13 +330,8 @@ class RecoveryRun {
       // A link to an overflow bucket made after the count was taken leads nowhere; its entries are replayed.
       const uint64_t next = words[HashBucket::kEntries];
       bucket->overflow.store(next <= index.overflow_buckets ? next : 0, std::memory_order_relaxed);
-    };
-    for (uint64_t i = 0; i < table_->size() && status == Status::kOk; ++i) load(table_->main_bucket(i));
-    for (uint64_t n = 1; n <= index.overflow_buckets && status == Status::kOk; ++n)
-      load(table_->overflow_bucket(n));
-    if (status == Status::kOk) status = reader.Finish(why_);
-    if (status == Status::kOk) Report(RecoveryProgress::Step::kIndex, index.data_bytes);
-    return status;
+      words += kIndexBucketWords;
+    }
   }
 
   // min(Lis, Lhs). An index captured after the shift of the checkpoint that its incarnation was recovered

@@ -31,24 +31,32 @@ IndexMetadata WriteIndex(Storage& storage, const std::vector<uint64_t>& words, u
   return m;
 }
 
-// Everything a recovery does with the file. `words` holds what was given out before an error.
-Status ReadIndex(Storage& storage, const IndexMetadata& m, uint64_t piece, std::vector<uint64_t>* words,
-                 Diagnosis* why) {
+// Everything a recovery does with the file; the blocks are read from the last to the first. `words` holds
+// what was given out.
+Status ReadIndex(Storage& storage, const IndexMetadata& m, std::vector<uint64_t>* words, Diagnosis* why) {
   std::unique_ptr<File> file;
+  words->clear();
   Status status = storage.Open("index.dat", OpenMode::kRead, &file);
   if (status != Status::kOk) return status;
   IndexDataReader reader(file.get(), "t/index.dat", m);
-  status = reader.Open(why);
-  uint64_t left = (m.table_size + m.overflow_buckets) * kIndexBucketWords;
-  words->clear();
-  while (status == Status::kOk && left != 0) {
-    const uint64_t count = std::min(left, piece);
-    std::vector<uint64_t> part(count);
-    status = reader.Read(part.data(), count, why);
-    if (status == Status::kOk) words->insert(words->end(), part.begin(), part.end());
-    left -= count;
+  if ((status = reader.Open(why)) != Status::kOk) return status;
+  std::vector<std::vector<uint64_t>> blocks(reader.blocks());
+  Status first_error = Status::kOk;
+  for (uint64_t n = reader.blocks(); n-- > 0;) {
+    blocks[n].resize(kIndexBlockWords + 1);
+    Diagnosis of_block;
+    status = reader.ReadBlock(n, blocks[n].data(), &of_block);
+    if (status == Status::kOk) continue;
+    *why = of_block;
+    first_error = status;
   }
-  return status == Status::kOk ? reader.Finish(why) : status;
+  if (first_error != Status::kOk) return first_error;
+  for (uint64_t n = 0; n < reader.blocks(); ++n) {
+    reader.Pass(n, blocks[n].data());
+    blocks[n].resize(reader.WordsIn(n));
+    words->insert(words->end(), blocks[n].begin(), blocks[n].end());
+  }
+  return reader.Finish(why);
 }
 
 TEST(IndexData, RoundTripsOverBlockBorders) {
@@ -66,7 +74,7 @@ TEST(IndexData, RoundTripsOverBlockBorders) {
       EXPECT_EQ(Checksum(bytes.data(), bytes.size()), m.data_checksum);
       std::vector<uint64_t> read;
       Diagnosis why;
-      ASSERT_EQ(ReadIndex(storage, m, 777, &read, &why), Status::kOk) << why.Text();
+      ASSERT_EQ(ReadIndex(storage, m, &read, &why), Status::kOk) << why.Text();
       EXPECT_EQ(read, words);
     }
   }
@@ -90,7 +98,7 @@ TEST(IndexData, EveryDamagedByteAndSizeIsFound) {
       PutFile(storage, "index.dat", damaged);
       std::vector<uint64_t> read;
       Diagnosis why;
-      ASSERT_EQ(ReadIndex(storage, m, 8, &read, &why), Status::kCorruption) << i << " " << bit;
+      ASSERT_EQ(ReadIndex(storage, m, &read, &why), Status::kCorruption) << i << " " << bit;
       EXPECT_EQ(why.file, "t/index.dat");
       EXPECT_LE(why.offset, damaged.size());
       EXPECT_TRUE(std::equal(read.begin(), read.end(), words.begin())) << "a damaged word was given out";
@@ -109,9 +117,8 @@ TEST(IndexData, DamageNamesTheBlock) {
   PutFile(storage, "index.dat", damaged);
   std::vector<uint64_t> read;
   Diagnosis why;
-  EXPECT_EQ(ReadIndex(storage, m, 8, &read, &why), Status::kCorruption);
+  EXPECT_EQ(ReadIndex(storage, m, &read, &why), Status::kCorruption);
   EXPECT_EQ(why.offset, third);
-  EXPECT_EQ(read.size(), 2 * kIndexBlockWords);
 }
 
 TEST(IndexData, DamageNamesTheTrailer) {
@@ -125,7 +132,7 @@ TEST(IndexData, DamageNamesTheTrailer) {
     PutFile(storage, "index.dat", damaged);
     std::vector<uint64_t> read;
     Diagnosis why;
-    EXPECT_EQ(ReadIndex(storage, m, 8, &read, &why), Status::kCorruption);
+    EXPECT_EQ(ReadIndex(storage, m, &read, &why), Status::kCorruption);
     EXPECT_EQ(why.offset, trailer);
   }
 }
@@ -141,7 +148,7 @@ TEST(IndexData, BlocksInEachOthersPlacesAreFound) {
               good.substr(64 + 2 * block));
   std::vector<uint64_t> read;
   Diagnosis why;
-  EXPECT_EQ(ReadIndex(storage, m, 8, &read, &why), Status::kCorruption);
+  EXPECT_EQ(ReadIndex(storage, m, &read, &why), Status::kCorruption);
   EXPECT_EQ(why.offset, 64u);
   EXPECT_TRUE(read.empty());
 }
@@ -153,19 +160,19 @@ TEST(IndexData, AnotherCheckpointsFileIsFound) {
   Diagnosis why;
   const IndexMetadata good = m;
   m.token = SampleToken(8);
-  EXPECT_EQ(ReadIndex(storage, m, 8, &read, &why), Status::kCorruption);
+  EXPECT_EQ(ReadIndex(storage, m, &read, &why), Status::kCorruption);
   EXPECT_EQ(why.offset, 16u);
   m = good;
   m.data_checksum ^= 1;
-  EXPECT_EQ(ReadIndex(storage, m, 8, &read, &why), Status::kCorruption);
+  EXPECT_EQ(ReadIndex(storage, m, &read, &why), Status::kCorruption);
   m = good;
   m.table_size = 1;  // same number of buckets, other division
   m.overflow_buckets = 2;
-  EXPECT_EQ(ReadIndex(storage, m, 8, &read, &why), Status::kCorruption);
+  EXPECT_EQ(ReadIndex(storage, m, &read, &why), Status::kCorruption);
   EXPECT_EQ(why.offset, 32u);
   m = good;
   m.data_bytes += 8;
-  EXPECT_EQ(ReadIndex(storage, m, 8, &read, &why), Status::kCorruption);
+  EXPECT_EQ(ReadIndex(storage, m, &read, &why), Status::kCorruption);
 }
 
 TEST(IndexData, WriterRefusesIncompleteTables) {
@@ -182,21 +189,27 @@ TEST(IndexData, WriterRefusesIncompleteTables) {
   EXPECT_EQ(part.Finish(&overflow, &bytes, &checksum), Status::kInvalidArgument);
 }
 
-TEST(IndexData, ReaderRefusesTooManyOrTooFewWords) {
+TEST(IndexData, ReaderWantsEveryBlock) {
   MemoryStorage storage;
-  const IndexMetadata m = WriteIndex(storage, SampleWords(3), 2, 8);
+  const IndexMetadata m = WriteIndex(storage, SampleWords(2 * kIndexBlockBuckets + 1), 2, 8);
   std::unique_ptr<File> file;
   ASSERT_EQ(storage.Open("index.dat", OpenMode::kRead, &file), Status::kOk);
-  IndexDataReader reader(file.get(), "index.dat", m);
-  uint64_t words[32];
-  Diagnosis why;
-  EXPECT_EQ(reader.Read(words, 8, &why), Status::kInvalidArgument);  // before Open
-  ASSERT_EQ(reader.Open(&why), Status::kOk);
-  EXPECT_EQ(reader.Read(words, 25, &why), Status::kInvalidArgument);
-  ASSERT_EQ(reader.Read(words, 16, &why), Status::kOk);
-  EXPECT_EQ(reader.Finish(&why), Status::kInvalidArgument);
-  ASSERT_EQ(reader.Read(words, 8, &why), Status::kOk);
-  EXPECT_EQ(reader.Finish(&why), Status::kOk);
+  const auto finish = [&](const std::vector<uint64_t>& order) {
+    IndexDataReader reader(file.get(), "index.dat", m);
+    std::vector<uint64_t> words(kIndexBlockWords + 1);
+    Diagnosis why;
+    EXPECT_EQ(reader.Open(&why), Status::kOk);
+    EXPECT_EQ(reader.blocks(), 3u);
+    EXPECT_EQ(reader.WordsIn(2), kIndexBucketWords);
+    for (const uint64_t block : order) {
+      EXPECT_EQ(reader.ReadBlock(block, words.data(), &why), Status::kOk);
+      reader.Pass(block, words.data());
+    }
+    return reader.Finish(&why);
+  };
+  EXPECT_EQ(finish({0, 1}), Status::kInvalidArgument);
+  EXPECT_EQ(finish({0, 2, 1}), Status::kCorruption);
+  EXPECT_EQ(finish({0, 1, 2}), Status::kOk);
 }
 
 TEST(IndexData, EveryFailedWriteIsReported) {
@@ -225,7 +238,7 @@ TEST(IndexData, ShortTransfersAreContinued) {
   const IndexMetadata m = WriteIndex(storage, words, 8, 8);
   std::vector<uint64_t> read;
   Diagnosis why;
-  ASSERT_EQ(ReadIndex(storage, m, 8, &read, &why), Status::kOk) << why.Text();
+  ASSERT_EQ(ReadIndex(storage, m, &read, &why), Status::kOk) << why.Text();
   EXPECT_EQ(read, words);
 }
 
