@@ -19,11 +19,14 @@ StreamWriter::StreamWriter(File* file, uint64_t expected)
   }
 }
 
-StreamWriter::~StreamWriter() {
+StreamWriter::~StreamWriter() { (void)WaitForAll(); }  // Finish() says how it went
+
+Status StreamWriter::WaitForAll() {
   std::unique_lock lock(mutex_);
   written_.wait(lock, [this] {
     return std::none_of(pieces_, pieces_ + kPieces, [](const Piece& piece) { return piece.under_way; });
   });
+  return status_;
 }
 
 Status StreamWriter::Append(const void* data, uint64_t bytes) {
@@ -44,11 +47,7 @@ Status StreamWriter::Append(const void* data, uint64_t bytes) {
 
 Status StreamWriter::Finish() {
   if (filled_ != 0) Submit();
-  std::unique_lock lock(mutex_);
-  written_.wait(lock, [this] {
-    return std::none_of(pieces_, pieces_ + kPieces, [](const Piece& piece) { return piece.under_way; });
-  });
-  return status_;
+  return WaitForAll();
 }
 
 bool StreamWriter::TakeTurn() {

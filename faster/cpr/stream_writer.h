@@ -53,6 +53,7 @@ class StreamWriter {
   void Submit();  // the current piece; the next one becomes current
   bool TakeTurn();  // waits until the current piece may be filled
   void WriteRest(Piece* piece);
+  Status WaitForAll();
   static void OnWritten(void* piece, Status status, uint64_t bytes);
 
   File* const file_;

@@ -60,10 +60,9 @@ Status ReadIndex(Storage& storage, const IndexMetadata& m, std::vector<uint64_t>
 }
 
 TEST(IndexData, RoundTripsOverBlockBorders) {
-  const uint64_t block_buckets = kIndexBlockWords / kIndexBucketWords;
-  for (const uint64_t table : {uint64_t{1}, uint64_t{2}, block_buckets, 2 * block_buckets}) {
+  for (const uint64_t table : {uint64_t{1}, uint64_t{2}, kIndexBlockBuckets, 2 * kIndexBlockBuckets}) {
     for (const uint64_t overflow :
-         {uint64_t{0}, uint64_t{1}, uint64_t{3}, block_buckets - 1, block_buckets + 1}) {
+         {uint64_t{0}, uint64_t{1}, uint64_t{3}, kIndexBlockBuckets - 1, kIndexBlockBuckets + 1}) {
       MemoryStorage storage;
       const std::vector<uint64_t> words = SampleWords(table + overflow);
       const IndexMetadata m = WriteIndex(storage, words, table, overflow % 2 == 0 ? 8 : 1000);
@@ -109,8 +108,7 @@ TEST(IndexData, EveryDamagedByteAndSizeIsFound) {
 
 TEST(IndexData, DamageNamesTheBlock) {
   MemoryStorage storage;
-  const uint64_t block_buckets = kIndexBlockWords / kIndexBucketWords;
-  const IndexMetadata m = WriteIndex(storage, SampleWords(4 * block_buckets), 4 * block_buckets, 4096);
+  const IndexMetadata m = WriteIndex(storage, SampleWords(4 * kIndexBlockBuckets), 4 * kIndexBlockBuckets, 4096);
   std::string damaged = GetFile(storage, "index.dat");
   const uint64_t third = kIndexHeaderBytes + 2 * (kIndexBlockWords + 1) * 8;
   damaged[third + 1000] ^= 1;
@@ -139,8 +137,7 @@ TEST(IndexData, DamageNamesTheTrailer) {
 
 TEST(IndexData, BlocksInEachOthersPlacesAreFound) {
   MemoryStorage storage;
-  const uint64_t block_buckets = kIndexBlockWords / kIndexBucketWords;
-  const IndexMetadata m = WriteIndex(storage, SampleWords(2 * block_buckets), 2 * block_buckets, 4096);
+  const IndexMetadata m = WriteIndex(storage, SampleWords(2 * kIndexBlockBuckets), 2 * kIndexBlockBuckets, 4096);
   const std::string good = GetFile(storage, "index.dat");
   const size_t block = (kIndexBlockWords + 1) * 8;
   PutFile(storage, "index.dat",
@@ -213,7 +210,7 @@ TEST(IndexData, ReaderWantsEveryBlock) {
 }
 
 TEST(IndexData, EveryFailedWriteIsReported) {
-  const std::vector<uint64_t> words = SampleWords(2 * kIndexBlockWords / kIndexBucketWords);
+  const std::vector<uint64_t> words = SampleWords(2 * kIndexBlockBuckets);
   const int writes =
       static_cast<int>((IndexDataBytes(words.size() / kIndexBucketWords, 0) + 4095) / 4096);  // small pieces
   for (const int failing : {1, 2, 7, writes - 1, writes}) {  // call 0 is the open
