@@ -435,27 +435,8 @@ Status Checkpointer::CopyIndex() {
   if (status != Status::kOk) return status;
   const HashTable& table = hash_index_->table();
   IndexDataWriter writer(file.get(), index_.token, table.size());
-  const auto append = [&](const HashBucket* bucket) {
-    uint64_t words[kIndexBucketWords];
-    if (cache_->on()) epoch_->Protect(job_entry_);
-    for (int i = 0; i < HashBucket::kEntries; ++i) {
-      HashEntry entry{bucket->entry[i].load(std::memory_order_acquire)};
-      if (entry.cached()) entry.control = entry.WithAddress(cache_->RealAddress(entry)).control;
-      words[i] = entry.control;
-      index_.entries += words[i] != 0;
-    }
-    if (cache_->on()) epoch_->Unprotect(job_entry_);
-    words[HashBucket::kEntries] = bucket->overflow.load(std::memory_order_acquire);
-    if (status == Status::kOk) status = writer.Append(words, kIndexBucketWords);
-  };
   bytes_total_.store(table.size() * sizeof(HashBucket), std::memory_order_relaxed);
-  for (uint64_t i = 0; i < table.size(); ++i) {
-    append(table.main_bucket(i));
-    if ((i & 1023) == 1023) bytes_done_.store((i + 1) * sizeof(HashBucket), std::memory_order_release);
-  }
-  // Main buckets first: every link in them leads to an overflow bucket that exists by now.
-  const uint64_t overflow = table.overflow_count();
-  for (uint64_t number = 1; number <= overflow; ++number) append(table.overflow_bucket(number));
+  status = CaptureIndex({&table, cache_, epoch_, job_entry_, &bytes_done_}, &writer, &index_.entries);
   if (status != Status::kOk) return status;
   status = writer.Finish(&index_.overflow_buckets, &index_.data_bytes, &index_.data_checksum);
   return status == Status::kOk ? file->Sync() : status;

@@ -24,7 +24,7 @@
 #include "faster/cpr/checkpoint_partner.h"
 #include "faster/cpr/checkpoint_progress.h"
 #include "faster/cpr/formats.h"
-#include "faster/cpr/index_data.h"
+#include "faster/cpr/index_capture.h"
 #include "faster/cpr/phase.h"
 #include "faster/cpr/recovery_progress.h"
 #include "faster/cpr/retention.h"

@@ -98,9 +98,15 @@ Status ReadText(Storage& storage, const std::string& path, Metadata* metadata, D
 
 }  // namespace
 
+// The place of the header is kept free for it. An error of that is one of every later call.
+DeltaWriter::DeltaWriter(File* file, const DeltaHeader& header)
+    : file_(file), stream_(file, DeltaOffset(header, 0) + header.end - header.first), header_(header) {
+  const uint64_t nothing[kHeaderWords] = {};
+  (void)stream_.Append(nothing, sizeof nothing);
+}
+
 Status DeltaWriter::Append(LogAddress address, const uint8_t* blocks, uint64_t count) {
-  const Status status =
-      WriteAll(*file_, DeltaOffset(header_, table_.size()), blocks, count * header_.block_bytes);
+  const Status status = stream_.Append(blocks, count * header_.block_bytes);
   for (uint64_t i = 0; i < count; ++i) {
     const uint64_t at = i * header_.block_bytes;
     table_.push_back({address + at, LoadWord(reinterpret_cast<const uint64_t*>(blocks + at))});
@@ -110,11 +116,11 @@ Status DeltaWriter::Append(LogAddress address, const uint8_t* blocks, uint64_t c
 
 Status DeltaWriter::Finish() {
   header_.entries = table_.size();
-  const uint64_t offset = DeltaOffset(header_, table_.size());
   const uint64_t length = table_.size() * sizeof(DeltaEntry);
   const uint64_t sum = Checksum(table_.data(), length, TableSeed(header_.token));
-  Status status = WriteAll(*file_, offset, table_.data(), length);
-  if (status == Status::kOk) status = WriteAll(*file_, offset + length, &sum, sizeof sum);
+  Status status = stream_.Append(table_.data(), length);
+  if (status == Status::kOk) status = stream_.Append(&sum, sizeof sum);
+  if (status == Status::kOk) status = stream_.Finish();
   uint64_t words[kHeaderWords];
   Pack(header_, words);
   header_.checksum = words[kHeaderWords - 1];

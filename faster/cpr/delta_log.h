@@ -6,8 +6,8 @@
 // it, and the table's checksum is seeded by the token, so that a block of another delta at the same address
 // does not pass for this one's. The header is written last and checked first.
 //
-// The writer neither creates nor syncs its file. One thread per object; blocking. COST: one write per block
-// run, 16 bytes of memory for each block written.
+// The writer neither creates nor syncs its file. One thread per object; blocking. COST: one copy of the
+// blocks, which the device writes meanwhile (stream_writer.h); 16 bytes of memory for each block written.
 #pragma once
 
 #include <cstdint>
@@ -17,6 +17,7 @@
 #include "faster/core/checkpoint_types.h"
 #include "faster/core/status.h"
 #include "faster/cpr/formats.h"
+#include "faster/cpr/stream_writer.h"
 #include "faster/device/storage.h"
 
 namespace faster {
@@ -52,7 +53,8 @@ constexpr uint64_t DeltaOffset(const DeltaHeader& header, uint64_t entry) {
 
 class DeltaWriter {
  public:
-  DeltaWriter(File* file, const DeltaHeader& header) : file_(file), header_(header) {}
+  // `file` is empty, is written by nobody else and outlives the writer.
+  DeltaWriter(File* file, const DeltaHeader& header);
   // `count` sealed blocks that follow each other from `address` on, above all that came before.
   Status Append(LogAddress address, const uint8_t* blocks, uint64_t count);
   // Writes table and header. What is only known now (entries, checksum) is filled into header().
@@ -62,6 +64,7 @@ class DeltaWriter {
 
  private:
   File* const file_;
+  StreamWriter stream_;
   DeltaHeader header_;
   std::vector<DeltaEntry> table_;
 };

@@ -42,16 +42,12 @@ IndexDataWriter::IndexDataWriter(File* file, const Token& token, uint64_t table_
 
 IndexDataWriter::~IndexDataWriter() = default;
 
-Status IndexDataWriter::Append(const uint64_t* words, uint64_t count) {
-  words_ += count;
-  while (count != 0 && status_ == Status::kOk) {
-    const uint64_t part = std::min(count, kIndexBlockWords - filled_);
-    std::memcpy(&block_[filled_], words, part * 8);
-    filled_ += part;
-    words += part;
-    count -= part;
-    if (filled_ == kIndexBlockWords) status_ = WriteBlock();
-  }
+Status IndexDataWriter::Took(uint64_t words) {
+  words_ += words;
+  filled_ += words;
+  if (filled_ != kIndexBlockWords) return status_;
+  if (status_ == Status::kOk) status_ = WriteBlock();
+  filled_ = 0;
   return status_;
 }
 
@@ -63,12 +59,12 @@ Status IndexDataWriter::Finish(uint64_t* overflow_buckets, uint64_t* bytes, uint
   if (status_ != Status::kOk) return status_;
   uint64_t trailer[kTrailerWords] = {kTrailerMagic, buckets - table_size_, words_, 0};
   trailer[kTrailerWords - 1] = BlockSum(token_, stream_.bytes(), trailer, kTrailerWords - 1);
-  status_ = Put(trailer, sizeof trailer);
+  status_ = Put(trailer, kTrailerWords);
   if (status_ == Status::kOk) status_ = stream_.Finish();
   if (status_ != Status::kOk) return status_;
   *overflow_buckets = buckets - table_size_;
   *bytes = stream_.bytes();
-  *checksum = whole_.Digest();
+  *checksum = sums_.Digest();
   return status_;
 }
 
@@ -76,7 +72,7 @@ Status IndexDataWriter::WriteHeader() {
   uint64_t header[kHeaderWords] = {kHeaderMagic, kFormatVersion,    token_.high,      token_.low,
                                    table_size_,  kIndexBucketWords, kIndexBlockWords, 0};
   header[kHeaderWords - 1] = BlockSum(token_, 0, header, kHeaderWords - 1);
-  return Put(header, sizeof header);
+  return Put(header, kHeaderWords);
 }
 
 Status IndexDataWriter::WriteBlock() {
@@ -84,14 +80,12 @@ Status IndexDataWriter::WriteBlock() {
     if (const Status status = WriteHeader(); status != Status::kOk) return status;
   }
   block_[filled_] = BlockSum(token_, stream_.bytes(), block_.get(), filled_);
-  const uint64_t words = filled_ + 1;
-  filled_ = 0;
-  return Put(block_.get(), words * 8);
+  return Put(block_.get(), filled_ + 1);
 }
 
-Status IndexDataWriter::Put(const void* data, uint64_t bytes) {
-  whole_.Update(data, bytes);
-  return stream_.Append(data, bytes);
+Status IndexDataWriter::Put(const uint64_t* data, uint64_t words) {
+  sums_.Update(&data[words - 1], 8);
+  return stream_.Append(data, words * 8);
 }
 
 IndexDataReader::IndexDataReader(File* file, std::string_view path, const IndexMetadata& metadata)
@@ -143,7 +137,7 @@ Status IndexDataReader::Open(Diagnosis* why) {
   if (token != metadata_.token) return Damaged(16, "token " + metadata_.token.Text(), token.Text(), why);
   if (header[4] != metadata_.table_size)
     return Damaged(32, "table size " + std::to_string(metadata_.table_size), std::to_string(header[4]), why);
-  whole_.Update(header, sizeof header);
+  sums_.Update(&header[kHeaderWords - 1], 8);
   return Status::kOk;
 }
 
@@ -158,7 +152,7 @@ Status IndexDataReader::ReadBlock(uint64_t block, uint64_t* words, Diagnosis* wh
 }
 
 void IndexDataReader::Pass(uint64_t block, const uint64_t* words) {
-  whole_.Update(words, (WordsIn(block) + 1) * 8);
+  sums_.Update(&words[WordsIn(block)], 8);
   ++passed_;
 }
 
@@ -171,7 +165,7 @@ Status IndexDataReader::Finish(Diagnosis* why) {
   }
   uint64_t trailer[kTrailerWords];
   if (const Status status = Get(start, trailer, sizeof trailer, why); status != Status::kOk) return status;
-  whole_.Update(trailer, sizeof trailer);
+  sums_.Update(&trailer[kTrailerWords - 1], 8);
   const uint64_t sum = BlockSum(metadata_.token, start, trailer, kTrailerWords - 1);
   if (trailer[0] != kTrailerMagic || trailer[kTrailerWords - 1] != sum)
     return Damaged(start, "a trailer with checksum " + HexWord(sum), HexWord(trailer[kTrailerWords - 1]),
@@ -179,10 +173,9 @@ Status IndexDataReader::Finish(Diagnosis* why) {
   if (trailer[1] != metadata_.overflow_buckets || trailer[2] != words_)
     return Damaged(start + 8, std::to_string(metadata_.overflow_buckets) + " overflow buckets",
                    std::to_string(trailer[1]), why);
-  const uint64_t whole = whole_.Digest();
-  if (whole != metadata_.data_checksum)
-    return Damaged(0, "checksum " + HexWord(metadata_.data_checksum) + " of the whole file", HexWord(whole),
-                   why);
+  if (const uint64_t found = sums_.Digest(); found != metadata_.data_checksum)
+    return Damaged(0, "checksum " + HexWord(metadata_.data_checksum) + " of the checksums in the file",
+                   HexWord(found), why);
   return Status::kOk;
 }
 

@@ -25,7 +25,7 @@ namespace faster {
 class StreamWriter {
  public:
   static constexpr uint64_t kAlignment = 4096;
-  static constexpr uint64_t kMostPiece = uint64_t{1} << 20;
+  static constexpr uint64_t kMostPiece = uint64_t{1} << 22;
   static constexpr int kPieces = 4;
 
   // `expected` bytes in all, a guess: a small file gets small pieces.

@@ -62,6 +62,28 @@ TEST(DeltaLog, ReadsBackItsTable) {
   EXPECT_EQ(read.checksum, written.checksum);
 }
 
+// The last block may have been written long before the table: only Finish() makes a delta of the file.
+TEST(DeltaLog, AnUnfinishedOneIsNone) {
+  MemoryStorage storage;
+  std::unique_ptr<File> file;
+  ASSERT_EQ(storage.Open(kPath, OpenMode::kTruncate, &file), Status::kOk);
+  const std::vector<uint64_t> blocks(64 * kBlock / 8, 5);
+  {
+    DeltaHeader header = SampleHeader();
+    header.end = header.first + 2 * 64 * kBlock;
+    DeltaWriter writer(file.get(), header);
+    ASSERT_EQ(writer.Append(512, reinterpret_cast<const uint8_t*>(blocks.data()), 64), Status::kOk);
+  }
+  uint64_t size = 0;
+  ASSERT_EQ(file->Size(&size), Status::kOk);
+  EXPECT_GT(size, kDeltaHeaderBytes);  // pieces were written already
+  DeltaHeader header;
+  std::vector<DeltaEntry> table;
+  Diagnosis why;
+  EXPECT_EQ(Read(storage, &header, &table, &why), Status::kCorruption);
+  EXPECT_EQ(why.offset, 0u);
+}
+
 TEST(DeltaLog, NoChangedByteOfHeaderOrTablePasses) {
   MemoryStorage storage;
   DeltaHeader header;

@@ -17,6 +17,32 @@ std::vector<uint64_t> SampleWords(uint64_t buckets) {
   return words;
 }
 
+// As FORMATS.md says it: of the checksums in the file, in order.
+uint64_t ChecksumOfSums(const std::string& bytes) {
+  std::string sums = bytes.substr(kIndexHeaderBytes - 8, 8);
+  size_t at = kIndexHeaderBytes;
+  const size_t trailer = bytes.size() - kIndexTrailerBytes;
+  while (at < trailer) {
+    at = std::min(at + (kIndexBlockWords + 1) * 8, trailer);
+    sums += bytes.substr(at - 8, 8);
+  }
+  sums += bytes.substr(bytes.size() - 8);
+  return Checksum(sums.data(), sums.size());
+}
+
+// Gives `words` to the writer in pieces of `piece` words at most; ends at the first error.
+Status Feed(IndexDataWriter* writer, const std::vector<uint64_t>& words, uint64_t piece) {
+  Status status = Status::kOk;
+  for (size_t i = 0; i < words.size() && status == Status::kOk;) {
+    const std::span<uint64_t> room = writer->Room();
+    const size_t count = std::min({static_cast<size_t>(piece), words.size() - i, room.size()});
+    std::copy_n(words.begin() + static_cast<ptrdiff_t>(i), count, room.begin());
+    status = writer->Took(count);
+    i += count;
+  }
+  return status;
+}
+
 // Writes `words` in pieces of `piece` words and returns the metadata that describes the file.
 IndexMetadata WriteIndex(Storage& storage, const std::vector<uint64_t>& words, uint64_t table_size,
                          uint64_t piece) {
@@ -25,8 +51,7 @@ IndexMetadata WriteIndex(Storage& storage, const std::vector<uint64_t>& words, u
   std::unique_ptr<File> file;
   EXPECT_EQ(storage.Open("index.dat", OpenMode::kTruncate, &file), Status::kOk);
   IndexDataWriter writer(file.get(), m.token, table_size);
-  for (size_t i = 0; i < words.size(); i += piece)
-    EXPECT_EQ(writer.Append(&words[i], std::min<size_t>(piece, words.size() - i)), Status::kOk);
+  EXPECT_EQ(Feed(&writer, words, piece), Status::kOk);
   EXPECT_EQ(writer.Finish(&m.overflow_buckets, &m.data_bytes, &m.data_checksum), Status::kOk);
   return m;
 }
@@ -70,7 +95,7 @@ TEST(IndexData, RoundTripsOverBlockBorders) {
       EXPECT_EQ(m.data_bytes, IndexDataBytes(table, overflow));
       const std::string bytes = GetFile(storage, "index.dat");
       EXPECT_EQ(bytes.size(), m.data_bytes);
-      EXPECT_EQ(Checksum(bytes.data(), bytes.size()), m.data_checksum);
+      EXPECT_EQ(ChecksumOfSums(bytes), m.data_checksum);
       std::vector<uint64_t> read;
       Diagnosis why;
       ASSERT_EQ(ReadIndex(storage, m, &read, &why), Status::kOk) << why.Text();
@@ -179,12 +204,13 @@ TEST(IndexData, WriterRefusesIncompleteTables) {
   std::unique_ptr<File> file;
   ASSERT_EQ(storage.Open("index.dat", OpenMode::kTruncate, &file), Status::kOk);
   uint64_t overflow = 0, bytes = 0, checksum = 0;
-  const std::vector<uint64_t> words = SampleWords(4);
   IndexDataWriter few(file.get(), SampleToken(1), 4);
-  EXPECT_EQ(few.Append(words.data(), 24), Status::kOk);
+  EXPECT_EQ(Feed(&few, SampleWords(3), 8), Status::kOk);
   EXPECT_EQ(few.Finish(&overflow, &bytes, &checksum), Status::kInvalidArgument);
   IndexDataWriter part(file.get(), SampleToken(1), 2);
-  EXPECT_EQ(part.Append(words.data(), 25), Status::kOk);
+  std::vector<uint64_t> words = SampleWords(4);
+  words.resize(25);
+  EXPECT_EQ(Feed(&part, words, 25), Status::kOk);
   EXPECT_EQ(part.Finish(&overflow, &bytes, &checksum), Status::kInvalidArgument);
 }
 
@@ -222,11 +248,11 @@ TEST(IndexData, EveryFailedWriteIsReported) {
     std::unique_ptr<File> file;
     ASSERT_EQ(storage.Open("index.dat", OpenMode::kTruncate, &file), Status::kOk);
     IndexDataWriter writer(file.get(), SampleToken(1), 1);
-    const Status appended = writer.Append(words.data(), words.size());
+    const Status appended = Feed(&writer, words, 8);
     EXPECT_EQ(appended, failing < writes ? Status::kNoSpace : Status::kOk);
     uint64_t overflow = 0, bytes = 0, checksum = 0;
     EXPECT_EQ(writer.Finish(&overflow, &bytes, &checksum), Status::kNoSpace);
-    EXPECT_EQ(writer.Append(words.data(), 8), Status::kNoSpace);
+    EXPECT_EQ(writer.Took(8), Status::kNoSpace);
   }
 }
 

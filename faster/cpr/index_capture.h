@@ -1,0 +1,36 @@
+// CaptureIndex: copies a hash table into index.dat while sessions work on it (the fuzzy index checkpoint of
+// CPR paper sec. 6.3).
+//
+// Each entry is read atomically, but no two at the same time: recovery makes a consistent index of the copy
+// by replaying the log from before it began. Main buckets come first, so every overflow link in them leads
+// to a bucket that exists by the time the overflow buckets are copied. An entry that leads into the read
+// cache is written with the log address behind it, as the cache is empty after a recovery.
+//
+// Runs beside every operation; one capture at a time per table, and the table is not replaced meanwhile
+// (checkpoints and growth exclude each other). `entry` is the caller's, unprotected. Errors are the writer's.
+// COST: one pass over the table at ~0.2 ns a byte.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+#include "faster/core/epoch.h"
+#include "faster/core/status.h"
+#include "faster/cpr/index_data.h"
+#include "faster/index/hash_table.h"
+#include "faster/log/read_cache.h"
+
+namespace faster {
+
+struct IndexCapture {
+  const HashTable* table;
+  const ReadCache* cache;
+  LightEpoch* epoch;
+  LightEpoch::Entry* entry;
+  std::atomic<uint64_t>* bytes_done;  // of main buckets, for whoever shows progress
+};
+
+// Adds the number of used entries to *entries. The caller finishes the writer.
+Status CaptureIndex(const IndexCapture& capture, IndexDataWriter* writer, uint64_t* entries);
+
+}  // namespace faster
