@@ -2,9 +2,9 @@
 // CPR paper sec. 6.3).
 //
 // Each entry is read atomically, but no two at the same time: recovery makes a consistent index of the copy
-// by replaying the log from before it began. Main buckets come first, so every overflow link in them leads
-// to a bucket that exists by the time the overflow buckets are copied. An entry that leads into the read
-// cache is written with the log address behind it, as the cache is empty after a recovery.
+// by replaying the log from before it began. That also brings what is in an overflow bucket that was linked
+// after its number was passed; recovery cuts such a link. An entry that leads into the read cache is written
+// with the log address behind it, as the cache is empty after a recovery.
 //
 // Runs beside every operation; one capture at a time per table, and the table is not replaced meanwhile
 // (checkpoints and growth exclude each other). `entry` is the caller's, unprotected. Errors are the writer's.
