@@ -2,6 +2,7 @@
 //
 // Every run is a process of its own, and the engines take turns within a round, so what disturbs the machine
 // disturbs all of them. README.md of this folder says what a peer's program must understand and print.
+// results.json is written after every cell, so what was measured before a failure is kept.
 //
 // Exit status: 0; 2 wrong usage, or a run that failed; 130 interrupted.
 #include <sys/wait.h>
@@ -16,6 +17,7 @@
 #include <string>
 #include <vector>
 
+#include "experiments/bench/report.h"
 #include "experiments/bench/statistics.h"
 #include "experiments/common/cli.h"
 #include "experiments/common/results.h"
@@ -27,6 +29,7 @@ namespace experiments {
 namespace {
 
 using bench::Median;
+using bench::Pace;
 using bench::Split;
 using nlohmann::ordered_json;
 using workloads::ycsb::WorkloadSpec;
@@ -44,7 +47,8 @@ struct Plan {
   std::vector<Contender> contenders;  // ours first
   std::vector<std::string> peers;
   uint64_t rounds = 5, seconds = 3, records = 10'000'000, threads = 2, batch = 64;
-  uint64_t memory = uint64_t{2} << 30;
+  uint64_t memory = uint64_t{2} << 30, read_cache = 0;
+  std::vector<std::string> properties;  // of ours, NAME=VALUE
   bool huge_pages = false;
   StorageChoice storage;  // of ours
   std::string out;
@@ -73,7 +77,7 @@ bool Shell(const std::string& command, std::string* text) {
 }
 
 std::vector<std::string> Properties(const Plan& plan, const std::string& distribution) {
-  return {"recordcount=" + std::to_string(plan.records),
+  std::vector<std::string> all = {"recordcount=" + std::to_string(plan.records),
           "operationcount=1000000000000",
           "maxexecutiontime=" + std::to_string(plan.seconds),
           "requestdistribution=" + distribution,
@@ -82,6 +86,8 @@ std::vector<std::string> Properties(const Plan& plan, const std::string& distrib
           "fieldlength=8",
           "faster.memory=" + std::to_string(plan.memory),
           "faster.prefault=true"};
+  all.insert(all.end(), plan.properties.begin(), plan.properties.end());
+  return all;
 }
 
 // The keys that cpr-ycsb draws, for a peer: those to load, and those of the run, thread after thread.
@@ -115,7 +121,7 @@ bool RunOurs(const Plan& plan, const Contender& who, const std::string& workload
   const std::string out = plan.folder + "/one";
   std::string command =
       ShellQuote(plan.ycsb) + " -P " + ShellQuote(plan.root + "/workloads/ycsb/workload" + workload);
-  for (const std::string& property : Properties(plan, distribution)) command += " -p " + property;
+  for (const std::string& property : Properties(plan, distribution)) command += " -p " + ShellQuote(property);
   for (const std::string& flag : who.flags) command += " " + ShellQuote(flag);
   std::string text, json, error;
   if (!Shell(command + " --out " + ShellQuote(out), &text)) return false;
@@ -189,8 +195,13 @@ void Print(const Plan& plan, const std::string& title, const ordered_json& cell)
   std::fflush(stdout);
 }
 
-bool RunCell(Plan* plan, const std::string& workload, const std::string& distribution, ordered_json* results,
-             std::string* error) {
+// What a run takes besides its seconds: a guess, corrected by how long they take.
+double ExpectedSeconds(const Plan& plan) {
+  return static_cast<double>(plan.seconds) + 1 + static_cast<double>(plan.records) / 4e6;
+}
+
+bool RunCell(Plan* plan, const std::string& workload, const std::string& distribution, Pace* pace,
+             ordered_json* results, std::string* error) {
   Cell cell;
   cell.rounds.resize(plan->contenders.size());
   for (uint64_t round = 0; round < plan->rounds; ++round) {
@@ -198,6 +209,9 @@ bool RunCell(Plan* plan, const std::string& workload, const std::string& distrib
     for (size_t i = 0; i < plan->contenders.size(); ++i) {
       Contender& who = plan->contenders[i];
       Speed speed;
+      pace->Begin(workload + " " + distribution + ", round " + std::to_string(round + 1) + " of " +
+                      std::to_string(plan->rounds) + ", " + who.name,
+                  ExpectedSeconds(*plan));
       const bool good = who.program.empty() ? RunOurs(*plan, who, workload, distribution, &speed)
                                             : RunPeer(*plan, &who, workload, distribution, &speed);
       if (!good) {
@@ -211,9 +225,11 @@ bool RunCell(Plan* plan, const std::string& workload, const std::string& distrib
   json["run"] = CellJson(*plan, cell, false);
   json["load"] = CellJson(*plan, cell, true);
   json["load_average"] = cell.load_average;
+  pace->Quiet();
   Print(*plan, workload + " " + distribution, json["run"]);
   Print(*plan, "(load) " + distribution, json["load"]);
   (*results)["cells"].push_back(json);
+  for (const Contender& who : plan->contenders) (*results)["durability"][who.name] = who.durability;
   return true;
 }
 
@@ -236,6 +252,14 @@ bool AddContenders(Plan* plan, std::string* error) {
   };
   plan->contenders.push_back({"faster", "", ours({}), durability});
   plan->contenders.push_back({"faster batch " + batch, "", ours({"--batch=" + batch}), durability});
+  if (plan->read_cache != 0) {
+    // The cache is taken from the log: no variant has more memory than another.
+    const std::string cache = "faster.readcache=" + std::to_string(plan->read_cache);
+    const std::string log = "faster.memory=" + std::to_string(plan->memory - plan->read_cache);
+    plan->contenders.push_back({"faster read cache", "", ours({"-p", cache, "-p", log}), durability});
+    plan->contenders.push_back({"faster read cache batch " + batch, "",
+                                ours({"-p", cache, "-p", log, "--batch=" + batch}), durability});
+  }
   if (plan->huge_pages) {
     const std::string huge = "faster.huge_pages=true";
     plan->contenders.push_back({"faster huge", "", ours({"-p", huge}), durability});
@@ -286,6 +310,14 @@ bool Parse(const std::vector<std::string>& arguments, Plan* plan, std::string* h
   line.AddNumber("batch", "N", "operations per call where ours are batched (64)", &plan->batch, 2, 1 << 16);
   line.AddNumber("memory", "BYTES", "of our log buffer (2147483648)", &plan->memory, 1 << 20,
                  uint64_t{1} << 46);
+  line.AddNumber("read-cache", "BYTES", "ours also with so much of that memory as a read cache (0)",
+                 &plan->read_cache, 0, uint64_t{1} << 46);
+  line.Add("property", "NAME=VALUE", "of ours, as -p of cpr ycsb; may be given again",
+           [plan](const std::string& value, std::string* why) {
+             workloads::Properties properties;
+             plan->properties.push_back(value);
+             return properties.Assign(value, why);
+           });
   AddStorageFlags(&line, &plan->storage);
   line.AddSwitch("huge-pages", "ours also with huge pages", &plan->huge_pages);
   line.AddText("out", "DIR", "results there instead of store/bench/<UTC time>", &plan->out);
@@ -300,8 +332,18 @@ bool Parse(const std::vector<std::string>& arguments, Plan* plan, std::string* h
     *error = "--workloads " + workload + ": a, b, c or rmw";
     return false;
   }
+  if (plan->read_cache >= plan->memory) {
+    *error = "--read-cache " + std::to_string(plan->read_cache) + ": is taken from --memory, which has " +
+             std::to_string(plan->memory) + " bytes";
+    return false;
+  }
   *error = CheckFlags(plan->storage);
   return error->empty() && AddContenders(plan, error);
+}
+
+int Fail(Pace* pace, const std::string& what) {
+  pace->End();
+  return Complain(what);
 }
 
 int Main(const std::vector<std::string>& arguments, const std::string& self) {
@@ -322,19 +364,22 @@ int Main(const std::vector<std::string>& arguments, const std::string& self) {
                           {"threads", plan.threads},  {"seconds", plan.seconds},
                           {"rounds", plan.rounds},    {"memory", plan.memory},
                           {"value_copied_out", true}, {"storage", StorageText(plan.storage)}};
+  Pace pace;
+  pace.SetTotal(ExpectedSeconds(plan) * static_cast<double>(plan.rounds * plan.contenders.size() *
+                                                            plan.workloads.size() *
+                                                            plan.distributions.size()));
   for (const std::string& distribution : plan.distributions) {
     if (!WriteKeys(plan, distribution, &error)) return Complain(error);
     for (const std::string& workload : plan.workloads) {
-      if (!RunCell(&plan, workload, distribution, &results, &error)) return Complain(error);
+      if (!RunCell(&plan, workload, distribution, &pace, &results, &error)) return Fail(&pace, error);
+      if (!folder.Write("results.json", results.dump(1) + "\n", &error)) return Fail(&pace, error);
     }
     std::filesystem::remove(plan.folder + "/" + distribution + ".keys");
   }
+  pace.End();
   std::filesystem::remove(plan.folder + "/load.keys");
-  for (const Contender& who : plan.contenders) {
-    results["durability"][who.name] = who.durability;
+  for (const Contender& who : plan.contenders)
     std::printf("durability of %s: %s\n", who.name.c_str(), who.durability.c_str());
-  }
-  if (!folder.Write("results.json", results.dump(1) + "\n", &error)) return Complain(error);
   std::printf("# results: %s\n", folder.path().c_str());
   return 0;
 }

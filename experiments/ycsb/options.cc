@@ -27,8 +27,8 @@ constexpr const char* kDescription =
     "The\n"
     "store is set by faster.* properties (memory, mutable_fraction, index_buckets, grow_percent, grow_to, "
     "page_bits,\n"
-    "segment_bytes, open_segments, huge_pages, prefault, refresh_interval, keys_per_thread, prefetch,\n"
-    "readcache, readcache.second_chance, copy_reads_to_tail, seed).";
+    "block_bytes, segment_bytes, open_segments, huge_pages, prefault, refresh_interval, keys_per_thread,\n"
+    "prefetch, readcache, readcache.second_chance, copy_reads_to_tail, seed).";
 
 bool Seconds(const std::string& text, double* seconds) {
   char* end = nullptr;

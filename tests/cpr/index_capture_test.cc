@@ -1,4 +1,4 @@
-// CaptureIndex: the copy has every bucket at its place, no address of the read cache, and the count of entries.
+// CaptureIndex: every bucket at its place, no address of the read cache, and the count of entries.
 #include "faster/cpr/index_capture.h"
 
 #include <gtest/gtest.h>

@@ -300,7 +300,8 @@ class ClientOf final : public Client {
   }
 
   void Complete(bool wait) {
-    do {
+    for (;;) {
+      const uint64_t before = pending_;
       session_->CompletePending(wait, [this](const auto& op) {
         const uint64_t user = reinterpret_cast<uint64_t>(op.user);
         const Metric metric = static_cast<Metric>(user & 7);
@@ -309,7 +310,9 @@ class ClientOf final : public Client {
         state_->measurements.Count(metric, op.result);
         if (user >> 3 != 0) Time(metric, user >> 3);
       });
-    } while (pending_ >= kMostPending);
+      if (pending_ < kMostPending) break;
+      if (pending_ == before) std::this_thread::yield();  // to whoever brings what we wait for
+    }
     if (journal_ != nullptr) journal_->pending.store(pending_, std::memory_order_relaxed);
   }
 

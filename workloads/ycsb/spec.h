@@ -11,6 +11,7 @@
 //   faster.grow_percent      the index grows by itself at so many percent of overflow buckets, 0 (off)
 //   faster.grow_to           in the run phase the index is doubled until it has so many buckets, 0 (off)
 //   faster.page_bits         default: 64 pages in the buffer, 2^16 to 2^25 bytes each
+//   faster.block_bytes       what has a checksum and is read from disk at once (4096, or what a record needs)
 //   faster.segment_bytes     bytes per file of the log, 2^30
 //   faster.huge_pages        madvise huge pages for buffer and index, false
 //   faster.prefault          buffer and index are touched when the store is opened, false
@@ -56,6 +57,7 @@ struct WorkloadSpec {
   uint32_t grow_percent = 0;
   uint64_t grow_to = 0;
   uint32_t page_bits = 0;
+  uint64_t block_bytes = 0;
   uint64_t segment_bytes = 0;
   bool huge_pages = false;
   bool prefault = false;
