@@ -39,8 +39,12 @@ class ZeroedMemory {
   }
   // Has the kernel provide a mapped block's pages now, in one go, and not one by one when they are first
   // touched. Best effort: without it (an old kernel) they come when they are touched.
-  void Populate() {
-    if (bytes_ >= kMapFrom) static_cast<void>(madvise(data_, bytes_, MADV_POPULATE_WRITE));
+  void Populate() { Populate(0, bytes_); }
+  // The same of a part; `from` and `bytes` are multiples of a page's size. Several threads may populate
+  // several parts.
+  void Populate(uint64_t from, uint64_t bytes) {
+    if (bytes_ >= kMapFrom)
+      static_cast<void>(madvise(static_cast<char*>(data_) + from, bytes, MADV_POPULATE_WRITE));
   }
   void* data() const { return data_; }
   // Gives up ownership; the block is released by ZeroedMemory::Release(data, bytes).

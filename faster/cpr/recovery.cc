@@ -8,6 +8,7 @@
 #include "faster/cpr/abandoned.h"
 #include "faster/cpr/checkpointer.h"
 #include "faster/cpr/index_data.h"
+#include "faster/cpr/index_replay.h"
 #include "faster/cpr/log_image.h"
 #include "faster/cpr/recovery_progress.h"
 #include "faster/cpr/task_runner.h"
@@ -15,7 +16,10 @@
 namespace faster {
 namespace {
 
-constexpr size_t kPagesPerThread = 4;  // taken apart at a time
+// Parts of the log that are read at a time, and the most that one of them is. What is remembered of their
+// records should stay in the caches.
+constexpr size_t kPartsPerThread = 8;
+constexpr uint64_t kMostPartBytes = 512 << 10;
 constexpr size_t kBlocksPerThread = 8;  // of the index, loaded at a time
 
 class RecoveryRun {
@@ -171,33 +175,21 @@ class RecoveryRun {
     head_ = std::max<LogAddress>(first_address, 8);
     flushed_ = std::max(meta_.flushed_until, first_address);
     progress_.bytes_total += meta_.final_address - std::min(first_address, meta_.final_address);
-    return ForEachPage(first_address, [&](Part& part) {
+    return ForEachPart(first_address, [&](Part& part) {
       const Status status = ReadRange(part.from, part.to, log_->At(part.from), &part.why);
       if (status != Status::kOk || shape_.sizes.fixed != 0) return status;
       return ForEachRecordOf(&part, log_->At(part.from), [](LogAddress, uint8_t*, RecordHeader) {});
     });
   }
 
-  // A record as the replay needs it.
-  struct Found {
-    KeyHash hash;
-    LogAddress at;
-    RecordHeader header;
-  };
-  struct alignas(64) Counts {
-    uint64_t replayed = 0;
-    uint64_t undone = 0;
-    bool out_of_memory = false;
-  };
-
-  // One page, or what of it lies in a range, and what a task did with it.
+  // A page or part of one, and what a task did with it.
   struct Part {
     LogAddress from = 0;
     LogAddress to = 0;
     Status status = Status::kOk;
     Diagnosis why;
-    std::unique_ptr<uint64_t[]> bytes;      // of a page that is not in the buffer
-    std::vector<std::vector<Found>> found;  // its records, by partition of the index
+    std::unique_ptr<uint64_t[]> bytes;  // of one that is not in the buffer
+    IndexReplay::Batch records;
   };
 
   // A block of index.dat, and what a task did with it.
@@ -207,18 +199,22 @@ class RecoveryRun {
     std::unique_ptr<uint64_t[]> words;
   };
 
-  // Calls work(part) for every page of [from, final address) in any order and on any thread, some pages at a
-  // time, and then after() on this one. The error is that of the lowest page.
+  uint64_t PartBytes() const {
+    return std::max<uint64_t>(std::min(log_->page_bytes(), kMostPartBytes), config_.block_bytes);
+  }
+
+  // Calls work(part) for every part of [from, final address) in any order and on any thread, some parts at a
+  // time, and then after() on this one. The error is that of the lowest part.
   template <class Work, class After>
-  Status ForEachPage(LogAddress from, Work&& work, After&& after) {
-    std::vector<Part> window(kPagesPerThread * runner_->threads());
+  Status ForEachPart(LogAddress from, Work&& work, After&& after) {
+    std::vector<Part> window(kPartsPerThread * runner_->threads());
+    const uint64_t part_bytes = PartBytes();
     while (from < meta_.final_address) {
       size_t parts = 0;
       for (; parts < window.size() && from < meta_.final_address; ++parts) {
         Part& part = window[parts];
         part.from = from;
-        from = part.to =
-            std::min((from & ~(log_->page_bytes() - 1)) + log_->page_bytes(), meta_.final_address);
+        from = part.to = std::min((from & ~(part_bytes - 1)) + part_bytes, meta_.final_address);
       }
       runner_->ForEach(parts, [&](uint64_t i) { window[i].status = work(window[i]); });
       for (size_t i = 0; i < parts; ++i) {
@@ -232,8 +228,8 @@ class RecoveryRun {
     return Status::kOk;
   }
   template <class Work>
-  Status ForEachPage(LogAddress from, Work&& work) {
-    return ForEachPage(from, work, [&](const std::vector<Part>& window, size_t parts) {
+  Status ForEachPart(LogAddress from, Work&& work) {
+    return ForEachPart(from, work, [&](const std::vector<Part>& window, size_t parts) {
       Report(RecoveryProgress::Step::kLoading, window[parts - 1].to - window[0].from);
       return Status::kOk;
     });
@@ -350,41 +346,43 @@ class RecoveryRun {
     return std::max(start, meta_.begin_address);  // the log may be gone below
   }
 
-  // Two steps for some pages at a time: the pages are read, if they are not in memory, and taken apart into
-  // records by partition of the index; then each partition's records are replayed in the order of their
-  // addresses. A chain lies within one partition, so threads neither share a bucket nor change the order in
-  // it.
+  // Some parts at a time: they are read, if they are not in memory, and taken apart into records; then these
+  // are replayed.
   Status Replay(LogAddress from) {
     from &= ~LogAddress{config_.block_bytes - 1};
     progress_.bytes_total += std::max(head_ & ~(log_->page_bytes() - 1), from) - from;
-    const uint64_t wanted = runner_->threads() == 1 ? 1 : 4 * std::bit_ceil(runner_->threads());
-    const uint64_t partitions = std::min<uint64_t>(wanted, table_->size());
-    std::vector<Counts> counts(partitions);
-    return ForEachPage(
-        from, [&](Part& part) { return TakeApart(&part, partitions); },
+    IndexReplay replay(table_, meta_, runner_.get());
+    replay.Expect((meta_.final_address - std::min(from, meta_.final_address)) / shape_.sizes.least());
+    return ForEachPart(
+        from, [&](Part& part) { return TakeApart(&part, replay); },
         [&](std::vector<Part>& window, size_t parts) {
-          runner_->ForEach(partitions, [&](uint64_t partition) {
-            for (size_t i = 0; i < parts; ++i) ReplayFound(window[i].found[partition], &counts[partition]);
+          runner_->ForEach(replay.partitions(), [&](uint64_t partition) {
+            for (size_t i = 0; i < parts; ++i) replay.Replay(window[i].records, partition);
           });
-          return Count(window[0].from, window[parts - 1].to, &counts);
+          const bool complete = replay.Collect(&result_->records_replayed, &result_->records_undone);
+          const LogAddress on_disk =
+              std::min(window[parts - 1].to, head_ & ~(log_->page_bytes() - 1));
+          Report(RecoveryProgress::Step::kReplay, on_disk > window[0].from ? on_disk - window[0].from : 0);
+          return complete ? Status::kOk : Status::kOutOfMemory;
         });
   }
 
-  Status TakeApart(Part* part, uint64_t partitions) {
-    part->found.resize(partitions);
-    for (std::vector<Found>& found : part->found) found.clear();
+  Status TakeApart(Part* part, const IndexReplay& replay) {
     uint8_t* bytes = log_->At(part->from);
     if ((part->from & ~(log_->page_bytes() - 1)) + 8 < head_) {  // head_ is a page start, or 8 in page 0
-      if (!part->bytes) part->bytes.reset(new uint64_t[log_->page_bytes() / 8]);
+      if (!part->bytes) part->bytes.reset(new uint64_t[PartBytes() / 8]);
       bytes = reinterpret_cast<uint8_t*>(part->bytes.get());
       const Status status = ReadRange(part->from, part->to, bytes, &part->why);
       if (status != Status::kOk) return status;
     }
-    return ForEachRecordOf(part, bytes, [&](LogAddress at, uint8_t* record, RecordHeader header) {
-      if (header.invalid() || at < meta_.begin_address) return;
-      const KeyHash hash = shape_.hash(record);
-      part->found[hash.bucket(partitions - 1)].push_back({hash, at, header});
-    });
+    part->records.Clear((part->to - part->from) / shape_.sizes.least());
+    const Status status =
+        ForEachRecordOf(part, bytes, [&](LogAddress at, uint8_t* record, RecordHeader header) {
+          if (header.invalid() || at < meta_.begin_address) return;
+          part->records.Add({shape_.hash(record), at, header});
+        });
+    if (status == Status::kOk) replay.Sort(&part->records);
+    return status;
   }
 
   // The records of a part whose bytes are at `bytes`. Of variable length they are followed even through
@@ -406,53 +404,6 @@ class RecoveryRun {
       return status;
     }
     return Status::kOk;
-  }
-
-  void ReplayFound(const std::vector<Found>& found, Counts* counts) {
-    constexpr size_t kAhead = 12;
-    for (size_t i = 0; i < found.size(); ++i) {
-      if (i + kAhead < found.size()) table_->Prefetch(found[i + kAhead].hash);
-      ReplayRecord(found[i], counts);
-    }
-  }
-
-  Status Count(LogAddress from, LogAddress to, std::vector<Counts>* counts) {
-    for (Counts& one : *counts) {
-      if (one.out_of_memory) return Status::kOutOfMemory;
-      result_->records_replayed += std::exchange(one.replayed, 0);
-      result_->records_undone += std::exchange(one.undone, 0);
-    }
-    const LogAddress on_disk = std::min(to, head_ & ~(log_->page_bytes() - 1));
-    Report(RecoveryProgress::Step::kReplay, on_disk > from ? on_disk - from : 0);
-    return Status::kOk;
-  }
-
-  void ReplayRecord(const Found& record, Counts* counts) {
-    HashEntry entry;
-    const uint32_t new_version = static_cast<uint32_t>(meta_.version + 1) & ((1u << meta_.version_bits) - 1);
-    const bool undone = record.at >= meta_.start_address && record.header.version() == new_version;
-    if (!undone && !WasDead(record.at, record.header.version())) {
-      HashTable::Slot* slot = table_->FindOrCreate(record.hash, &entry);
-      if (slot == nullptr) {
-        counts->out_of_memory = true;
-        return;
-      }
-      slot->store(HashEntry::Make(record.at, record.hash.tag()).control, std::memory_order_relaxed);
-      ++counts->replayed;
-      return;
-    }
-    counts->undone += undone;
-    HashTable::Slot* slot = table_->Find(record.hash, &entry);
-    if (slot != nullptr && entry.address() >= record.at) {
-      slot->store(HashEntry::Make(record.header.previous(), record.hash.tag()).control,
-                  std::memory_order_relaxed);
-    }
-  }
-
-  bool WasDead(LogAddress at, uint32_t version) const {
-    return std::any_of(meta_.dead_ranges.begin(), meta_.dead_ranges.end(), [&](const DeadRange& range) {
-      return at >= range.from && at < range.to && range.version == version;
-    });
   }
 
   const StoreConfig& config_;

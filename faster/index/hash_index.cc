@@ -114,6 +114,9 @@ bool HashIndex::SplitChunk(uint64_t chunk) {
   const uint64_t first = chunk << chunk_bits_;
   const uint64_t end = first + (uint64_t{1} << chunk_bits_);
   Moved moved;
+  // Written before they are read: else the kernel would provide their memory twice, and stop all threads.
+  new_->Touch(first);
+  new_->Touch(first + old_size_);
   for (uint64_t bucket = first; bucket < end; ++bucket) {
     if (SplitBucket(bucket, &moved)) continue;
     for (uint64_t undo = first; undo <= bucket; ++undo) {

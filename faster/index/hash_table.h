@@ -69,6 +69,9 @@ class HashTable {
 
   Status Allocate(uint64_t buckets, bool huge_pages);
   void Populate() { memory_.Populate(); }  // core/memory.h; of the main buckets
+  void Populate(uint64_t bucket, uint64_t count) {  // multiples of 1024
+    memory_.Populate(bucket * sizeof(HashBucket), count * sizeof(HashBucket));
+  }
 
   void Prefetch(KeyHash hash) const { __builtin_prefetch(&main_[hash.bucket(mask_)]); }
   // The entry of the hash's tag, or nullptr. *entry is its value when read.
@@ -100,6 +103,7 @@ class HashTable {
 
   // For the index that splits a smaller table into this one. The bucket is not shared yet.
   bool Put(uint64_t bucket, HashEntry entry);  // into a free slot; false without memory
+  void Touch(uint64_t bucket) { main_[bucket].entry[0].store(0, std::memory_order_relaxed); }  // is empty
   void Clear(uint64_t bucket);                 // its overflow buckets stay linked
   // Calls ring(context) once when there are `number` overflow buckets or more; never until Arm().
   void SetAlarm(void (*ring)(void* context), void* context) {

@@ -155,8 +155,7 @@ bool ParseEngine(const Properties& p, bool with_checkpoints, WorkloadSpec* spec,
       !p.Number("faster.grow_percent", 0, 0, 1000, &grow_percent, error) ||
       !p.Number("faster.grow_to", 0, 0, uint64_t{1} << 40, &spec->grow_to, error) ||
       !p.Real("faster.mutable_fraction", 0.9, 0, 1, &spec->mutable_fraction, error) ||
-      !p.Number("faster.block_bytes", std::max<uint64_t>(4096, std::bit_ceil(spec->record_bytes() + 8)), 64,
-                uint64_t{1} << 30, &spec->block_bytes, error) ||
+      !p.Number("faster.block_bytes", 0, 0, uint64_t{1} << 30, &spec->block_bytes, error) ||
       !p.Number("faster.segment_bytes", uint64_t{1} << 30, 1, kMost, &spec->segment_bytes, error) ||
       !p.Number("faster.open_segments", 128, 1, 1u << 20, &open_segments, error) ||
       !p.Flag("faster.huge_pages", false, &spec->huge_pages, error) ||
@@ -206,7 +205,9 @@ faster::StoreConfig WorkloadSpec::Store() const {
   config.buffer_pages = static_cast<uint32_t>(std::min<uint64_t>(memory >> page_bits, 1u << 31));
   const double pages = std::floor(mutable_fraction * config.buffer_pages);
   config.mutable_pages = std::clamp<uint32_t>(static_cast<uint32_t>(pages), 1, config.buffer_pages - 2);
-  config.block_bytes = static_cast<uint32_t>(std::min(block_bytes, config.page_bytes()));
+  const uint64_t usual = std::max<uint64_t>(4096, std::bit_ceil(record_bytes() + 8));
+  config.block_bytes =
+      static_cast<uint32_t>(std::min(block_bytes != 0 ? block_bytes : usual, config.page_bytes()));
   config.segment_pages =
       static_cast<uint32_t>(std::clamp<uint64_t>(segment_bytes >> page_bits, 1, uint64_t{1} << 31));
   config.index_buckets = index_buckets;

@@ -57,7 +57,7 @@ struct WorkloadSpec {
   uint32_t grow_percent = 0;
   uint64_t grow_to = 0;
   uint32_t page_bits = 0;
-  uint64_t block_bytes = 0;
+  uint64_t block_bytes = 0;  // 0: 4096, or what a record needs
   uint64_t segment_bytes = 0;
   bool huge_pages = false;
   bool prefault = false;
