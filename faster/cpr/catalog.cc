@@ -54,6 +54,18 @@ Status BrokenPart(const CatalogEntry& entry, Diagnosis* why) {
   return Status::kOk;
 }
 
+// A log part that the device does not give out now. It may be whole, and newer than one that is named: then the
+// log that goes on from there overwrites what it relies on, and unless it is made an abandoned one a later
+// recovery takes it for the latest.
+Status UnreadableLog(const std::vector<CatalogEntry>& entries, Diagnosis* why) {
+  for (const CatalogEntry& entry : entries) {
+    if (!entry.log.broken() || entry.log.status == Status::kCorruption) continue;
+    *why = entry.log.why;
+    return entry.log.status;
+  }
+  return Status::kOk;
+}
+
 Status ChooseLog(const std::vector<CatalogEntry>& entries, const std::optional<Token>& token,
                  const CatalogEntry** log, Diagnosis* why) {
   if (token) {
@@ -62,7 +74,7 @@ Status ChooseLog(const std::vector<CatalogEntry>& entries, const std::optional<T
       *why = (*log)->log.why;
       return (*log)->log.status;
     }
-    if (*log != nullptr && (*log)->log.valid()) return Status::kOk;
+    if (*log != nullptr && (*log)->log.valid()) return UnreadableLog(entries, why);
     return Refuse(token->Text(), "a complete log checkpoint",
                   *log == nullptr ? "no such directory" : "no log.meta", Status::kNotFound, why);
   }

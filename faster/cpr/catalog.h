@@ -80,8 +80,9 @@ struct RecoveryChoice {
 // Picks from `entries` (as ListCheckpoints gave them; *choice points into them).
 //   log_token    absent: the newest complete log checkpoint.
 //   index_token  absent: the newest that fits, or none; the null token: none, rebuild the index.
-// kNotFound: no complete checkpoint, or not the named one. kCorruption (or the error of the read): a named
-// one is broken, or nothing is named and one is. kInvalidArgument: the named index does not fit the log.
+// kNotFound: no complete checkpoint, or not the named one. kCorruption: a named one is broken, or nothing is
+// named and one is. The error of the read: any log part cannot be read, named or not, since it may be newer;
+// repair it or remove its directory. kInvalidArgument: the named index does not fit the log.
 Status ChooseRecovery(const std::vector<CatalogEntry>& entries, const std::optional<Token>& log_token,
                       const std::optional<Token>& index_token, RecoveryChoice* choice, Diagnosis* why);
 

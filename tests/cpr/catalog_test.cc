@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "faster/cpr/abandoned.h"
+#include "tests/cpr/recording_storage.h"
 #include "tests/cpr/samples.h"
 
 namespace faster {
@@ -182,6 +183,27 @@ TEST_F(Catalog, DamageRefusesLatestAndSparesNamedOnes) {
   EXPECT_EQ(Choose(SampleToken(1)), Status::kOk) << why_.Text();
   EXPECT_EQ(ChosenLog(), 1u);
   EXPECT_EQ(Dump(storage_, ""), before);
+}
+
+// The other way round from damage: what cannot be read now may be whole tomorrow, and newer than what is named.
+TEST(CatalogOfAFailingDevice, ALogPartThatCannotBeReadStopsNamedRecoveriesToo) {
+  RecordingStorage storage;
+  Diagnosis why;
+  for (const uint64_t token : {1, 2}) {
+    ASSERT_EQ(storage.CreateDirectory(SampleToken(token).Text()), Status::kOk);
+    ASSERT_EQ(WriteMetadata(storage, "", Log(token, token, token * 1024), &why), Status::kOk) << why.Text();
+  }
+  const std::string unreadable = CheckpointPath("", SampleToken(2), kLogMetaName);
+  std::vector<CatalogEntry> entries;
+  RecoveryChoice choice;
+  for (const bool fails : {true, false}) {
+    storage.fails_reads = [&](const std::string& path) { return fails && path == unreadable; };
+    ASSERT_EQ(ListCheckpoints(storage, "", &entries, &why), Status::kOk);
+    EXPECT_EQ(ChooseRecovery(entries, SampleToken(1), {}, &choice, &why),
+              fails ? Status::kIoError : Status::kOk);
+    EXPECT_EQ(why.file, fails ? unreadable : why.file);
+  }
+  EXPECT_EQ(choice.log->token, SampleToken(1));
 }
 
 TEST_F(Catalog, EmptyMetadataIsDamageToo) {  // the rename without a sync before it: known bug Y12
