@@ -54,9 +54,9 @@ Status BrokenPart(const CatalogEntry& entry, Diagnosis* why) {
   return Status::kOk;
 }
 
-// A log part that the device does not give out now. It may be whole, and newer than one that is named: then the
-// log that goes on from there overwrites what it relies on, and unless it is made an abandoned one a later
-// recovery takes it for the latest.
+// A log part that the device does not give out now. It may be whole, and newer than one that is named: then
+// the log that goes on from there overwrites what it relies on, and unless it is made an abandoned one a
+// later recovery takes it for the latest.
 Status UnreadableLog(const std::vector<CatalogEntry>& entries, Diagnosis* why) {
   for (const CatalogEntry& entry : entries) {
     if (!entry.log.broken() || entry.log.status == Status::kCorruption) continue;

@@ -185,7 +185,7 @@ TEST_F(Catalog, DamageRefusesLatestAndSparesNamedOnes) {
   EXPECT_EQ(Dump(storage_, ""), before);
 }
 
-// The other way round from damage: what cannot be read now may be whole tomorrow, and newer than what is named.
+// Unlike damage: what cannot be read now may be whole tomorrow, and newer than what is named.
 TEST(CatalogOfAFailingDevice, ALogPartThatCannotBeReadStopsNamedRecoveriesToo) {
   RecordingStorage storage;
   Diagnosis why;

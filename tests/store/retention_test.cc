@@ -51,8 +51,8 @@ TEST(Retention, KeepsTheNewestAndTheIndexThatTheyNeed) {
   EXPECT_EQ(store.Read(*session, 299), 3u);
 }
 
-// A recovery to a named checkpoint goes on although another cannot be read at that moment. That one is whole,
-// and counts again as soon as it can be read: it is no leftover of a checkpoint that failed.
+// A recovery goes on although an index checkpoint cannot be read at that moment. That one is whole, and counts
+// again as soon as it can be read: it is no leftover of a checkpoint that failed.
 TEST(Retention, KeepsWhatCouldNotBeReadWhenTheStoreWasRecovered) {
   TestStoreOn<RecordingStorage> store;
   std::vector<Token> tokens;
@@ -63,9 +63,9 @@ TEST(Retention, KeepsWhatCouldNotBeReadWhenTheStoreWasRecovered) {
     ASSERT_EQ(store.Checkpoint(kFold), Status::kOk);
     tokens.push_back(store.last_token());
   }
-  store.storage().fails_reads = [&](const std::string& path) {
-    return path.starts_with(tokens[1].Text()) && path.ends_with(".meta");
-  };
+  ASSERT_EQ(store.Checkpoint({CheckpointKind::kIndexOnly, LogBackend::kFoldOver}), Status::kOk);
+  const std::string index = store.last_token().Text();
+  store.storage().fails_reads = [&](const std::string& path) { return path.starts_with(index); };
   const RecoveryResult result = store.Recover(tokens[2]);
   store.storage().fails_reads = {};
   EXPECT_TRUE(result.leftovers.empty());
@@ -73,6 +73,9 @@ TEST(Retention, KeepsWhatCouldNotBeReadWhenTheStoreWasRecovered) {
   Diagnosis why;
   ASSERT_EQ(store.kv().Retain(3, &report, &why), Status::kOk) << why.Text();
   EXPECT_EQ(report.checkpoints, 0u);
+  std::vector<std::string> names;
+  ASSERT_EQ(store.storage().List("", &names), Status::kOk);
+  EXPECT_NE(std::find(names.begin(), names.end(), index), names.end());
   for (uint64_t round = 3; round-- > 0;) {
     ASSERT_EQ(store.Recover(tokens[round]).log_token, tokens[round]);
     auto session = store.kv().StartSession();
