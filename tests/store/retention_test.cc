@@ -51,8 +51,8 @@ TEST(Retention, KeepsTheNewestAndTheIndexThatTheyNeed) {
   EXPECT_EQ(store.Read(*session, 299), 3u);
 }
 
-// A recovery goes on although an index checkpoint cannot be read at that moment. That one is whole, and counts
-// again as soon as it can be read: it is no leftover of a checkpoint that failed.
+// A recovery goes on although an index checkpoint cannot be read at that moment. That one is whole, and
+// counts again as soon as it can be read: it is no leftover of a checkpoint that failed.
 TEST(Retention, KeepsWhatCouldNotBeReadWhenTheStoreWasRecovered) {
   TestStoreOn<RecordingStorage> store;
   std::vector<Token> tokens;
