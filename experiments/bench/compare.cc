@@ -78,14 +78,14 @@ bool Shell(const std::string& command, std::string* text) {
 
 std::vector<std::string> Properties(const Plan& plan, const std::string& distribution) {
   std::vector<std::string> all = {"recordcount=" + std::to_string(plan.records),
-          "operationcount=1000000000000",
-          "maxexecutiontime=" + std::to_string(plan.seconds),
-          "requestdistribution=" + distribution,
-          "threadcount=" + std::to_string(plan.threads),
-          "fieldcount=1",
-          "fieldlength=8",
-          "faster.memory=" + std::to_string(plan.memory),
-          "faster.prefault=true"};
+                                  "operationcount=1000000000000",
+                                  "maxexecutiontime=" + std::to_string(plan.seconds),
+                                  "requestdistribution=" + distribution,
+                                  "threadcount=" + std::to_string(plan.threads),
+                                  "fieldcount=1",
+                                  "fieldlength=8",
+                                  "faster.memory=" + std::to_string(plan.memory),
+                                  "faster.prefault=true"};
   all.insert(all.end(), plan.properties.begin(), plan.properties.end());
   return all;
 }
@@ -369,7 +369,7 @@ int Main(const std::vector<std::string>& arguments, const std::string& self) {
                                                             plan.workloads.size() *
                                                             plan.distributions.size()));
   for (const std::string& distribution : plan.distributions) {
-    if (!WriteKeys(plan, distribution, &error)) return Complain(error);
+    if (!WriteKeys(plan, distribution, &error)) return Fail(&pace, error);
     for (const std::string& workload : plan.workloads) {
       if (!RunCell(&plan, workload, distribution, &pace, &results, &error)) return Fail(&pace, error);
       if (!folder.Write("results.json", results.dump(1) + "\n", &error)) return Fail(&pace, error);

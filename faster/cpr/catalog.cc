@@ -54,7 +54,8 @@ Status BrokenPart(const CatalogEntry& entry, Diagnosis* why) {
   return Status::kOk;
 }
 
-// A log part that the device does not give out now. It may be whole, and newer than one that is named: then
+// A log part that the device does not give out now, or whose format only a later version of this program
+// knows. It may be whole, and newer than one that is named: then
 // the log that goes on from there overwrites what it relies on, and unless it is made an abandoned one a
 // later recovery takes it for the latest.
 Status UnreadableLog(const std::vector<CatalogEntry>& entries, Diagnosis* why) {
