@@ -55,9 +55,8 @@ Status BrokenPart(const CatalogEntry& entry, Diagnosis* why) {
 }
 
 // A log part that the device does not give out now, or whose format only a later version of this program
-// knows. It may be whole, and newer than one that is named: then
-// the log that goes on from there overwrites what it relies on, and unless it is made an abandoned one a
-// later recovery takes it for the latest.
+// knows. It may be whole, and newer than one that is named: then the log that goes on from there overwrites
+// what it relies on, and unless it is made an abandoned one a later recovery takes it for the latest.
 Status UnreadableLog(const std::vector<CatalogEntry>& entries, Diagnosis* why) {
   for (const CatalogEntry& entry : entries) {
     if (!entry.log.broken() || entry.log.status == Status::kCorruption) continue;

@@ -196,13 +196,16 @@ TEST(CatalogOfAFailingDevice, ALogPartThatCannotBeReadStopsNamedRecoveriesToo) {
   const std::string unreadable = CheckpointPath("", SampleToken(2), kLogMetaName);
   std::vector<CatalogEntry> entries;
   RecoveryChoice choice;
-  for (const bool fails : {true, false}) {
-    storage.fails_reads = [&](const std::string& path) { return fails && path == unreadable; };
+  storage.fails_reads = [&](const std::string& path) { return path == unreadable; };
+  for (const Status failure : {Status::kIoError, Status::kUnsupported}) {
+    storage.failure = failure;
     ASSERT_EQ(ListCheckpoints(storage, "", &entries, &why), Status::kOk);
-    EXPECT_EQ(ChooseRecovery(entries, SampleToken(1), {}, &choice, &why),
-              fails ? Status::kIoError : Status::kOk);
-    EXPECT_EQ(why.file, fails ? unreadable : why.file);
+    EXPECT_EQ(ChooseRecovery(entries, SampleToken(1), {}, &choice, &why), failure);
+    EXPECT_EQ(why.file, unreadable);
   }
+  storage.fails_reads = {};
+  ASSERT_EQ(ListCheckpoints(storage, "", &entries, &why), Status::kOk);
+  ASSERT_EQ(ChooseRecovery(entries, SampleToken(1), {}, &choice, &why), Status::kOk);
   EXPECT_EQ(choice.log->token, SampleToken(1));
 }
 
