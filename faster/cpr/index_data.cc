@@ -1,7 +1,6 @@
 #include "faster/cpr/index_data.h"
 
 #include <algorithm>
-#include <cstring>
 
 #include "faster/cpr/formats.h"
 

@@ -1,9 +1,7 @@
 #include "faster/cpr/recovery.h"
 
 #include <algorithm>
-#include <bit>
 #include <memory>
-#include <utility>
 
 #include "faster/cpr/abandoned.h"
 #include "faster/cpr/checkpointer.h"
@@ -360,8 +358,7 @@ class RecoveryRun {
             for (size_t i = 0; i < parts; ++i) replay.Replay(window[i].records, partition);
           });
           const bool complete = replay.Collect(&result_->records_replayed, &result_->records_undone);
-          const LogAddress on_disk =
-              std::min(window[parts - 1].to, head_ & ~(log_->page_bytes() - 1));
+          const LogAddress on_disk = std::min(window[parts - 1].to, head_ & ~(log_->page_bytes() - 1));
           Report(RecoveryProgress::Step::kReplay, on_disk > window[0].from ? on_disk - window[0].from : 0);
           return complete ? Status::kOk : Status::kOutOfMemory;
         });

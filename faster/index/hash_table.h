@@ -69,7 +69,7 @@ class HashTable {
 
   Status Allocate(uint64_t buckets, bool huge_pages);
   void Populate() { memory_.Populate(); }  // core/memory.h; of the main buckets
-  void Populate(uint64_t bucket, uint64_t count) {  // multiples of 1024
+  void Populate(uint64_t bucket, uint64_t count) {  // multiples of a page's
     memory_.Populate(bucket * sizeof(HashBucket), count * sizeof(HashBucket));
   }
 
