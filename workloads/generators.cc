@@ -25,10 +25,10 @@ struct NamedDistribution {
   Distribution distribution;
 };
 constexpr NamedDistribution kDistributions[] = {
-    {"uniform", Distribution::kUniform},       {"zipfian", Distribution::kZipfian},
-    {"zipf_raw", Distribution::kZipfRaw},      {"latest", Distribution::kLatest},
-    {"hotspot", Distribution::kHotspot},       {"exponential", Distribution::kExponential},
-    {"sequential", Distribution::kSequential},
+    {"uniform", Distribution::kUniform},         {"zipfian", Distribution::kZipfian},
+    {"zipf_raw", Distribution::kZipfRaw},        {"zipf_hashed", Distribution::kZipfHashed},
+    {"latest", Distribution::kLatest},           {"hotspot", Distribution::kHotspot},
+    {"exponential", Distribution::kExponential}, {"sequential", Distribution::kSequential},
 };
 
 }  // namespace
@@ -198,7 +198,9 @@ KeyChooser::KeyChooser(const KeyOptions& o, const AcknowledgedCounter* acknowled
       uniform_(o.insert_start, o.insert_start + o.insert_count - 1),
       hotspot_(o.insert_start, o.insert_start + o.insert_count - 1, o.hot_data, o.hot_operations),
       exponential_(o.exponential_percentile,
-                   static_cast<double>(o.insert_start + o.insert_count) * o.exponential_fraction) {
+                   static_cast<double>(o.insert_start + o.insert_count) * o.exponential_fraction),
+      first_(o.insert_start),
+      keys_(o.insert_count) {
   const uint64_t first = o.insert_start, last = o.insert_start + o.insert_count - 1;
   switch (distribution_) {
     case Distribution::kZipfian:
@@ -207,6 +209,7 @@ KeyChooser::KeyChooser(const KeyOptions& o, const AcknowledgedCounter* acknowled
           std::make_shared<const ScrambledZipfianGenerator>(first, last + 1 + o.expected_new_keys, o.theta);
       break;
     case Distribution::kZipfRaw:
+    case Distribution::kZipfHashed:
       zipf_raw_ = std::make_shared<const ZipfianGenerator>(first, last, o.theta);
       break;
     case Distribution::kLatest:
@@ -230,6 +233,8 @@ uint64_t KeyChooser::Draw(Random& random) {
       return zipfian_->Next(random);
     case Distribution::kZipfRaw:
       return zipf_raw_->Next(random);
+    case Distribution::kZipfHashed:
+      return first_ + FnvHash64(zipf_raw_->Next(random) - first_) % keys_;
     case Distribution::kLatest:
       return latest_->Next(random);
     case Distribution::kHotspot:

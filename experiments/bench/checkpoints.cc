@@ -53,7 +53,7 @@ bool Cells(const std::string& kinds, const std::string& distributions, Options* 
       }
       if (!workloads::ParseDistribution(distribution, &known) || distribution == "latest") {
         *error = "--distributions " + ShellQuote(distribution) +
-                 ": must be of uniform, zipfian, zipf_raw, hotspot, exponential, sequential";
+                 ": must be of uniform, zipfian, zipf_raw, zipf_hashed, hotspot, exponential, sequential";
         return false;
       }
       options->cells.push_back(cell);

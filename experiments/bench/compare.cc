@@ -243,29 +243,26 @@ bool IsNew(const Plan& plan, const std::string& name, const std::string& text, s
   return true;
 }
 
-bool AddContenders(Plan* plan, std::string* error) {
-  const std::string batch = std::to_string(plan->batch);
+// Ours, and the same batched (unless a batch is one operation), with `flags` besides those of the storage.
+void AddOurs(Plan* plan, const std::string& name, std::vector<std::string> flags) {
   const std::string durability = "none while it runs; checkpoints are taken when asked for";
-  const auto ours = [&](std::vector<std::string> flags) {
-    for (const std::string& flag : StorageFlags(plan->storage)) flags.push_back(flag);
-    return flags;
-  };
-  plan->contenders.push_back({"faster", "", ours({}), durability});
-  plan->contenders.push_back({"faster batch " + batch, "", ours({"--batch=" + batch}), durability});
+  for (const std::string& flag : StorageFlags(plan->storage)) flags.push_back(flag);
+  plan->contenders.push_back({name, "", flags, durability});
+  if (plan->batch == 1) return;
+  const std::string batch = std::to_string(plan->batch);
+  flags.push_back("--batch=" + batch);
+  plan->contenders.push_back({name + " batch " + batch, "", flags, durability});
+}
+
+bool AddContenders(Plan* plan, std::string* error) {
+  AddOurs(plan, "faster", {});
   if (plan->read_cache != 0) {
     // The cache is taken from the log: no variant has more memory than another.
     const std::string cache = "faster.readcache=" + std::to_string(plan->read_cache);
     const std::string log = "faster.memory=" + std::to_string(plan->memory - plan->read_cache);
-    plan->contenders.push_back({"faster read cache", "", ours({"-p", cache, "-p", log}), durability});
-    plan->contenders.push_back({"faster read cache batch " + batch, "",
-                                ours({"-p", cache, "-p", log, "--batch=" + batch}), durability});
+    AddOurs(plan, "faster read cache", {"-p", cache, "-p", log});
   }
-  if (plan->huge_pages) {
-    const std::string huge = "faster.huge_pages=true";
-    plan->contenders.push_back({"faster huge", "", ours({"-p", huge}), durability});
-    plan->contenders.push_back(
-        {"faster huge batch " + batch, "", ours({"-p", huge, "--batch=" + batch}), durability});
-  }
+  if (plan->huge_pages) AddOurs(plan, "faster huge", {"-p", "faster.huge_pages=true"});
   for (const std::string& text : plan->peers) {
     const size_t equals = text.find('=');
     if (equals != std::string::npos) {
@@ -307,7 +304,8 @@ bool Parse(const std::vector<std::string>& arguments, Plan* plan, std::string* h
   line.AddNumber("seconds", "N", "of each run phase (3)", &plan->seconds, 1, 3600);
   line.AddNumber("records", "N", "keys (10000000)", &plan->records, 1000, uint64_t{1} << 32);
   line.AddNumber("threads", "N", "threads of each (2)", &plan->threads, 1, 100);
-  line.AddNumber("batch", "N", "operations per call where ours are batched (64)", &plan->batch, 2, 1 << 16);
+  line.AddNumber("batch", "N", "operations per call where ours are batched; 1: only single calls (64)",
+                 &plan->batch, 1, 1 << 16);
   line.AddNumber("memory", "BYTES", "of our log buffer (2147483648)", &plan->memory, 1 << 20,
                  uint64_t{1} << 46);
   line.AddNumber("read-cache", "BYTES", "ours also with so much of that memory as a read cache (0)",
@@ -365,9 +363,9 @@ int Main(const std::vector<std::string>& arguments, const std::string& self) {
                           {"rounds", plan.rounds},    {"memory", plan.memory},
                           {"value_copied_out", true}, {"storage", StorageText(plan.storage)}};
   Pace pace;
-  pace.SetTotal(ExpectedSeconds(plan) * static_cast<double>(plan.rounds * plan.contenders.size() *
-                                                            plan.workloads.size() *
-                                                            plan.distributions.size()));
+  pace.SetTotal(ExpectedSeconds(plan) *
+                static_cast<double>(plan.rounds * plan.contenders.size() * plan.workloads.size() *
+                                    plan.distributions.size()));
   for (const std::string& distribution : plan.distributions) {
     if (!WriteKeys(plan, distribution, &error)) return Fail(&pace, error);
     for (const std::string& workload : plan.workloads) {

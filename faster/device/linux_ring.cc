@@ -29,8 +29,7 @@ class LinuxRing : public Ring {
     Wake();
     if (broken_) return EPERM;
     RingResult result;
-    while (Wait(&result, 1) == 0) {
-    }
+    while (Take(&result, 1) == 0) Wait(false);
     return 0;
   }
 
@@ -58,12 +57,9 @@ class LinuxRing : public Ring {
     HandOver();
   }
 
-  unsigned Wait(RingResult* results, unsigned capacity) override {
+  unsigned Take(RingResult* results, unsigned capacity) override {
     unsigned count = 0;
     io_uring_cqe* entry = nullptr;
-    __kernel_timespec second = {1, 0};
-    const int waited = io_uring_wait_cqe_timeout(&ring_, &entry, &second);
-    if (waited != 0 && waited != -ETIME && waited != -EINTR) sched_yield();
     while (count < capacity && io_uring_peek_cqe(&ring_, &entry) == 0) {
       results[count++] = {io_uring_cqe_get_data(entry), entry->res};
       io_uring_cqe_seen(&ring_, entry);
@@ -71,7 +67,17 @@ class LinuxRing : public Ring {
     return count;
   }
 
+  void Wait(bool others_take) override {
+    io_uring_cqe* entry = nullptr;
+    __kernel_timespec second = {1, 0}, millisecond = {0, 1'000'000};
+    const int waited = io_uring_wait_cqes(&ring_, &entry, others_take ? kMany : 1,
+                                          others_take ? &millisecond : &second, nullptr);
+    if (waited != 0 && waited != -ETIME && waited != -EINTR) sched_yield();
+  }
+
  private:
+  static constexpr unsigned kMany = 64;
+
   // Returns how many prepared entries the kernel did not take; the ring is given up then.
   unsigned HandOver() {
     while (!broken_ && io_uring_sq_ready(&ring_) != 0) {

@@ -1,8 +1,8 @@
 // Ring: what RingQueue asks of io_uring: transfers go in, results come out. Tests put another one in its
 // place.
 //
-// One thread at a time calls Submit and Wake, one other Wait. A transfer's memory stays valid until its
-// result was returned; results come in any order, each once.
+// One thread at a time calls Submit and Wake, one at a time Take, and one other Wait. A transfer's memory
+// stays valid until its result was returned; results come in any order, each once.
 #pragma once
 
 #include <cstdint>
@@ -32,8 +32,11 @@ class Ring {
   // took.
   virtual unsigned Submit(const RingTransfer* transfers, unsigned count) = 0;
   virtual void Wake() = 0;  // makes Wait return, if the ring still takes anything
-  // Blocks until there is a result, or for a second or so; returns how many it stored, at most `capacity`.
-  virtual unsigned Wait(RingResult* results, unsigned capacity) = 0;
+  // Stores what results there are, at most `capacity`, and returns how many; never blocks.
+  virtual unsigned Take(RingResult* results, unsigned capacity) = 0;
+  // Blocks until there is a result, or for a second or so. With `others_take`, somebody else takes them:
+  // until there have been many, or for a millisecond or so.
+  virtual void Wait(bool others_take) = 0;
 };
 
 // A ring of the kernel with room for `depth` transfers (and a wake-up); 0 or an errno: EPERM where io_uring

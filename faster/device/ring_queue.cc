@@ -85,14 +85,35 @@ void RingQueue::Refuse(std::unique_lock<std::mutex>* lock, RingRequest* refused)
   active_ -= count;
 }
 
+void RingQueue::Poll() {
+  std::unique_lock taking(take_mutex_, std::try_to_lock);
+  if (!taking.owns_lock()) return;
+  polls_.store(polls_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  RingResult results[kBatch];
+  const unsigned count = ring_->Take(results, kBatch);
+  taking.unlock();
+  if (count != 0) (void)EndThese(results, count);
+}
+
 void RingQueue::Work() {
   RingResult results[kBatch];
-  while (!TakeResults(results, ring_->Wait(results, kBatch))) {
+  uint32_t seen = 0;
+  for (;;) {
+    const uint32_t polls = polls_.load(std::memory_order_relaxed);
+    ring_->Wait(std::exchange(seen, polls) != polls);
+    unsigned count;
+    do {
+      {
+        std::lock_guard taking(take_mutex_);
+        count = ring_->Take(results, kBatch);
+      }
+      if (EndThese(results, count)) return;
+    } while (count == kBatch);
   }
 }
 
 // True: the end.
-bool RingQueue::TakeResults(const RingResult* results, unsigned count) {
+bool RingQueue::EndThese(const RingResult* results, unsigned count) {
   unsigned transfers = 0;
   for (unsigned i = 0; i < count; ++i) transfers += results[i].tag != nullptr;
   {

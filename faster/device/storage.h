@@ -14,7 +14,8 @@
 //
 // COMPLETION. Every asynchronous call ends with exactly one call of its callback, on a thread of the
 // storage's choice, possibly before the call returns. Callbacks are short and do not block. Blocking calls
-// block the caller only. `Schedule` runs a job on a background thread of the storage; a job may block.
+// block the caller only. Who waits for a callback may call Poll, which calls some that are due; nothing
+// depends on it. `Schedule` runs a job on a background thread of the storage; a job may block.
 //
 // THREAD-SAFETY. All members may be called from any thread, except that a File is destroyed by one thread
 // when no call on it is in flight. PATHS are relative to the storage's root, with '/' between parts; "" is
@@ -73,6 +74,7 @@ class Storage {
   // kBusy if any process, this one included, holds the lock already.
   virtual Status Lock(std::string_view directory, std::unique_ptr<DirectoryLock>* lock) = 0;
   virtual void Schedule(void (*job)(void* argument), void* argument) = 0;
+  virtual void Poll() {}  // calls callbacks that are due, if it can, on the caller's thread; never blocks
 };
 
 // Whole transfers: a short read or write without an error becomes kShortIo.

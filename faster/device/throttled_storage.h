@@ -48,6 +48,7 @@ class ThrottledStorage : public Storage {
     return below_->Lock(directory, lock);
   }
   void Schedule(void (*job)(void* argument), void* argument) override { below_->Schedule(job, argument); }
+  void Poll() override { below_->Poll(); }
 
  private:
   friend class ThrottledFile;

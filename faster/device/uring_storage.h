@@ -16,6 +16,8 @@
 // everything works on. A ring that stops taking requests, and requests that it cannot perform (-EAGAIN), go
 // to the pool.
 //
+// Poll() takes results out of the ring on the caller's thread (ring_queue.h); sessions that wait do that.
+//
 // A process with a file-size limit has to ignore SIGXFSZ to see EFBIG (kNoSpace).
 //
 // Thread-safe as storage.h says. Destroy it after its files. COST of a transfer: a system call (one for many
@@ -44,7 +46,7 @@ namespace faster {
 
 struct UringStorageOptions {
   bool direct = true;         // O_DIRECT where the file system has it
-  unsigned depth = 256;       // transfers in the ring at a time
+  unsigned depth = 512;       // transfers in the ring at a time
   PosixStorageOptions posix;  // of the pool that performs what the ring does not
   // The seams for tests: opens a ring, opens a file. 0 or an errno; a descriptor or -1 with errno.
   std::function<int(unsigned depth, std::unique_ptr<Ring>* ring)> open_ring = &OpenLinuxRing;
@@ -78,6 +80,9 @@ class UringStorage : public Storage {
     return posix_.Lock(directory, lock);
   }
   void Schedule(void (*job)(void* argument), void* argument) override { posix_.Schedule(job, argument); }
+  void Poll() override {
+    if (queue_ != nullptr) queue_->Poll();
+  }
 
   // What is in force. `direct` speaks of the files opened so far; ProbeDirect() of the root's file system
   // before any is (it makes and removes a file of its own there; kUnsupported: no O_DIRECT).

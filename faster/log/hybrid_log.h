@@ -96,8 +96,9 @@ class HybridLog {
 
   // Moves the tail to the next block boundary and returns it: no record allocated later lies below.
   LogAddress CloseBlock();
-  void ShiftReadOnly(LogAddress to);  // starts the flush of everything below `to` once it is safe
-  void Poll();                        // drains epochs, moves head, retries failed writes
+  void ShiftReadOnly(LogAddress to);   // starts the flush of everything below `to` once it is safe
+  void Poll();                         // drains epochs, moves head, retries failed writes
+  void PollDevice() { file_.Poll(); }  // callbacks of transfers that have ended, if they wait for a caller
 
   LogAddress begin() const { return begin_.load(std::memory_order_acquire); }
   LogAddress update_begin() const { return update_begin_.load(std::memory_order_acquire); }

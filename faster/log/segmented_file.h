@@ -43,6 +43,7 @@ class SegmentedFile {
   std::string PathOf(LogAddress at) const;
   uint64_t OffsetOf(LogAddress at) const { return at % segment_bytes_; }
   size_t open_files();
+  void Poll() { storage_->Poll(); }
 
  private:
   struct Segment {

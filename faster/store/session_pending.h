@@ -16,6 +16,7 @@ template <class Finished>
 bool Session<K, V, F>::Collect(bool wait, bool heard, Finished&& finished) {
   for (;;) {
     Refresh();
+    log_.PollDevice();
     log_.Poll();
     Enter();
     while (!finished_.empty()) {

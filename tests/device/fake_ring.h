@@ -38,6 +38,15 @@ struct RingScript {
     std::lock_guard lock(mutex);
     reversed = true;
   }
+  void KeepAsleep() {  // Wait does not return until WakeUp()
+    std::lock_guard lock(mutex);
+    asleep = true;
+  }
+  void WakeUp() {
+    std::lock_guard lock(mutex);
+    asleep = false;
+    wake.notify_all();
+  }
 
   size_t Waiting() {
     std::lock_guard lock(mutex);
@@ -59,6 +68,7 @@ struct RingScript {
   uint64_t taken = 0;
   unsigned most_waiting = 0;
   bool woken = false;
+  bool asleep = false;
 };
 
 class FakeRing : public Ring {
@@ -80,16 +90,22 @@ class FakeRing : public Ring {
     script_.woken = true;
     script_.wake.notify_all();
   }
-  unsigned Wait(RingResult* results, unsigned capacity) override {
+  void Wait(bool) override {
     std::unique_lock lock(script_.mutex);
-    script_.wake.wait(lock, [&] { return script_.woken || (!script_.hold && !script_.waiting.empty()); });
+    const auto due = [&] {
+      return !script_.asleep && (script_.woken || (!script_.hold && !script_.waiting.empty()));
+    };
+    script_.wake.wait(lock, due);
+    script_.woken = false;
+  }
+  unsigned Take(RingResult* results, unsigned capacity) override {
+    std::lock_guard lock(script_.mutex);
     unsigned count = 0;
     while (!script_.hold && !script_.waiting.empty() && count < capacity) {
       const auto at = script_.reversed ? script_.waiting.end() - 1 : script_.waiting.begin();
       results[count++] = {at->tag, Perform(*at)};
       script_.waiting.erase(at);
     }
-    if (count == 0) script_.woken = false;
     return count;
   }
 

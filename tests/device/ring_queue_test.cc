@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <mutex>
 #include <thread>
 #include <vector>
 
@@ -21,6 +22,8 @@ struct Queue {
     auto* const queue = static_cast<Queue*>(self);
     EXPECT_TRUE(result == -static_cast<int32_t>(request->transfer.length) - 1 || result == -EAGAIN);
     if (result == -EAGAIN) queue->refused.fetch_add(1);
+    std::unique_lock<std::mutex> lock;
+    if (queue->guard != nullptr) lock = std::unique_lock(*queue->guard);
     queue->order.push_back(static_cast<int>(request->transfer.offset));
     queue->ended.fetch_add(1);
   }
@@ -32,6 +35,7 @@ struct Queue {
   RingScript script;
   std::vector<std::unique_ptr<RingRequest>> requests;
   std::vector<int> order;  // by whoever ends requests, which is one thread but where a test says otherwise
+  std::mutex* guard = nullptr;  // of `order`, where it does
   std::atomic<int> ended{0};
   std::atomic<int> refused{0};
   RingQueue queue;
@@ -119,6 +123,48 @@ TEST(RingQueue, ManyThreadsSubmit) {
   q.queue.Drain();
   EXPECT_EQ(q.ended, kThreads * kEach);
   EXPECT_LE(q.script.most_waiting, 5u);
+}
+
+// Whoever polls ends requests itself; the queue's thread would find them later.
+TEST(RingQueue, APollEndsWhatIsDue) {
+  Queue q(4);
+  q.script.Hold();
+  q.queue.Submit(q.Make(0));
+  q.queue.Poll();
+  EXPECT_EQ(q.ended, 0);
+  q.script.KeepAsleep();  // from now on Wait does not return
+  q.script.Release();
+  q.queue.Submit(q.Make(1));
+  q.queue.Poll();
+  EXPECT_EQ(q.ended, 2);
+  q.script.WakeUp();
+  q.queue.Drain();
+}
+
+// With many that poll and many that submit, each request ends once.
+TEST(RingQueue, ManyThreadsPoll) {
+  Queue q(5);
+  constexpr int kThreads = 4, kEach = 2000;
+  std::mutex mutex;
+  q.guard = &mutex;
+  std::vector<std::vector<RingRequest>> requests;
+  for (int t = 0; t < kThreads; ++t) requests.emplace_back(kEach);
+  std::vector<std::thread> threads;
+  for (auto& mine : requests) {
+    threads.emplace_back([&] {
+      for (RingRequest& request : mine) {
+        request.transfer = {-1, false, nullptr, 100, static_cast<uint64_t>(&request - mine.data()), nullptr};
+        q.queue.Submit(&request);
+        q.queue.Poll();
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  q.queue.Drain();
+  EXPECT_EQ(q.ended, kThreads * kEach);
+  std::vector<int> times(kEach);
+  for (int at : q.order) ++times[static_cast<size_t>(at)];
+  EXPECT_EQ(times, std::vector<int>(kEach, kThreads));
 }
 
 }  // namespace

@@ -99,8 +99,9 @@ bool ParseKeys(const Properties& p, WorkloadSpec* spec, std::string* error) {
   std::string order;
   KeyOptions& keys = spec->keys;
   if (!ParseDistribution(p.Text("requestdistribution", "uniform"), &keys.distribution)) {
-    *error = p.Complaint("requestdistribution",
-                         "one of uniform, zipfian, zipf_raw, latest, hotspot, exponential, sequential");
+    *error = p.Complaint(
+        "requestdistribution",
+        "one of uniform, zipfian, zipf_raw, zipf_hashed, latest, hotspot, exponential, sequential");
     return false;
   }
   if (!p.Choice("insertorder", "hashed", {"hashed", "ordered"}, &order, error)) return false;
