@@ -9,6 +9,9 @@
 // Sync() makes durable all writes that had completed before it, names of new segments included. After a
 // failed one whatever was written since the last good one has to be written again (see storage.h).
 //
+// ERRORS: as the device's. A segment that is not there is kNotFound, but of an asynchronous read kCorruption:
+// those are made for a key, of which "not found" would be an answer.
+//
 // No range of one call may cross a segment. Thread-safe. Destroy it when no transfer is in flight. COST of a
 // transfer: a mutex twice, no allocation once as many have been in flight at the same time; of one that finds
 // its segment closed: an open, and a sync if all others are in use or unsynced.
