@@ -24,6 +24,9 @@ class LogImage {
   Status Open(Storage* storage, std::string_view directory, const LogMetadata* log, Diagnosis* why);
   // [from, to): blocks within [flushed_until, final_address).
   Status Read(LogAddress from, LogAddress to, uint8_t* bytes, Diagnosis* why) const;
+  // Where a block of it is.
+  const std::string& PathOf(LogAddress block) const { return parts_[PartOf(block)].path; }
+  uint64_t OffsetOf(LogAddress block) const { return OffsetOf(block, PartOf(block)); }
 
  private:
   struct Part {
@@ -42,6 +45,7 @@ class LogImage {
   Status OpenBase(Storage* storage, std::string_view directory, const Token& token, Diagnosis* why);
   Status AddDelta(Storage* storage, std::string_view directory, size_t ordinal, LogAddress* first,
                   LogAddress* end, Diagnosis* why);
+  void Cover(LogAddress end);
   uint32_t PartOf(LogAddress block) const;
   uint64_t OffsetOf(LogAddress block, uint32_t part) const;
   Status Check(LogAddress block, const uint8_t* bytes, Diagnosis* why) const;
