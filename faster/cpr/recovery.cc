@@ -1,6 +1,7 @@
 #include "faster/cpr/recovery.h"
 
 #include <algorithm>
+#include <atomic>
 #include <memory>
 
 #include "faster/cpr/abandoned.h"
@@ -47,13 +48,11 @@ class RecoveryRun {
     if ((status = CheckGeometry()) != Status::kOk) return status;
     if ((status = AllocateIndex(index)) != Status::kOk) return status;
     progress_.bytes_total = index != nullptr ? index->data_bytes : 0;
+    replay_from_ = index != nullptr ? ReplayStart(*index) : meta_.begin_address;
+    replay_from_ &= ~LogAddress{config_.block_bytes - 1};
     if ((status = LoadPages()) != Status::kOk) return status;
-    LogAddress replay_from = meta_.begin_address;
-    if (index != nullptr) {
-      if ((status = LoadIndex(*index)) != Status::kOk) return status;
-      replay_from = ReplayStart(*index);
-    }
-    if ((status = Replay(replay_from)) != Status::kOk) return status;
+    if (index != nullptr && (status = LoadIndex(*index)) != Status::kOk) return status;
+    if ((status = Replay(replay_from_)) != Status::kOk) return status;
     if ((status = AbandonNewer(entries, choice.log)) != Status::kOk) return status;
     generation_ = NextGeneration(entries, ids->Next());
     if ((status = WriteWhatDoesNotFit()) != Status::kOk) return status;
@@ -92,8 +91,14 @@ class RecoveryRun {
   // Never smaller than the table under which records were written: see HashIndex.
   Status AllocateIndex(const IndexMetadata* index) {
     const uint64_t rebuilt = std::max(config_.index_buckets, meta_.table_size);
-    const Status status = index_->Allocate(index != nullptr ? index->table_size : rebuilt);
-    if (status == Status::kOk) table_ = &index_->table();
+    const uint64_t buckets = index != nullptr ? index->table_size : rebuilt;
+    const Status status = index_->Allocate(buckets);
+    if (status == Status::kOk)
+      table_ = &index_->table();
+    else
+      *why_ = {index != nullptr ? CheckpointPath(config_.directory, index->token, kIndexMetaName)
+                                : CheckpointPath(config_.directory, meta_.token, kLogMetaName),
+               0, "memory for " + std::to_string(buckets) + " buckets of the index", "none"};
     return status;
   }
 
@@ -175,7 +180,7 @@ class RecoveryRun {
     progress_.bytes_total += meta_.final_address - std::min(first_address, meta_.final_address);
     return ForEachPart(first_address, [&](Part& part) {
       const Status status = ReadRange(part.from, part.to, log_->At(part.from), &part.why);
-      if (status != Status::kOk || shape_.sizes.fixed != 0) return status;
+      if (status != Status::kOk || part.from >= replay_from_) return status;  // else they are looked at then
       return ForEachRecordOf(&part, log_->At(part.from), [](LogAddress, uint8_t*, RecordHeader) {});
     });
   }
@@ -246,7 +251,8 @@ class RecoveryRun {
   // synced: the next checkpoint does that, and until then there is the snapshot.
   Status WriteWhatDoesNotFit() {
     std::unique_ptr<uint64_t[]> page;
-    for (LogAddress from = std::max(meta_.flushed_until, meta_.begin_address); from < flushed_;) {
+    const LogAddress begin = meta_.begin_address & ~LogAddress{config_.block_bytes - 1};
+    for (LogAddress from = std::max(meta_.flushed_until, begin); from < flushed_;) {
       if (!page) page.reset(new uint64_t[log_->page_bytes() / 8]);
       uint8_t* const bytes = reinterpret_cast<uint8_t*>(page.get());
       const LogAddress to = std::min((from & ~(log_->page_bytes() - 1)) + log_->page_bytes(), flushed_);
@@ -293,6 +299,7 @@ class RecoveryRun {
     const uint64_t at_once = kBlocksPerThread * runner_->threads();
     std::vector<IndexBlock> window(std::min(at_once, reader.blocks()));
     for (IndexBlock& block : window) block.words.reset(new uint64_t[kIndexBlockWords + 1]);
+    linked_ = std::vector<std::atomic<uint64_t>>(index.overflow_buckets / 64 + 1);
     for (uint64_t first = 0; first < reader.blocks(); first += window.size()) {
       const uint64_t count = std::min<uint64_t>(window.size(), reader.blocks() - first);
       runner_->ForEach(count, [&](uint64_t i) { LoadBlock(reader, first + i, index, &window[i]); });
@@ -314,18 +321,32 @@ class RecoveryRun {
     const uint64_t* words = block->words.get();
     const uint64_t first = number * kIndexBlockBuckets;
     for (uint64_t at = first, end = first + reader.WordsIn(number) / kIndexBucketWords; at < end; ++at) {
-      HashBucket* const bucket = at < table_->size() ? table_->main_bucket(at)
-                                                     : table_->overflow_bucket(at - table_->size() + 1);
+      HashBucket* const bucket =
+          at < table_->size() ? table_->main_bucket(at) : table_->overflow_bucket(at - table_->size() + 1);
+      bool sound = true;
       for (int i = 0; i < HashBucket::kEntries; ++i) {
         // A tentative entry was a claim in the making when it was copied; its record is replayed.
         const HashEntry entry{words[i]};
+        sound &= entry.tentative() || (entry.address() < std::max<LogAddress>(index.checkpoint_final, 1) &&
+                                       entry.address() % 8 == 0);
         bucket->entry[i].store(entry.tentative() ? 0 : words[i], std::memory_order_relaxed);
       }
       // A link to an overflow bucket made after the count was taken leads nowhere; its entries are replayed.
       const uint64_t next = words[HashBucket::kEntries];
-      bucket->overflow.store(next <= index.overflow_buckets ? next : 0, std::memory_order_relaxed);
+      const bool linked = next != 0 && next <= index.overflow_buckets;
+      if (linked) sound &= IsFirstLink(next);
+      bucket->overflow.store(linked ? next : 0, std::memory_order_relaxed);
       words += kIndexBucketWords;
+      if (sound) continue;
+      block->why = reader.BucketWhy(at);
+      block->status = Status::kCorruption;
     }
+  }
+
+  // Of all that lead to that overflow bucket. With one each, a chain that begins in the table ends.
+  bool IsFirstLink(uint64_t number) {
+    const uint64_t bit = uint64_t{1} << number % 64;
+    return (linked_[number / 64].fetch_or(bit, std::memory_order_relaxed) & bit) == 0;
   }
 
   // min(Lis, Lhs). An index captured after the shift of the checkpoint that its incarnation was recovered
@@ -347,7 +368,6 @@ class RecoveryRun {
   // Some parts at a time: they are read, if they are not in memory, and taken apart into records; then these
   // are replayed.
   Status Replay(LogAddress from) {
-    from &= ~LogAddress{config_.block_bytes - 1};
     progress_.bytes_total += std::max(head_ & ~(log_->page_bytes() - 1), from) - from;
     IndexReplay replay(table_, meta_, runner_.get());
     replay.Expect((meta_.final_address - std::min(from, meta_.final_address)) / shape_.sizes.least());
@@ -382,23 +402,27 @@ class RecoveryRun {
     return status;
   }
 
-  // The records of a part whose bytes are at `bytes`. Of variable length they are followed even through
-  // blocks whose checksum is good: what a length leads to is looked at before anybody relies on it.
+  // The records of a part whose bytes are at `bytes`. They are looked at even in blocks whose checksum is
+  // good, before anybody relies on them: that one ends in its block, and leads to one below it.
   template <class Visit>
   Status ForEachRecordOf(Part* part, uint8_t* bytes, Visit&& visit) {
     for (LogAddress block = part->from; block < part->to; block += config_.block_bytes) {
-      LogAddress last = block;
+      LogAddress last = block, ascending = 0;
       const Status status =
           ForEachRecord(block, bytes + (block - part->from), config_.block_bytes, shape_.sizes,
                         [&](LogAddress at, uint8_t* record, RecordHeader header) {
                           last = at;
+                          if (!header.invalid() && !header.Descends(at)) ascending = at;
                           visit(at, record, header);
                         });
-      if (status == Status::kOk) continue;
-      part->why = {log_->file().PathOf(block), log_->file().OffsetOf(block),
-                   "a log block of records that end in it",
-                   "one that does not, behind address " + std::to_string(last)};
-      return status;
+      if (status == Status::kOk && ascending == 0) continue;
+      const bool beside = meta_.use_snapshot_file && block >= meta_.flushed_until;
+      part->why = {beside ? image_.PathOf(block) : log_->file().PathOf(block),
+                   beside ? image_.OffsetOf(block) : log_->file().OffsetOf(block),
+                   "a log block of records that end in it, each of which leads to one below it",
+                   "one that does not, " + (ascending != 0 ? "at address " + std::to_string(ascending)
+                                                           : "behind address " + std::to_string(last))};
+      return Status::kCorruption;
     }
     return Status::kOk;
   }
@@ -413,9 +437,11 @@ class RecoveryRun {
   Diagnosis* const why_;
   LogMetadata meta_;
   LogImage image_;
-  uint64_t generation_ = 0;  // of the incarnation that begins
+  uint64_t generation_ = 0;                    // of the incarnation that begins
+  std::vector<std::atomic<uint64_t>> linked_;  // a bit for each overflow bucket that another leads to
   LogAddress head_ = 0;
   LogAddress flushed_ = 0;
+  LogAddress replay_from_ = 0;  // a block boundary
   const std::unique_ptr<TaskRunner> runner_;
   CheckpointObserver* const observer_;
   RecoveryProgress progress_;

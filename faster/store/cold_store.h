@@ -58,7 +58,11 @@ class ColdStore final : public ColdTier {
     loaded->index = std::make_unique<Index>(pair.chunks);
     RecoveryResult result;
     status = loaded->index->Recover(config.index, storage, pair.index, &result, why);
-    if (status == Status::kNotFound) status = Status::kCorruption;  // the pair says that it is there
+    if (status == Status::kNotFound) {
+      *why = {CheckpointPath(config.index.directory, pair.index, kLogMetaName), 0,
+              "the checkpoint of the cold index that pair.meta names", "none"};
+      return Status::kCorruption;
+    }
     if (status != Status::kOk) return status;
     loaded->leftovers = std::move(result.leftovers);
     return ColdLog::Load(config.log, storage, pair, &loaded->tail, why);
