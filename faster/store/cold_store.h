@@ -82,7 +82,9 @@ class ColdStore final : public ColdTier {
   Status Open(Diagnosis* why) {
     const Status status = log_.Open(why);
     if (status != Status::kOk) return status;
-    const uint64_t generation = index_->kv().log().generation();
+    // Not the index's own: no block of one log passes for that of the other at the same address.
+    const uint64_t index = index_->kv().log().generation();
+    const uint64_t generation = MakeGeneration(GenerationOrdinal(index), IdSource(index).Next());
     if (pair_.token.IsNull())
       log_.StartEmpty(generation);
     else
