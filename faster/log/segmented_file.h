@@ -42,6 +42,7 @@ class SegmentedFile {
 
   std::string PathOf(LogAddress at) const;
   uint64_t OffsetOf(LogAddress at) const { return at % segment_bytes_; }
+  uint64_t segment_bytes() const { return segment_bytes_; }
   size_t open_files();
 
  private:
