@@ -62,8 +62,8 @@ faster::ValidateOptions OptionsOf(const Arguments& arguments, Progress* progress
   options.memory_limit = arguments.memory_mb << 20;
   const double start = MonotonicSeconds();
   options.on_progress = [progress, start](const faster::InspectProgress& now) {
-    if (!progress->Due()) return;
-    const double seconds = std::max(MonotonicSeconds() - start, 1e-3);
+    const double seconds = MonotonicSeconds() - start;
+    if (seconds < 0.5 || !progress->Due()) return;  // a rate of less time says nothing
     const uint64_t total = std::max(now.bytes, now.bytes_total);
     const double rate = static_cast<double>(now.bytes) / seconds;
     progress->Show("reading the " + std::string(now.step) + ": " + SizeText(now.bytes) + " of " +

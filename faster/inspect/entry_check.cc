@@ -122,7 +122,7 @@ class EntryRun {
     if (status == Status::kOk && hash != nullptr)
       status = entered.Allocate(log.begin_address, log.final_address);
     if (status == Status::kOk && hash != nullptr)
-      status = table.Allocate(index != nullptr ? index->table_size : log.table_size, false);
+      status = table.Allocate(index != nullptr ? index->table_size : log.table_size, true);
     if (status != Status::kOk) return status;
     report_.memory_bytes += marks.bytes() * (hash != nullptr ? 2 : 1);
     LogTarget walk;

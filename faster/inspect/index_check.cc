@@ -57,6 +57,7 @@ class IndexRun {
     Diagnosis why;
     std::unique_ptr<uint64_t[]> words;
     uint64_t entries = 0;
+    std::vector<LogAddress> entered;
   };
 
   Status Fail(Status status, const Diagnosis& why) {
@@ -85,6 +86,7 @@ class IndexRun {
   void Load(const IndexDataReader& reader, uint64_t number, Block* block) {
     if (block->words == nullptr) block->words.reset(new uint64_t[kIndexBlockWords + 1]);
     block->entries = 0;
+    block->entered.clear();
     uint64_t* words = block->words.get();
     block->status = reader.ReadBlock(number, words, &block->why);
     if (block->status != Status::kOk) return;
@@ -94,27 +96,26 @@ class IndexRun {
     for (uint64_t at = first, end = first + reader.WordsIn(number) / kIndexBucketWords; at < end; ++at) {
       CheckBucket(at, words, &block->entries);
       if (at < index_.table_size) {
-        Enter(words);
+        Collect(words, &block->entered);
         Link(at, words[HashBucket::kEntries]);
       } else {
         std::copy_n(words, kIndexBucketWords, overflow_[at - index_.table_size].word);
       }
       words += kIndexBucketWords;
     }
+    if (target_.entered != nullptr) target_.entered->SetAll(block->entered);
   }
 
   void CheckBucket(uint64_t number, const uint64_t* words, uint64_t* entries) {
-    uint64_t used = 0;
+    uint64_t seen = 0;  // by the low bits of tags: nearly always enough to tell that none comes twice
     for (int i = 0; i < HashBucket::kEntries; ++i) {
       const HashEntry entry{words[i]};
       if (entry.free()) continue;
       ++*entries;
       if (entry.tentative()) continue;  // a claim in the making
-      for (int j = 0; j < i; ++j) {
-        if ((used >> j & 1) == 0 || HashEntry{words[j]}.tag() != entry.tag()) continue;
-        Find(number, i, "a tag that the bucket has once", "tag " + std::to_string(entry.tag()) + " again");
-      }
-      used |= uint64_t{1} << i;
+      const uint64_t bit = uint64_t{1} << (entry.tag() % 64);
+      if ((seen & bit) != 0) CheckTag(number, words, i);
+      seen |= bit;
       const LogAddress at = entry.address();
       const uint64_t in_block = target_.block_bytes == 0 ? 8 : at & (target_.block_bytes - 1);
       const bool placed = at == 0 || at < target_.begin || (at % 8 == 0 && in_block != 0);
@@ -123,15 +124,23 @@ class IndexRun {
              "entry " + HexWord(entry.control));
     }
   }
+  void CheckTag(uint64_t number, const uint64_t* words, int i) {
+    const HashEntry entry{words[i]};
+    for (int j = 0; j < i; ++j) {
+      const HashEntry other{words[j]};
+      if (other.free() || other.tentative() || other.tag() != entry.tag()) continue;
+      Find(number, i, "a tag that the bucket has once", "tag " + std::to_string(entry.tag()) + " again");
+    }
+  }
   LogAddress LimitOf(LogAddress at) const { return at == 0 ? 1 : index_.checkpoint_final; }
 
-  void Enter(const uint64_t* words) {
+  void Collect(const uint64_t* words, std::vector<LogAddress>* entered) const {
     if (target_.entered == nullptr) return;
     for (int i = 0; i < HashBucket::kEntries; ++i) {
       const HashEntry entry{words[i]};
       const LogAddress at = entry.address();
       if (entry.free() || entry.tentative() || at < target_.begin || at % 8 != 0) continue;
-      if (target_.entered->Covers(at)) target_.entered->Set(at);
+      if (target_.entered->Covers(at)) entered->push_back(at);
     }
   }
 
@@ -147,6 +156,7 @@ class IndexRun {
   // Overflow buckets that a main bucket leads to, and those behind them.
   void Conclude() {
     std::vector<uint64_t> next;
+    std::vector<LogAddress> entered;
     for (uint64_t number = 1; number <= index_.overflow_buckets; ++number) {
       if (linked_[number].load(std::memory_order_relaxed) != 0) next.push_back(number);
     }
@@ -154,10 +164,11 @@ class IndexRun {
       const uint64_t number = next.back();
       next.pop_back();
       const uint64_t* const words = overflow_[number - 1].word;
-      Enter(words);
+      Collect(words, &entered);
       if (Link(index_.table_size + number - 1, words[HashBucket::kEntries]))
         next.push_back(words[HashBucket::kEntries]);
     }
+    if (target_.entered != nullptr) target_.entered->SetAll(entered);
     if (entries_ == index_.entries) return;
     inspection_.findings->Add(target_.part, Check::kStructure,
                               {path_, kIndexHeaderBytes, std::to_string(index_.entries) + " entries in use",

@@ -38,14 +38,14 @@ class LogRun {
     const LogAddress first = begin & ~(part_bytes - 1);
     const uint64_t parts = begin == end ? 0 : (end - first + part_bytes - 1) / part_bytes;
     if (replay_ != nullptr) replay_->Expect((end - target_.replay_from) / RecordForm(log_).sizes().least());
-    OrderedLoads<LogPart> loads(inspection_.storage, inspection_.jobs, inspection_.ahead(), parts,
-                                [&](uint64_t i, LogPart* part) {
-                                  const LogAddress from = first + (parts - 1 - i) * part_bytes;
-                                  LoadLogPart(&inspection_, target_, replay_.get(), std::max(from, begin),
-                                              std::min(from + part_bytes, end), part);
-                                });
+    OrderedLoads<LogPart> loads(
+        inspection_.storage, inspection_.jobs, inspection_.ahead(), parts, [&](uint64_t i, LogPart* part) {
+          const LogAddress from = first + (parts - 1 - i) * part_bytes;
+          part->out_of_memory = !LoadLogPart(&inspection_, target_, replay_.get(), std::max(from, begin),
+                                             std::min(from + part_bytes, end), part);
+        });
     while (LogPart* const part = loads.Next()) {
-      if (replay_ != nullptr && !Settle(*part)) return Status::kOutOfMemory;
+      if (part->out_of_memory || (replay_ != nullptr && !Settle(*part))) return Status::kOutOfMemory;
       Check(*part);
       census_.Add(part->census);
       inspection_.Read(target_.step, part->to - part->from);

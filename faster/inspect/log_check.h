@@ -17,7 +17,7 @@
 // Once a block does not verify, reach is not judged any more below it.
 //
 // Blocking; reads ahead with jobs (inspection.h). MEMORY: 1/64 of the log for each of the two sets of bits
-// (the caller's), parts of 1 MiB on their way with 32 bytes for each record in them, and with a hash the
+// (the caller's), parts of 1 MiB on their way with 48 bytes for each record in them, and with a hash the
 // caller's table.
 #pragma once
 

@@ -14,11 +14,11 @@ class Loading {
   Loading(Inspection* inspection, const LogTarget& target, LogPart* part)
       : inspection_(*inspection), target_(target), log_(*target.log), form_(log_), part_(*part) {}
 
-  void Read() {
-    if (part_.bytes == nullptr) part_.bytes.reset(new uint64_t[LogPartBytes(log_) / 8]);
-    uint8_t* const bytes = reinterpret_cast<uint8_t*>(part_.bytes.get());
+  bool Read() {
+    if (part_.bytes.data() == nullptr && !part_.bytes.Allocate(LogPartBytes(log_), false)) return false;
+    uint8_t* const bytes = static_cast<uint8_t*>(part_.bytes.data());
     Diagnosis why;
-    if (target_.source->Read(part_.from, part_.to, bytes, &why) == Status::kOk) return;
+    if (target_.source->Read(part_.from, part_.to, bytes, &why) == Status::kOk) return true;
     // Which of them, and what is good of the rest.
     for (LogAddress block = part_.from; block < part_.to; block += log_.block_bytes) {
       const LogAddress end = block + log_.block_bytes;
@@ -26,6 +26,7 @@ class Loading {
       inspection_.findings->Add(target_.part, Check::kChecksum, why);
       part_.bad_blocks.push_back(block);
     }
+    return true;
   }
 
   void TakeApart(const IndexReplay* replay) {
@@ -39,7 +40,7 @@ class Loading {
         continue;
       }
       LogAddress last = block;
-      uint8_t* const bytes = reinterpret_cast<uint8_t*>(part_.bytes.get()) + (block - part_.from);
+      uint8_t* const bytes = static_cast<uint8_t*>(part_.bytes.data()) + (block - part_.from);
       const Status status = ForEachRecord(block, bytes, log_.block_bytes, form_.sizes(),
                                           [&](LogAddress at, uint8_t* record, RecordHeader header) {
                                             last = at;
@@ -49,6 +50,7 @@ class Loading {
       if (status != Status::kOk)
         Find(last, Check::kStructure, "records that end in their block", "one behind this that does not");
     }
+    target_.marks->SetAll(part_.links);
     if (replay != nullptr) replay->Sort(&part_.records);
     part_.census.bad_blocks = part_.bad_blocks.size();
     part_.census.bytes = part_.to - part_.from;
@@ -113,7 +115,7 @@ class Loading {
     if (to < log_.begin_address || to == 0) return;
     if (to >= at || to % 8 != 0 || (to & (log_.block_bytes - 1)) == 0)
       return Find(at, Check::kChain, "a link to a record below", "one to " + std::to_string(to));
-    target_.marks->Set(to);
+    part_.links.push_back(to);
   }
 
   Inspection& inspection_;
@@ -131,15 +133,17 @@ bool LogPart::IsBad(LogAddress at, uint64_t block_bytes) const {
   return std::binary_search(bad_blocks.begin(), bad_blocks.end(), at & ~(block_bytes - 1));
 }
 
-void LoadLogPart(Inspection* inspection, const LogTarget& target, const IndexReplay* replay, LogAddress from,
+bool LoadLogPart(Inspection* inspection, const LogTarget& target, const IndexReplay* replay, LogAddress from,
                  LogAddress to, LogPart* part) {
   part->from = from;
   part->to = to;
   part->bad_blocks.clear();
+  part->links.clear();
   part->census = {};
   Loading loading(inspection, target, part);
-  loading.Read();
+  if (!loading.Read()) return false;
   loading.TakeApart(replay);
+  return true;
 }
 
 }  // namespace faster

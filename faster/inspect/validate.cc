@@ -41,7 +41,7 @@ Status ValidateEntry(Storage* storage, std::string_view directory, const StoreVi
   report->token = entry.token;
   FindingList findings(options.most_findings);
   const std::unique_ptr<TaskRunner> runner = MakeTaskRunner(storage, std::max(options.threads, 1u));
-  Inspection inspection{storage,   runner.get(),        options.threads > 1 ? options.threads + 2 : 0,
+  Inspection inspection{storage,   runner.get(),        options.threads > 1 ? options.threads + 6 : 0,
                         &findings, options.on_progress, {}};
   inspection.progress.bytes_total = BytesToValidate(view, entry);
   EntryTarget target;

@@ -65,9 +65,8 @@ Status Check(Storage& storage, bool apply, CheckpointSelfCheckReport* report, Di
 
 // Calls that change something; the storage writes down every close, too.
 size_t Changes(const RecordingStorage& storage) {
-  return static_cast<size_t>(std::count_if(storage.calls.begin(), storage.calls.end(), [](const auto& call) {
-    return !call.starts_with("close");
-  }));
+  return static_cast<size_t>(std::count_if(storage.calls.begin(), storage.calls.end(),
+                                           [](const auto& call) { return !call.starts_with("close"); }));
 }
 
 // Every file below `directory` with its bytes' checksum, by name alone: a move changes nothing here.
