@@ -59,6 +59,7 @@ Status LogImage::AddDelta(Storage* storage, std::string_view directory, size_t o
   status = ReadDeltaTable(*part.file, part.path, token, &header, &table, why);
   if (status != Status::kOk) return status;
   part.generation = header.generation;
+  entries_ += header.entries;
   const Token& before = ordinal == 1 ? chain.base : chain.deltas[ordinal - 2];
   if (header.previous != before || header.base != chain.base || header.ordinal != ordinal ||
       header.previous_end != *end || header.first < *first || header.first > *end || header.end < *end ||
@@ -115,6 +116,11 @@ uint64_t LogImage::OffsetOf(LogAddress block, uint32_t part) const {
   if (part == 0) return SnapshotOffset(base_.first, block);
   const Place& place = places_[(block - log_->flushed_until) / log_->block_bytes];
   return kDeltaHeaderBytes + uint64_t{place.entry} * log_->block_bytes;
+}
+
+Diagnosis LogImage::PlaceOf(LogAddress block) const {
+  const uint32_t part = PartOf(block);
+  return {parts_[part].path, OffsetOf(block, part), "", ""};
 }
 
 Status LogImage::Check(LogAddress block, const uint8_t* bytes, Diagnosis* why) const {

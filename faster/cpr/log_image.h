@@ -24,9 +24,10 @@ class LogImage {
   Status Open(Storage* storage, std::string_view directory, const LogMetadata* log, Diagnosis* why);
   // [from, to): blocks within [flushed_until, final_address).
   Status Read(LogAddress from, LogAddress to, uint8_t* bytes, Diagnosis* why) const;
-  // Where a block of it is.
-  const std::string& PathOf(LogAddress block) const { return parts_[PartOf(block)].path; }
-  uint64_t OffsetOf(LogAddress block) const { return OffsetOf(block, PartOf(block)); }
+  // Which file has a block, and where.
+  Diagnosis PlaceOf(LogAddress block) const;
+  // Blocks in all deltas of the chain.
+  uint64_t entries() const { return entries_; }
 
  private:
   struct Part {
@@ -52,6 +53,7 @@ class LogImage {
 
   const LogMetadata* log_ = nullptr;
   SnapshotHeader base_;
+  uint64_t entries_ = 0;
   std::vector<Part> parts_;    // the base, then the deltas, oldest first
   std::vector<Place> places_;  // of each block from flushed_until on; empty without deltas
 };

@@ -7,11 +7,12 @@
 namespace faster {
 
 SegmentedFile::SegmentedFile(Storage* storage, std::string directory, uint64_t segment_bytes,
-                             uint32_t open_limit)
+                             uint32_t open_limit, OpenMode mode)
     : storage_(storage),
       directory_(std::move(directory)),
       segment_bytes_(segment_bytes),
-      open_limit_(std::max(1u, open_limit)) {}
+      open_limit_(std::max(1u, open_limit)),
+      mode_(mode) {}
 
 SegmentedFile::~SegmentedFile() {
   while (cleaning_.load(std::memory_order_acquire)) std::this_thread::yield();
@@ -88,9 +89,10 @@ void SegmentedFile::MakeRoom(std::unique_lock<std::mutex>* lock) {
 
 SegmentedFile::Segment* SegmentedFile::OpenSegment(LogAddress at, bool for_write, Status* status) {
   const uint64_t index = at / segment_bytes_;
+  if (for_write && mode_ == OpenMode::kRead) return *status = Status::kInvalidArgument, nullptr;
   const bool is_new = for_write && (named_.size() <= index || !named_[index]);
   std::unique_ptr<File> file;
-  *status = storage_->Open(PathOf(at), is_new ? OpenMode::kCreate : OpenMode::kReadWrite, &file);
+  *status = storage_->Open(PathOf(at), is_new ? OpenMode::kCreate : mode_, &file);
   if (*status != Status::kOk) return nullptr;
   if (is_new) {
     if (named_.size() <= index) named_.resize(index + 1);

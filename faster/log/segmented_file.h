@@ -31,7 +31,9 @@ namespace faster {
 
 class SegmentedFile {
  public:
-  SegmentedFile(Storage* storage, std::string directory, uint64_t segment_bytes, uint32_t open_limit);
+  // `mode` kRead: of a log that is only looked at; writes are kInvalidArgument. Else kReadWrite.
+  SegmentedFile(Storage* storage, std::string directory, uint64_t segment_bytes, uint32_t open_limit,
+                OpenMode mode = OpenMode::kReadWrite);
   ~SegmentedFile();
 
   void WriteAsync(LogAddress at, const void* from, uint64_t length, IoCallback done, void* context);
@@ -45,6 +47,7 @@ class SegmentedFile {
 
   std::string PathOf(LogAddress at) const;
   uint64_t OffsetOf(LogAddress at) const { return at % segment_bytes_; }
+  uint64_t segment_bytes() const { return segment_bytes_; }
   size_t open_files();
 
  private:
@@ -84,6 +87,7 @@ class SegmentedFile {
   const std::string directory_;
   const uint64_t segment_bytes_;
   const uint32_t open_limit_;
+  const OpenMode mode_;
   // One sync of segments at a time: a Sync() must not return while one of the job, which may fail, is on its
   // way. Taken before mutex_.
   std::mutex sync_mutex_;
