@@ -9,6 +9,7 @@ doctor_packages() {  # SUBCOMMANDS<TAB>PACKAGE
   for package in "${ycsb_packages[@]}"; do printf 'ycsb\t%s\n' "$package"; done
   printf 'bench\tlibbenchmark-dev\n'
   printf 'pictures of pages\tchromium\n'
+  printf 'fuzzing\t%s\n' clang libclang-rt-14-dev
 }
 
 # A row is NAME<TAB>STATE<TAB>DETAIL with STATE ok, missing or note (works without).
@@ -106,7 +107,13 @@ doctor_rows() {
     version=$(dpkg-query -W -f='${db:Status-Status} ${Version}' "$package" 2>/dev/null)
     case $version in
       "installed "*) row "package $package" ok "${version#installed } ($subcommands)" ;;
-      *) [ "$package" = chromium ] || row "package $package" missing "not installed ($subcommands)" ;;
+      *)
+        case $package in
+          chromium) ;;
+          clang | libclang-rt-*) row "package $package" note "not installed ($subcommands only)" ;;
+          *) row "package $package" missing "not installed ($subcommands)" ;;
+        esac
+        ;;
     esac
   done < <(doctor_packages)
 }

@@ -45,6 +45,8 @@ struct RecordHeader {
   bool invalid() const { return (control & kInvalid) != 0; }
   bool tombstone() const { return (control & kTombstone) != 0; }
   LogAddress previous() const { return control & kAddressMask; }
+  // What holds of every record at `at`; bytes from disk may say anything.
+  bool Descends(LogAddress at) const { return previous() < at && previous() % 8 == 0; }
   uint32_t version() const { return static_cast<uint32_t>(control >> 48) & ((1u << kMaxVersionBits) - 1); }
 };
 

@@ -31,9 +31,9 @@ Status ReadAbandoned(Storage& storage, std::string_view directory, std::vector<T
   if (status == Status::kNotFound) return Status::kOk;
   if (status != Status::kOk) return status;
   const bool framed =
-      bytes.size() >= 24 && bytes.size() % 8 == 0 && std::memcmp(bytes.data(), kMagic, 8) == 0;
+      bytes.size() >= 24 && bytes.size() % 16 == 8 && std::memcmp(bytes.data(), kMagic, 8) == 0;
   if (!framed || Get(bytes, bytes.size() - 8) != Checksum(bytes.data(), bytes.size() - 8) ||
-      bytes.size() != 24 + 16 * Get(bytes, 8)) {
+      Get(bytes, 8) != (bytes.size() - 24) / 16) {
     *why = {path, 0, "a list of abandoned checkpoints with a good checksum", "other bytes"};
     return Status::kCorruption;
   }

@@ -150,6 +150,14 @@ Status IndexDataReader::ReadBlock(uint64_t block, uint64_t* words, Diagnosis* wh
                  HexWord(sum), why);
 }
 
+Diagnosis IndexDataReader::BucketWhy(uint64_t bucket) const {
+  const uint64_t block = bucket / kIndexBlockBuckets;
+  return {path_, BlockOffset(block) + bucket % kIndexBlockBuckets * kIndexBucketWords * 8,
+          "a bucket that leads to the log below " + std::to_string(metadata_.checkpoint_final) +
+              " and to an overflow bucket of its own",
+          "one that leads elsewhere"};
+}
+
 void IndexDataReader::Pass(uint64_t block, const uint64_t* words) {
   sums_.Update(&words[WordsIn(block)], 8);
   ++passed_;

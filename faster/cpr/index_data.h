@@ -87,6 +87,8 @@ class IndexDataReader {
   // One of them, in any order and on any thread, with its checksum verified. `words` has room for
   // kIndexBlockWords + 1.
   Status ReadBlock(uint64_t block, uint64_t* words, Diagnosis* why) const;
+  // What to say of a bucket whose content cannot be, though its block verified.
+  Diagnosis BucketWhy(uint64_t bucket) const;
   // Every block once and in order, as ReadBlock left it: for the checksum of the file.
   void Pass(uint64_t block, const uint64_t* words);
   // After all blocks have passed: checks the trailer and that checksum. kInvalidArgument before.

@@ -4,6 +4,8 @@
 #include <bit>
 #include <utility>
 
+#include "faster/cpr/replay_rules.h"
+
 namespace faster {
 namespace {
 
@@ -70,9 +72,8 @@ bool IndexReplay::Collect(uint64_t* replayed, uint64_t* undone) {
 
 void IndexReplay::ReplayRecord(const Found& record, Counts* counts) {
   HashEntry entry;
-  const uint32_t new_version = static_cast<uint32_t>(meta_.version + 1) & ((1u << meta_.version_bits) - 1);
-  const bool undone = record.at >= meta_.start_address && record.header.version() == new_version;
-  if (!undone && !WasDead(record.at, record.header.version())) {
+  const RecordFate fate = FateOf(meta_, record.at, record.header);
+  if (fate == RecordFate::kLive) {
     HashTable::Slot* slot = table_->FindOrCreate(record.hash, &entry);
     if (slot == nullptr) {
       counts->out_of_memory = true;
@@ -82,18 +83,12 @@ void IndexReplay::ReplayRecord(const Found& record, Counts* counts) {
     ++counts->replayed;
     return;
   }
-  counts->undone += undone;
+  counts->undone += fate == RecordFate::kUndone;
   HashTable::Slot* slot = table_->Find(record.hash, &entry);
   if (slot != nullptr && entry.address() >= record.at) {
     slot->store(HashEntry::Make(record.header.previous(), record.hash.tag()).control,
                 std::memory_order_relaxed);
   }
-}
-
-bool IndexReplay::WasDead(LogAddress at, uint32_t version) const {
-  return std::any_of(meta_.dead_ranges.begin(), meta_.dead_ranges.end(), [&](const DeadRange& range) {
-    return at >= range.from && at < range.to && range.version == version;
-  });
 }
 
 }  // namespace faster

@@ -13,6 +13,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "faster/core/checkpoint_types.h"
@@ -36,6 +37,10 @@ class IndexReplay {
       found_.reserve(most);
     }
     void Add(const Found& found) { found_.push_back(found); }
+    // After Sort: of one partition, in the order in which they were added.
+    std::span<const Found> Of(uint64_t partition) const {
+      return {sorted_.data() + starts_[partition], sorted_.data() + starts_[partition + 1]};
+    }
 
    private:
     friend class IndexReplay;
@@ -63,7 +68,6 @@ class IndexReplay {
   };
   uint64_t PartitionOf(KeyHash hash) const { return hash.bucket(table_->size() - 1) >> shift_; }
   void ReplayRecord(const Found& record, Counts* counts);
-  bool WasDead(LogAddress at, uint32_t version) const;
 
   HashTable* const table_;
   const LogMetadata& meta_;

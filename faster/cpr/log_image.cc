@@ -1,5 +1,7 @@
 #include "faster/cpr/log_image.h"
 
+#include <algorithm>
+
 #include "faster/core/checksum.h"
 #include "faster/core/words.h"
 
@@ -37,6 +39,13 @@ Status LogImage::OpenBase(Storage* storage, std::string_view directory, const To
   return status;
 }
 
+// Makes places for the blocks below `end`.
+void LogImage::Cover(LogAddress end) {
+  end = std::min(end, log_->final_address);
+  if (end <= log_->flushed_until) return;
+  places_.resize(std::max<uint64_t>(places_.size(), (end - log_->flushed_until) / log_->block_bytes));
+}
+
 // *first, *end: the range of the part before it, then its own.
 Status LogImage::AddDelta(Storage* storage, std::string_view directory, size_t ordinal, LogAddress* first,
                           LogAddress* end, Diagnosis* why) {
@@ -50,14 +59,19 @@ Status LogImage::AddDelta(Storage* storage, std::string_view directory, size_t o
   status = ReadDeltaTable(*part.file, part.path, token, &header, &table, why);
   if (status != Status::kOk) return status;
   part.generation = header.generation;
+  entries_ += header.entries;
   const Token& before = ordinal == 1 ? chain.base : chain.deltas[ordinal - 2];
   if (header.previous != before || header.base != chain.base || header.ordinal != ordinal ||
       header.previous_end != *end || header.first < *first || header.first > *end || header.end < *end ||
       header.block_bytes != log_->block_bytes)
     return Refuse(part.path, 0, "delta " + std::to_string(ordinal) + " on " + before.Text(),
                   "delta " + std::to_string(header.ordinal) + " on " + header.previous.Text(), why);
+  // All that is above the part before it is in the delta. So the table of places grows no larger than files.
+  if ((header.end - *end) / log_->block_bytes > header.entries)
+    return Refuse(part.path, 72, "as many blocks as it adds to the log", std::to_string(header.entries), why);
   *first = header.first;
   *end = header.end;
+  Cover(*end);
   for (size_t i = 0; i < table.size(); ++i) {
     if (table[i].address < log_->flushed_until || table[i].address >= log_->final_address) continue;
     places_[(table[i].address - log_->flushed_until) / log_->block_bytes] = {
@@ -75,7 +89,10 @@ Status LogImage::Open(Storage* storage, std::string_view directory, const LogMet
   if (status != Status::kOk) return status;
   LogAddress first = base_.first, end = base_.end;
   if (log->is_incremental) {
-    places_.resize((log->final_address - log->flushed_until) / log->block_bytes);
+    if (first > log->flushed_until)
+      return Refuse(parts_.back().path, 32, "the log from " + std::to_string(log->flushed_until) + " on",
+                    "the log from " + std::to_string(first) + " on", why);
+    Cover(end);
     for (size_t i = 1; i <= log->chain.deltas.size() && status == Status::kOk; ++i)
       status = AddDelta(storage, directory, i, &first, &end, why);
     if (status != Status::kOk) return status;
@@ -99,6 +116,11 @@ uint64_t LogImage::OffsetOf(LogAddress block, uint32_t part) const {
   if (part == 0) return SnapshotOffset(base_.first, block);
   const Place& place = places_[(block - log_->flushed_until) / log_->block_bytes];
   return kDeltaHeaderBytes + uint64_t{place.entry} * log_->block_bytes;
+}
+
+Diagnosis LogImage::PlaceOf(LogAddress block) const {
+  const uint32_t part = PartOf(block);
+  return {parts_[part].path, OffsetOf(block, part), "", ""};
 }
 
 Status LogImage::Check(LogAddress block, const uint8_t* bytes, Diagnosis* why) const {

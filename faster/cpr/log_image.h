@@ -24,6 +24,10 @@ class LogImage {
   Status Open(Storage* storage, std::string_view directory, const LogMetadata* log, Diagnosis* why);
   // [from, to): blocks within [flushed_until, final_address).
   Status Read(LogAddress from, LogAddress to, uint8_t* bytes, Diagnosis* why) const;
+  // Which file has a block, and where.
+  Diagnosis PlaceOf(LogAddress block) const;
+  // Blocks in all deltas of the chain.
+  uint64_t entries() const { return entries_; }
 
  private:
   struct Part {
@@ -42,12 +46,14 @@ class LogImage {
   Status OpenBase(Storage* storage, std::string_view directory, const Token& token, Diagnosis* why);
   Status AddDelta(Storage* storage, std::string_view directory, size_t ordinal, LogAddress* first,
                   LogAddress* end, Diagnosis* why);
+  void Cover(LogAddress end);
   uint32_t PartOf(LogAddress block) const;
   uint64_t OffsetOf(LogAddress block, uint32_t part) const;
   Status Check(LogAddress block, const uint8_t* bytes, Diagnosis* why) const;
 
   const LogMetadata* log_ = nullptr;
   SnapshotHeader base_;
+  uint64_t entries_ = 0;
   std::vector<Part> parts_;    // the base, then the deltas, oldest first
   std::vector<Place> places_;  // of each block from flushed_until on; empty without deltas
 };

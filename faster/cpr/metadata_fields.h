@@ -204,6 +204,23 @@ class Fields {
   MaybeProblem* problem_;
 };
 
+// Where arrays and objects are nested deeper than any record is; npos if they are not. The library copies and
+// prints what it parsed recursively: the text must not choose how deep.
+inline size_t TooDeep(std::string_view text) {
+  constexpr int kMostDeep = 16;
+  int depth = 0;
+  bool quoted = false;
+  for (size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (c == '"') quoted = !quoted;
+    if (quoted && c == '\\') ++i;
+    if (quoted) continue;
+    if ((c == '[' || c == '{') && ++depth > kMostDeep) return i;
+    if (c == ']' || c == '}') --depth;
+  }
+  return std::string_view::npos;
+}
+
 template <typename Metadata>
 Status ParseSealed(std::string_view text, std::string_view file, Metadata* metadata, Diagnosis* why) {
   const Json object = Json::parse(text.begin(), text.end());
@@ -234,6 +251,11 @@ Status ParseSealed(std::string_view text, std::string_view file, Metadata* metad
 template <typename Metadata>
 Status Parse(std::string_view text, std::string_view file, Metadata* metadata, Diagnosis* why) {
   if (const Status status = CheckSeal(text, file, why); status != Status::kOk) return status;
+  if (const size_t at = TooDeep(text); at != std::string_view::npos) {
+    *why = Diagnosis{std::string(file), at, "arrays and objects that are not nested so deeply",
+                     Printable(text.substr(at))};
+    return Status::kCorruption;
+  }
   try {
     return ParseSealed(text, file, metadata, why);
   } catch (const nlohmann::json::parse_error& error) {

@@ -42,9 +42,14 @@ static MaybeProblem CheckAddresses(const LogMetadata& m) {
     return Problem{"final_address", "a multiple of block_bytes " + std::to_string(m.block_bytes),
                    std::to_string(m.final_address)};
   if (auto p = OutOfRange("head_address", m.head_address, 0, kAddressLimit - 1)) return p;
-  // The snapshot file holds [flushed_until, final); a fold-over checkpoint has flushed beyond its end.
-  const LogAddress flushed_limit = m.use_snapshot_file ? m.final_address : kAddressLimit - 1;
-  return OutOfRange("flushed_until_address", m.flushed_until, 0, flushed_limit);
+  // The snapshot file holds the blocks of [flushed_until, final); a fold-over checkpoint has flushed to its
+  // end.
+  if (!m.use_snapshot_file)
+    return OutOfRange("flushed_until_address", m.flushed_until, m.final_address, kAddressLimit - 1);
+  if (m.flushed_until % m.block_bytes != 0)
+    return Problem{"flushed_until_address", "a multiple of block_bytes " + std::to_string(m.block_bytes),
+                   std::to_string(m.flushed_until)};
+  return OutOfRange("flushed_until_address", m.flushed_until, 0, m.final_address);
 }
 
 static MaybeProblem CheckLists(const LogMetadata& m) {

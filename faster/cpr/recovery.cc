@@ -1,14 +1,17 @@
 #include "faster/cpr/recovery.h"
 
 #include <algorithm>
+#include <atomic>
 #include <memory>
 
 #include "faster/cpr/abandoned.h"
+#include "faster/cpr/checkpoint_log.h"
 #include "faster/cpr/checkpointer.h"
 #include "faster/cpr/index_data.h"
+#include "faster/cpr/index_load.h"
 #include "faster/cpr/index_replay.h"
-#include "faster/cpr/log_image.h"
 #include "faster/cpr/recovery_progress.h"
+#include "faster/cpr/replay_rules.h"
 #include "faster/cpr/task_runner.h"
 
 namespace faster {
@@ -31,6 +34,7 @@ class RecoveryRun {
         index_(index),
         result_(result),
         why_(why),
+        source_(&meta_, &log->file()),
         runner_(MakeTaskRunner(storage, config.recovery_threads)),
         observer_(observer) {}
 
@@ -47,13 +51,10 @@ class RecoveryRun {
     if ((status = CheckGeometry()) != Status::kOk) return status;
     if ((status = AllocateIndex(index)) != Status::kOk) return status;
     progress_.bytes_total = index != nullptr ? index->data_bytes : 0;
+    replay_from_ = ReplayStart(index, meta_);
     if ((status = LoadPages()) != Status::kOk) return status;
-    LogAddress replay_from = meta_.begin_address;
-    if (index != nullptr) {
-      if ((status = LoadIndex(*index)) != Status::kOk) return status;
-      replay_from = ReplayStart(*index);
-    }
-    if ((status = Replay(replay_from)) != Status::kOk) return status;
+    if (index != nullptr && (status = LoadIndex(*index)) != Status::kOk) return status;
+    if ((status = Replay(replay_from_)) != Status::kOk) return status;
     if ((status = AbandonNewer(entries, choice.log)) != Status::kOk) return status;
     generation_ = NextGeneration(entries, ids->Next());
     if ((status = WriteWhatDoesNotFit()) != Status::kOk) return status;
@@ -92,8 +93,14 @@ class RecoveryRun {
   // Never smaller than the table under which records were written: see HashIndex.
   Status AllocateIndex(const IndexMetadata* index) {
     const uint64_t rebuilt = std::max(config_.index_buckets, meta_.table_size);
-    const Status status = index_->Allocate(index != nullptr ? index->table_size : rebuilt);
-    if (status == Status::kOk) table_ = &index_->table();
+    const uint64_t buckets = index != nullptr ? index->table_size : rebuilt;
+    const Status status = index_->Allocate(buckets);
+    if (status == Status::kOk)
+      table_ = &index_->table();
+    else
+      *why_ = {index != nullptr ? CheckpointPath(config_.directory, index->token, kIndexMetaName)
+                                : CheckpointPath(config_.directory, meta_.token, kLogMetaName),
+               0, "memory for " + std::to_string(buckets) + " buckets of the index", "none"};
     return status;
   }
 
@@ -124,47 +131,10 @@ class RecoveryRun {
 
   static std::string_view LayoutName(uint32_t key_bytes) { return key_bytes == 0 ? "variable" : "fixed"; }
 
-  Status BadBlock(const std::string& file, uint64_t offset, Status status, Diagnosis* why) {
-    if (status == Status::kIoError) {
-      *why = {file, offset, "a readable log block", "a read error of the device"};
-      return status;
-    }
-    const bool missing = status == Status::kNotFound || status == Status::kShortIo;
-    *why = {file, offset, "a log block with a good checksum", missing ? "no such bytes" : "a wrong checksum"};
-    return Status::kCorruption;
-  }
-
-  // Reads [from, to) of one page, each byte from the file that holds it, and verifies every block. Any
-  // thread.
-  Status ReadRange(LogAddress from, LogAddress to, uint8_t* bytes, Diagnosis* why) {
-    const LogAddress split = std::clamp(meta_.flushed_until, from, to);
-    if (from < split) {
-      const Status status = log_->file().Read(from, bytes, split - from);
-      if (status != Status::kOk)
-        return BadBlock(log_->file().PathOf(from), log_->file().OffsetOf(from), status, why);
-    }
-    for (LogAddress block = from; block < split; block += config_.block_bytes) {
-      const uint8_t* const at = bytes + (block - from);
-      const uint64_t sum = BlockChecksum(at, config_.block_bytes, block, GenerationOf(block));
-      if (LoadWord(reinterpret_cast<const uint64_t*>(at)) != sum)
-        return BadBlock(log_->file().PathOf(block), log_->file().OffsetOf(block), Status::kCorruption, why);
-    }
-    return split < to ? image_.Read(split, to, bytes + (split - from), why) : Status::kOk;
-  }
-
-  uint64_t GenerationOf(LogAddress address) const {
-    for (size_t i = meta_.generations.size(); i-- > 0;) {
-      if (meta_.generations[i].from <= address) return meta_.generations[i].generation;
-    }
-    return 0;
-  }
-
   // Fills the buffer with the newest pages.
   Status LoadPages() {
-    if (meta_.use_snapshot_file) {
-      const Status status = image_.Open(storage_, config_.directory, &meta_, why_);
-      if (status != Status::kOk) return status;
-    }
+    if (const Status status = source_.Open(storage_, config_.directory, why_); status != Status::kOk)
+      return status;
     // A log that ends with a full page has its tail in that page; the next one is opened by the next record.
     const uint64_t tail_page = (std::max<LogAddress>(meta_.final_address, 1) - 1) >> config_.page_bits;
     uint64_t first = tail_page + 1 > config_.buffer_pages ? tail_page + 1 - config_.buffer_pages : 0;
@@ -174,8 +144,8 @@ class RecoveryRun {
     flushed_ = std::max(meta_.flushed_until, first_address);
     progress_.bytes_total += meta_.final_address - std::min(first_address, meta_.final_address);
     return ForEachPart(first_address, [&](Part& part) {
-      const Status status = ReadRange(part.from, part.to, log_->At(part.from), &part.why);
-      if (status != Status::kOk || shape_.sizes.fixed != 0) return status;
+      const Status status = source_.Read(part.from, part.to, log_->At(part.from), &part.why);
+      if (status != Status::kOk || part.from >= replay_from_) return status;  // else they are looked at then
       return ForEachRecordOf(&part, log_->At(part.from), [](LogAddress, uint8_t*, RecordHeader) {});
     });
   }
@@ -246,11 +216,12 @@ class RecoveryRun {
   // synced: the next checkpoint does that, and until then there is the snapshot.
   Status WriteWhatDoesNotFit() {
     std::unique_ptr<uint64_t[]> page;
-    for (LogAddress from = std::max(meta_.flushed_until, meta_.begin_address); from < flushed_;) {
+    const LogAddress begin = meta_.begin_address & ~LogAddress{config_.block_bytes - 1};
+    for (LogAddress from = std::max(meta_.flushed_until, begin); from < flushed_;) {
       if (!page) page.reset(new uint64_t[log_->page_bytes() / 8]);
       uint8_t* const bytes = reinterpret_cast<uint8_t*>(page.get());
       const LogAddress to = std::min((from & ~(log_->page_bytes() - 1)) + log_->page_bytes(), flushed_);
-      Status status = ReadRange(from, to, bytes, why_);
+      Status status = source_.Read(from, to, bytes, why_);
       if (status != Status::kOk) return status;
       for (LogAddress block = from; block < to; block += config_.block_bytes) {
         uint8_t* const at = bytes + (block - from);
@@ -293,6 +264,7 @@ class RecoveryRun {
     const uint64_t at_once = kBlocksPerThread * runner_->threads();
     std::vector<IndexBlock> window(std::min(at_once, reader.blocks()));
     for (IndexBlock& block : window) block.words.reset(new uint64_t[kIndexBlockWords + 1]);
+    linked_ = std::vector<std::atomic<uint64_t>>(index.overflow_buckets / 64 + 1);
     for (uint64_t first = 0; first < reader.blocks(); first += window.size()) {
       const uint64_t count = std::min<uint64_t>(window.size(), reader.blocks() - first);
       runner_->ForEach(count, [&](uint64_t i) { LoadBlock(reader, first + i, index, &window[i]); });
@@ -311,43 +283,36 @@ class RecoveryRun {
                  IndexBlock* block) {
     block->status = reader.ReadBlock(number, block->words.get(), &block->why);
     if (block->status != Status::kOk) return;
+    LoadIndexBlock(block->words.get(), reader.WordsIn(number), number, index, table_);
+    CheckBuckets(reader, number, index, block);
+  }
+
+  // What stands in a block whose checksum is good is looked at before a lookup follows it.
+  void CheckBuckets(const IndexDataReader& reader, uint64_t number, const IndexMetadata& index,
+                    IndexBlock* block) {
     const uint64_t* words = block->words.get();
-    const uint64_t first = number * kIndexBlockBuckets;
-    for (uint64_t at = first, end = first + reader.WordsIn(number) / kIndexBucketWords; at < end; ++at) {
-      HashBucket* const bucket = at < table_->size() ? table_->main_bucket(at)
-                                                     : table_->overflow_bucket(at - table_->size() + 1);
-      for (int i = 0; i < HashBucket::kEntries; ++i) {
-        // A tentative entry was a claim in the making when it was copied; its record is replayed.
-        const HashEntry entry{words[i]};
-        bucket->entry[i].store(entry.tentative() ? 0 : words[i], std::memory_order_relaxed);
-      }
-      // A link to an overflow bucket made after the count was taken leads nowhere; its entries are replayed.
+    const LogAddress end = std::max<LogAddress>(index.checkpoint_final, 1);
+    for (uint64_t i = 0; i < reader.WordsIn(number) / kIndexBucketWords; ++i, words += kIndexBucketWords) {
+      const bool sound = std::all_of(words, words + HashBucket::kEntries, [&](uint64_t word) {
+        const HashEntry entry{word};
+        return entry.tentative() || (entry.address() < end && entry.address() % 8 == 0);
+      });
       const uint64_t next = words[HashBucket::kEntries];
-      bucket->overflow.store(next <= index.overflow_buckets ? next : 0, std::memory_order_relaxed);
-      words += kIndexBucketWords;
+      if (sound && (next == 0 || next > index.overflow_buckets || IsFirstLink(next))) continue;
+      block->why = reader.BucketWhy(number * kIndexBlockBuckets + i);
+      block->status = Status::kCorruption;
     }
   }
 
-  // min(Lis, Lhs). An index captured after the shift of the checkpoint that its incarnation was recovered
-  // from later may lead to records which that recovery undid: then the replay starts where these begin.
-  LogAddress ReplayStart(const IndexMetadata& index) const {
-    LogAddress start = std::min(index.checkpoint_start, meta_.start_address);
-    // Each recovery added one dead range and one generation: range i was undone after generation i.
-    const size_t recoveries = std::min(meta_.dead_ranges.size(), meta_.generations.size());
-    for (size_t i = 0; i < recoveries; ++i) {
-      const bool captured_before =
-          GenerationOrdinal(index.generation) <= GenerationOrdinal(meta_.generations[i].generation);
-      if (captured_before && meta_.dead_ranges[i].from < index.checkpoint_final) {
-        start = std::min(start, meta_.dead_ranges[i].from);
-      }
-    }
-    return std::max(start, meta_.begin_address);  // the log may be gone below
+  // Of all that lead to that overflow bucket. With one each, a chain that begins in the table ends.
+  bool IsFirstLink(uint64_t number) {
+    const uint64_t bit = uint64_t{1} << number % 64;
+    return (linked_[number / 64].fetch_or(bit, std::memory_order_relaxed) & bit) == 0;
   }
 
   // Some parts at a time: they are read, if they are not in memory, and taken apart into records; then these
   // are replayed.
   Status Replay(LogAddress from) {
-    from &= ~LogAddress{config_.block_bytes - 1};
     progress_.bytes_total += std::max(head_ & ~(log_->page_bytes() - 1), from) - from;
     IndexReplay replay(table_, meta_, runner_.get());
     replay.Expect((meta_.final_address - std::min(from, meta_.final_address)) / shape_.sizes.least());
@@ -369,7 +334,7 @@ class RecoveryRun {
     if ((part->from & ~(log_->page_bytes() - 1)) + 8 < head_) {  // head_ is a page start, or 8 in page 0
       if (!part->bytes) part->bytes.reset(new uint64_t[PartBytes() / 8]);
       bytes = reinterpret_cast<uint8_t*>(part->bytes.get());
-      const Status status = ReadRange(part->from, part->to, bytes, &part->why);
+      const Status status = source_.Read(part->from, part->to, bytes, &part->why);
       if (status != Status::kOk) return status;
     }
     part->records.Clear((part->to - part->from) / shape_.sizes.least());
@@ -382,23 +347,25 @@ class RecoveryRun {
     return status;
   }
 
-  // The records of a part whose bytes are at `bytes`. Of variable length they are followed even through
-  // blocks whose checksum is good: what a length leads to is looked at before anybody relies on it.
+  // The records of a part whose bytes are at `bytes`. They are looked at even in blocks whose checksum is
+  // good, before anybody relies on them: that one ends in its block, and leads to one below it.
   template <class Visit>
   Status ForEachRecordOf(Part* part, uint8_t* bytes, Visit&& visit) {
     for (LogAddress block = part->from; block < part->to; block += config_.block_bytes) {
-      LogAddress last = block;
+      LogAddress last = block, ascending = 0;
       const Status status =
           ForEachRecord(block, bytes + (block - part->from), config_.block_bytes, shape_.sizes,
                         [&](LogAddress at, uint8_t* record, RecordHeader header) {
                           last = at;
+                          if (!header.invalid() && !header.Descends(at)) ascending = at;
                           visit(at, record, header);
                         });
-      if (status == Status::kOk) continue;
-      part->why = {log_->file().PathOf(block), log_->file().OffsetOf(block),
-                   "a log block of records that end in it",
-                   "one that does not, behind address " + std::to_string(last)};
-      return status;
+      if (status == Status::kOk && ascending == 0) continue;
+      part->why = source_.PlaceOf(block);
+      part->why.expected = "a log block of records that end in it, each of which leads to one below it";
+      part->why.found = "one that does not, " + (ascending != 0 ? "at address " + std::to_string(ascending)
+                                                                : "behind address " + std::to_string(last));
+      return Status::kCorruption;
     }
     return Status::kOk;
   }
@@ -412,10 +379,12 @@ class RecoveryRun {
   RecoveryResult* const result_;
   Diagnosis* const why_;
   LogMetadata meta_;
-  LogImage image_;
-  uint64_t generation_ = 0;  // of the incarnation that begins
+  CheckpointLog source_;                       // of meta_
+  uint64_t generation_ = 0;                    // of the incarnation that begins
+  std::vector<std::atomic<uint64_t>> linked_;  // a bit for each overflow bucket that another leads to
   LogAddress head_ = 0;
   LogAddress flushed_ = 0;
+  LogAddress replay_from_ = 0;  // a block boundary
   const std::unique_ptr<TaskRunner> runner_;
   CheckpointObserver* const observer_;
   RecoveryProgress progress_;

@@ -48,6 +48,7 @@ class Applying {
     }
     std::vector<Token> left;
     for (const Token& token : leftovers) {
+      if (Holds(plan.kept, token)) continue;
       if (std::find(names.begin(), names.end(), token.Text()) != names.end()) left.push_back(token);
     }
     if (plan.whole.empty() && plan.log_parts.empty() && segments.empty() && left.empty()) return Status::kOk;
@@ -151,7 +152,8 @@ Status PlanRetention(const std::vector<CatalogEntry>& entries, uint32_t keep,
     const bool keeps_log = log && Holds(logs, entry.token);
     const bool keeps_index = index && (Holds(indexes, entry.token) || Holds(doubtful, entry.token) ||
                                        IsNewer(entry.index.metadata, *newest));
-    if (keeps_log || keeps_index) plan->kept.push_back(entry.token);
+    // A chain reads no log.meta of the checkpoints before: one without it may be needed, too.
+    if (keeps_log || keeps_index || Holds(logs, entry.token)) plan->kept.push_back(entry.token);
     if (log && !keeps_log && keeps_index) plan->log_parts.push_back(entry.token);
     if ((log || index) && !keeps_log && !keeps_index) plan->whole.push_back(entry.token);
   }

@@ -7,11 +7,12 @@
 namespace faster {
 
 SegmentedFile::SegmentedFile(Storage* storage, std::string directory, uint64_t segment_bytes,
-                             uint32_t open_limit)
+                             uint32_t open_limit, OpenMode mode)
     : storage_(storage),
       directory_(std::move(directory)),
       segment_bytes_(segment_bytes),
-      open_limit_(std::max(1u, open_limit)) {}
+      open_limit_(std::max(1u, open_limit)),
+      mode_(mode) {}
 
 SegmentedFile::~SegmentedFile() {
   while (cleaning_.load(std::memory_order_acquire)) std::this_thread::yield();
@@ -88,12 +89,15 @@ void SegmentedFile::MakeRoom(std::unique_lock<std::mutex>* lock) {
 
 SegmentedFile::Segment* SegmentedFile::OpenSegment(LogAddress at, bool for_write, Status* status) {
   const uint64_t index = at / segment_bytes_;
-  if (named_.size() <= index) named_.resize(index + 1);
-  const bool is_new = for_write && !named_[index];
+  if (for_write && mode_ == OpenMode::kRead) return *status = Status::kInvalidArgument, nullptr;
+  const bool is_new = for_write && (named_.size() <= index || !named_[index]);
   std::unique_ptr<File> file;
-  *status = storage_->Open(PathOf(at), is_new ? OpenMode::kCreate : OpenMode::kReadWrite, &file);
+  *status = storage_->Open(PathOf(at), is_new ? OpenMode::kCreate : mode_, &file);
   if (*status != Status::kOk) return nullptr;
-  if (is_new) names_dirty_ = named_[index] = true;
+  if (is_new) {
+    if (named_.size() <= index) named_.resize(index + 1);
+    names_dirty_ = named_[index] = true;
+  }
   auto segment = std::make_unique<Segment>();
   segment->index = index;
   segment->file = std::move(file);
@@ -152,7 +156,7 @@ void SegmentedFile::ReadAsync(LogAddress at, void* to, uint64_t length, IoCallba
   Status status;
   Transfer* transfer;
   Segment* const segment = Acquire(at, false, &transfer, &status);
-  if (segment == nullptr) return done(context, status, 0);
+  if (segment == nullptr) return done(context, status == Status::kNotFound ? Status::kCorruption : status, 0);
   *transfer = {this, segment, done, context, false, nullptr};
   segment->file->ReadAsync(OffsetOf(at), to, length, &SegmentedFile::OnTransferred, transfer);
   Release(segment);

@@ -9,6 +9,9 @@
 // Sync() makes durable all writes that had completed before it, names of new segments included. After a
 // failed one whatever was written since the last good one has to be written again (see storage.h).
 //
+// ERRORS: as the device's. A segment that is not there is kNotFound, but of an asynchronous read kCorruption:
+// those are made for a key, of which "not found" would be an answer.
+//
 // No range of one call may cross a segment. Thread-safe. Destroy it when no transfer is in flight. COST of a
 // transfer: a mutex twice, no allocation once as many have been in flight at the same time; of one that finds
 // its segment closed: an open, and a sync if all others are in use or unsynced.
@@ -28,7 +31,9 @@ namespace faster {
 
 class SegmentedFile {
  public:
-  SegmentedFile(Storage* storage, std::string directory, uint64_t segment_bytes, uint32_t open_limit);
+  // `mode` kRead: of a log that is only looked at; writes are kInvalidArgument. Else kReadWrite.
+  SegmentedFile(Storage* storage, std::string directory, uint64_t segment_bytes, uint32_t open_limit,
+                OpenMode mode = OpenMode::kReadWrite);
   ~SegmentedFile();
 
   void WriteAsync(LogAddress at, const void* from, uint64_t length, IoCallback done, void* context);
@@ -42,6 +47,7 @@ class SegmentedFile {
 
   std::string PathOf(LogAddress at) const;
   uint64_t OffsetOf(LogAddress at) const { return at % segment_bytes_; }
+  uint64_t segment_bytes() const { return segment_bytes_; }
   size_t open_files();
   void Poll() { storage_->Poll(); }
 
@@ -82,6 +88,7 @@ class SegmentedFile {
   const std::string directory_;
   const uint64_t segment_bytes_;
   const uint32_t open_limit_;
+  const OpenMode mode_;
   // One sync of segments at a time: a Sync() must not return while one of the job, which may fail, is on its
   // way. Taken before mutex_.
   std::mutex sync_mutex_;

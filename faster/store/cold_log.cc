@@ -5,18 +5,9 @@
 
 #include "faster/core/checksum.h"
 #include "faster/core/words.h"
+#include "faster/cpr/checkpoint_log.h"
 
 namespace faster {
-namespace {
-
-uint64_t GenerationOf(const PairMetadata& pair, LogAddress address) {
-  for (size_t i = pair.generations.size(); i-- > 0;) {
-    if (pair.generations[i].from <= address) return pair.generations[i].generation;
-  }
-  return 0;
-}
-
-}  // namespace
 
 ColdLog::ColdLog(const StoreConfig& config, Storage* storage, LightEpoch* epoch)
     : epoch_(epoch), entry_(epoch->Acquire()), log_(config, storage, epoch) {}
@@ -41,7 +32,7 @@ Status ColdLog::Load(const StoreConfig& config, Storage* storage, const PairMeta
   }
   for (LogAddress block = tail->from; block < final; block += config.block_bytes) {
     const uint8_t* const at = bytes + (block - tail->from);
-    const uint64_t sum = BlockChecksum(at, config.block_bytes, block, GenerationOf(pair, block));
+    const uint64_t sum = BlockChecksum(at, config.block_bytes, block, GenerationAt(pair.generations, block));
     if (LoadWord(reinterpret_cast<const uint64_t*>(at)) == sum) continue;
     *why = {file.PathOf(block), file.OffsetOf(block), "a log block with a good checksum", "a wrong checksum"};
     return Status::kCorruption;

@@ -58,7 +58,11 @@ class ColdStore final : public ColdTier {
     loaded->index = std::make_unique<Index>(pair.chunks);
     RecoveryResult result;
     status = loaded->index->Recover(config.index, storage, pair.index, &result, why);
-    if (status == Status::kNotFound) status = Status::kCorruption;  // the pair says that it is there
+    if (status == Status::kNotFound) {
+      *why = {CheckpointPath(config.index.directory, pair.index, kLogMetaName), 0,
+              "the checkpoint of the cold index that pair.meta names", "none"};
+      return Status::kCorruption;
+    }
     if (status != Status::kOk) return status;
     loaded->leftovers = std::move(result.leftovers);
     return ColdLog::Load(config.log, storage, pair, &loaded->tail, why);
@@ -78,7 +82,9 @@ class ColdStore final : public ColdTier {
   Status Open(Diagnosis* why) {
     const Status status = log_.Open(why);
     if (status != Status::kOk) return status;
-    const uint64_t generation = index_->kv().log().generation();
+    // Not the index's own: no block of one log passes for that of the other at the same address.
+    const uint64_t index = index_->kv().log().generation();
+    const uint64_t generation = MakeGeneration(GenerationOrdinal(index), IdSource(index).Next());
     if (pair_.token.IsNull())
       log_.StartEmpty(generation);
     else

@@ -155,7 +155,7 @@ Status Session<K, V, F>::ParseRecord(Op* op, LogAddress* next) {
   if (L::kSizes(op->block.get() + at, log_.block_bytes() - at) == 0) return Status::kCorruption;
   const Rec* record = Rec::At(op->block.get() + at);
   const RecordHeader header = record->header();
-  if (!header.present() || header.previous() >= op->disk_at) return Status::kCorruption;
+  if (!header.present() || !header.Descends(op->disk_at)) return Status::kCorruption;
   const bool too_new = op->type == OperationType::kLocate
                            ? op->disk_at >= op->below
                            : op->version != version_ && IsNew(op->disk_at, header, version_);

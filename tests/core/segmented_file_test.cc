@@ -172,6 +172,11 @@ TEST(SegmentedFile, ASegmentThatIsGoneIsNotFound) {
   char byte;
   EXPECT_EQ(log.file.Read(0, &byte, 1), Status::kNotFound);
   EXPECT_EQ(log.Put(0, 'a'), Status::kNotFound);  // nothing is ever written there again
+  Status outcome = Status::kPending;
+  log.file.ReadAsync(
+      0, &byte, 1, [](void* context, Status status, uint64_t) { *static_cast<Status*>(context) = status; },
+      &outcome);
+  EXPECT_EQ(outcome, Status::kCorruption);  // that of an operation, whose key may well be there
 }
 
 // Transfers, blocking ones and syncs of many segments by several threads, with room for two.

@@ -25,7 +25,8 @@ LogMetadata RandomLog() {
   m.begin_address = Below(1ull << 40);
   m.start_address = m.begin_address + Below(1ull << 40);
   m.final_address = (m.start_address / m.block_bytes + 1 + Below(1ull << 30)) * m.block_bytes;
-  m.flushed_until = Below(m.final_address + 1);
+  m.flushed_until = m.use_snapshot_file ? Below(m.final_address / m.block_bytes + 1) * m.block_bytes
+                                        : m.final_address + Below(1ull << 30);
   m.head_address = Below(kAddressLimit);
   m.sessions.clear();
   for (uint64_t i = Below(20); i-- > 0;) m.sessions.push_back({Guid{Below(3), 1 + Below(50)}, Below(~0ull)});

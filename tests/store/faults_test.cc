@@ -215,5 +215,43 @@ TEST(DamagedRecords, ThatWereEvictedAreFoundWhenTheyAreRead) {
   EXPECT_EQ(store.Checkpoint({CheckpointKind::kLogOnly, LogBackend::kFoldOver}), Status::kOk);
 }
 
+// "Not found" from the device is no answer about a key: a client would believe it, a compaction would move
+// begin over records that it never saw, an iteration would end.
+TEST(DamagedRecords, InASegmentThatIsGoneAreNotAbsent) {
+  Store store;
+  auto session = store.kv().StartSession();
+  for (uint64_t key = 0; key < 600; ++key) store.Rmw(*session, key, key);
+  session.reset();
+  ASSERT_EQ(store.Checkpoint({CheckpointKind::kFull, LogBackend::kFoldOver}), Status::kOk);
+  store.Close();
+  ASSERT_EQ(store.storage().inner.Remove("log.0"), Status::kOk);
+  store.Recover();  // it needs the end of the log only
+
+  session = store.kv().StartSession();
+  const auto outcome = [&](Status status) {
+    EXPECT_EQ(status, Status::kPending);
+    session->CompletePending(true, [&](const Store::SessionType::Op& op) { status = op.result; });
+    return status;
+  };
+  uint64_t value = 0;
+  EXPECT_EQ(outcome(session->Read(0, &value)), Status::kCorruption);
+  EXPECT_EQ(outcome(session->Rmw(0, 1)), Status::kCorruption);
+  EXPECT_EQ(outcome(session->InsertIfAbsent(0, 1)), Status::kCorruption);
+  EXPECT_EQ(store.Read(*session, 599), 599u);
+  session.reset();
+
+  EXPECT_EQ(store.kv().ScanLog([](LogAddress, uint64_t, uint64_t, bool) {}), Status::kCorruption);
+  {
+    const auto iterator = store.kv().Iterate();
+    uint64_t key = 0;
+    Status status = Status::kOk;
+    while (status == Status::kOk) status = iterator->Next(&key, &value);
+    EXPECT_EQ(status, Status::kCorruption);
+  }
+  for (const CompactionKind kind : {CompactionKind::kScan, CompactionKind::kLookup})
+    EXPECT_EQ(store.kv().Compact(store.kv().log().head(), kind), Status::kCorruption);
+  EXPECT_EQ(store.kv().log().begin(), 0u);
+}
+
 }  // namespace
 }  // namespace faster

@@ -133,6 +133,29 @@ TEST(Retention, KeepsTheChainOfADelta) {
   EXPECT_FALSE(Exists(&store, base.Text()) || Exists(&store, delta.Text()));
 }
 
+// As after a repair that set the damaged text aside (inspect/self_check.h): the chain reads the data alone.
+TEST(Retention, KeepsAChainWhoseBaseHasNoText) {
+  TestStore store;
+  Work(&store, 100);
+  const Token base = Take(&store, kSnapshot);
+  Work(&store, 10);
+  Take(&store, kDelta);
+  store.Close();
+  ASSERT_EQ(store.storage().Remove(CheckpointPath("", base, kLogMetaName)), Status::kOk);
+  store.Recover();
+  RetentionReport report;
+  ASSERT_EQ(store.kv().Retain(1, &report, nullptr), Status::kOk);
+  EXPECT_TRUE(Exists(&store, base.Text()));
+  store.Recover();
+  auto session = store.kv().StartSession();
+  EXPECT_EQ(store.Read(*session, 5), 2u);
+  session.reset();
+  Work(&store, 2000);
+  Take(&store, kLogFold);
+  ASSERT_EQ(store.kv().Retain(1, &report, nullptr), Status::kOk);
+  EXPECT_FALSE(Exists(&store, base.Text())) << "nothing needs it any more";
+}
+
 TEST(Retention, RunsAfterEveryCheckpointIfConfigured) {
   StoreConfig config = TestStore::TinyConfig();
   config.keep_checkpoints = 1;
