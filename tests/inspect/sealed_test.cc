@@ -284,13 +284,13 @@ TEST(Sealed, RecordsOfAnyLengthThatDoNotFit) {
   CheckpointReport report;
   Diagnosis why;
   sealed.Edit(records[5], [](uint64_t* words) { words[1] |= VariableRecord::kLocked; });
-  EXPECT_EQ(ValidateCheckpoint(&store.storage(), "", {}, {}, &report, &why), Status::kCorruption);
+  ASSERT_EQ(ValidateCheckpoint(&store.storage(), "", {}, {}, &report, &why), Status::kCorruption);
   EXPECT_EQ(report.findings[0].what.found, "a locked one (address " + std::to_string(records[5]) + ")");
   sealed.Edit(records[5], [](uint64_t* words) {
     words[1] &= ~VariableRecord::kLocked;
     words[2] += uint64_t{1000} << 32;  // words of room
   });
-  EXPECT_EQ(ValidateCheckpoint(&store.storage(), "", {}, {}, &report, &why), Status::kCorruption);
+  ASSERT_EQ(ValidateCheckpoint(&store.storage(), "", {}, {}, &report, &why), Status::kCorruption);
   EXPECT_EQ(report.findings[0].check, Check::kStructure);
   EXPECT_EQ(report.findings[0].what.expected, "records that end in their block");
 }

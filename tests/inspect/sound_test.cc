@@ -2,6 +2,7 @@
 // growths, compactions and migrations. No finding may be a false alarm.
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <map>
 
 #include "faster/store/f2_kv.h"
@@ -98,6 +99,38 @@ TEST(Sound, WithRecordsThatARecoveryUndid) {
     EXPECT_GT(report.log.dead, 3u);
     ExpectAllSound(store.storage());
   }
+}
+
+// An index copied while versions shift has entries of records of v + 1: the copy is held up until there are
+// some.
+TEST(Sound, WithAnIndexThatLeadsToRecordsToBeUndone) {
+  StoreConfig config = TestStore::TinyConfig();
+  config.buffer_pages = 64;
+  config.mutable_pages = 60;
+  config.overlap_index = true;
+  TestStoreOn<RecordingStorage> store(config);
+  auto session = store.kv().StartSession();
+  for (uint64_t key = 0; key < 60; ++key) store.Rmw(*session, key, 1);
+  std::atomic<bool> held{true};
+  store.storage().fails = [&](const std::string& call) {
+    while (held.load() && call.starts_with("mkdir")) std::this_thread::yield();
+    return false;
+  };
+  Token token;
+  ASSERT_EQ(store.kv().Checkpoint(kFullSnapshot.kind, kFullSnapshot.backend, &token), Status::kOk);
+  for (int i = 0; i < 1'000'000 && store.kv().State().phase != Phase::kWaitPending; ++i) session->Refresh();
+  EXPECT_EQ(store.kv().State().phase, Phase::kWaitPending);
+  for (uint64_t key = 20; key < 30; ++key) store.Rmw(*session, key, 10);
+  held.store(false);
+  while (!store.kv().Poll()) std::this_thread::yield();
+  session.reset();
+  store.Close();
+  CheckpointReport report;
+  Diagnosis why;
+  ASSERT_EQ(ValidateCheckpoint(&store.storage(), "", {}, TestOptions(), &report, &why), Status::kOk)
+      << TextOf(report);
+  EXPECT_EQ(report.log.undone, 10u);
+  ExpectAllSound(store.storage());
 }
 
 TEST(Sound, AfterGrowthAndCompaction) {
