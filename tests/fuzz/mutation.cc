@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "faster/inspect/validate.h"
 #include "tests/fuzz/seal.h"
 
 namespace damage {
@@ -119,6 +120,9 @@ bool Contains(const std::vector<std::string>& paths, const std::string& path) {
   return std::find(paths.begin(), paths.end(), path) != paths.end();
 }
 
+// Without the list of what was left behind an abandoned checkpoint counts again, and is not whole any more.
+bool Relisted(const Damaged& damaged) { return damaged.removed && Contains(damaged.changed, "abandoned"); }
+
 // "" or what is wrong with one recovery.
 std::string Check(const Subject& subject, const Damaged& damaged, const Outcome& outcome, bool latest) {
   if (outcome.ending == Ending::kViolation) return outcome.problem + " (" + outcome.why.Text() + ")";
@@ -127,11 +131,46 @@ std::string Check(const Subject& subject, const Damaged& damaged, const Outcome&
   if (recovered && latest && !damaged.removed && outcome.token != subject.committed().back().token)
     return "an older checkpoint is taken for the latest";
   if (outcome.ending == Ending::kNone && !damaged.removed) return "a checkpoint is lost in silence";
-  // Without the list of what was left behind an abandoned checkpoint counts again, and is not whole any more.
-  const bool relisted = damaged.removed && Contains(damaged.changed, "abandoned");
-  if (outcome.ending == Ending::kRefused && !relisted && !Contains(damaged.changed, outcome.why.file))
+  if (outcome.ending == Ending::kRefused && !Relisted(damaged) &&
+      !Contains(damaged.changed, outcome.why.file))
     return "the error names another file: " + outcome.why.Text();
   if (damaged.changed.empty() && outcome.ending != Ending::kRight) return "refused without damage";
+  return "";
+}
+
+// Every hash that a subject is made with; that of texts and that of F2's cold index are known.
+const faster::NamedHash kNumbers{"numbers", 8, [](std::string_view key) {
+                                   uint64_t number;
+                                   std::memcpy(&number, key.data(), 8);
+                                   return HashOfNumber(number);
+                                 }};
+
+Outcome Validate(faster::Storage* storage, const faster::Token& token) {
+  faster::ValidateOptions options;
+  options.hashes = {&kNumbers, 1};
+  faster::CheckpointReport report;
+  Outcome outcome;
+  outcome.status = ValidateCheckpoint(storage, "", token, options, &report, &outcome.why);
+  outcome.token = token;
+  outcome.ending = outcome.status == faster::Status::kOk         ? Ending::kRight
+                   : outcome.status == faster::Status::kNotFound ? Ending::kNone
+                                                                 : Ending::kRefused;
+  if (!report.findings.empty()) outcome.why = report.findings.front().what;
+  return outcome;
+}
+
+std::string CheckValidated(const Damaged& damaged, const Outcome& validated, const Outcome& recovered) {
+  if (damaged.resealed) return "";
+  // Without its log.meta there may still be an index checkpoint of that name.
+  if (validated.ending == Ending::kRight && recovered.ending != Ending::kRight &&
+      !(damaged.removed && recovered.ending == Ending::kNone))
+    return "sound, but " + std::string(EndingName(recovered.ending)) + ": " + recovered.why.Text();
+  if (validated.ending == Ending::kNone && !damaged.removed) return "not found";
+  // Of a file that is gone the one may be named that refers to it.
+  const bool named =
+      damaged.removed ? !validated.why.file.empty() : Contains(damaged.changed, validated.why.file);
+  if (validated.ending == Ending::kRefused && !named)
+    return "the first finding names another file: " + validated.why.Text();
   return "";
 }
 
@@ -201,7 +240,14 @@ Verdict Judge(const Subject& subject, const Damaged& damaged, Depth depth, bool 
   verdict.latest = recover({}, depth);
   if (!by_name) return verdict;
   for (const Committed& one : subject.committed()) {
-    if (!one.abandoned) verdict.named.push_back(recover(one.token, std::min(depth, Depth::kRead)));
+    if (one.abandoned) continue;
+    verdict.named.push_back(recover(one.token, std::min(depth, Depth::kRead)));
+    ImageStorage storage(damaged.image);
+    verdict.validated.push_back(Validate(&storage, one.token));
+    std::string problem = CheckValidated(damaged, verdict.validated.back(), verdict.named.back());
+    if (problem.empty() && !storage.Holds(damaged.image)) problem = "it changed files";
+    if (!problem.empty() && verdict.problem.empty())
+      verdict.problem = "validating " + one.token.Text() + ": " + problem;
   }
   return verdict;
 }

@@ -59,9 +59,11 @@ Damaged Apply(const Image& image, const std::vector<Mutation>& mutations);
 struct Verdict {
   std::string problem;  // "" if all is well
   Outcome latest;
-  std::vector<Outcome> named;  // as Subject::committed, without abandoned ones; empty if not asked for
+  std::vector<Outcome> named;      // as Subject::committed, without abandoned ones; empty if not asked for
+  std::vector<Outcome> validated;  // of the same: kRight is sound, kRefused has findings, `why` is the first
 };
-// Recovers the latest checkpoint and, if asked to, each of them by name, each time from `damaged` anew.
+// Recovers the latest checkpoint and, if asked to, each of them by name, each time from `damaged` anew; what
+// is named is validated too, and must not be sound if its recovery does not bring everything back.
 Verdict Judge(const Subject& subject, const Damaged& damaged, Depth depth, bool by_name);
 
 }  // namespace damage

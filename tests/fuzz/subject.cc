@@ -32,7 +32,7 @@ StoreConfig TinyConfig(const Plan& plan, uint32_t scale) {
 
 struct Numbers {
   using Input = uint64_t;
-  uint64_t Hash(uint64_t key) const { return (key + 1) * 0x9e3779b97f4a7c15ull; }
+  uint64_t Hash(uint64_t key) const { return HashOfNumber(key); }
   uint64_t Initial(uint64_t input) const { return input; }
   uint64_t Update(uint64_t old, uint64_t input) const { return old + input; }
 };

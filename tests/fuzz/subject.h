@@ -24,6 +24,9 @@ namespace damage {
 
 using Model = std::map<uint64_t, uint64_t>;
 
+// The hash of the stores whose keys are numbers.
+constexpr uint64_t HashOfNumber(uint64_t key) { return (key + 1) * 0x9e3779b97f4a7c15ull; }
+
 // A checkpoint of the log, as it was told to its client.
 struct Committed {
   faster::Token token;
