@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "experiments/checkpoint/commands.h"
+#include "experiments/checkpoint/transfer.h"
 #include "experiments/common/cli.h"
 
 namespace experiments::checkpoint {
@@ -23,6 +24,7 @@ CommandLine Flags(Arguments* a) {
     text += "  " + form + std::string(form.size() < 24 ? 24 - form.size() : 1, ' ') + command.summary + "\n";
   }
   text +=
+      "  export DIR, import DIR  to and from checkpoints of another engine; --help after them says more\n"
       "\nExamples:\n"
       "  ./cpr checkpoint list STORE\n"
       "  ./cpr checkpoint show STORE 85e7bb0f-1227-8575-4917-18de357e3da8 --json\n"
@@ -54,11 +56,13 @@ const Command* Find(const std::string& name) {
 
 std::string Names() {
   std::string names;
-  for (const Command& command : Commands()) names += (names.empty() ? "" : ", ") + std::string(command.name);
-  return names;
+  for (const Command& command : Commands()) names += std::string(command.name) + ", ";
+  return names + "export, import";
 }
 
 int Main(const std::vector<std::string>& words) {
+  if (!words.empty() && (words[0] == "export" || words[0] == "import"))
+    return RunTransfer(words[0], {words.begin() + 1, words.end()});
   Arguments a;
   CommandLine line = Flags(&a);
   std::string error;
