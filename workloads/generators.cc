@@ -89,10 +89,14 @@ uint64_t ZipfianGenerator::RankOf(double u) const {
 
 // YCSB makes the inner generator with the range 0 .. 10^10, both included, and the zeta of 10^10.
 ScrambledZipfianGenerator::ScrambledZipfianGenerator(uint64_t min, uint64_t max, double theta)
-    : min_(min),
-      items_(max - min + 1),
-      ranks_(0, kScrambledItems, theta,
-             theta == kZipfianTheta ? kScrambledZeta : Zeta(kScrambledItems + 1, theta)) {}
+    : ScrambledZipfianGenerator(
+          min, max,
+          ZipfianGenerator(0, kScrambledItems, theta,
+                           theta == kZipfianTheta ? kScrambledZeta : Zeta(kScrambledItems + 1, theta))) {}
+
+ScrambledZipfianGenerator::ScrambledZipfianGenerator(uint64_t min, uint64_t max,
+                                                     const ZipfianGenerator& ranks)
+    : min_(min), items_(max - min + 1), ranks_(ranks) {}
 
 AcknowledgedCounter::AcknowledgedCounter(uint64_t start)
     : counter_(start), window_(new std::atomic<bool>[kWindow]()), limit_(start - 1) {}
@@ -198,18 +202,19 @@ KeyChooser::KeyChooser(const KeyOptions& o, const AcknowledgedCounter* acknowled
       uniform_(o.insert_start, o.insert_start + o.insert_count - 1),
       hotspot_(o.insert_start, o.insert_start + o.insert_count - 1, o.hot_data, o.hot_operations),
       exponential_(o.exponential_percentile,
-                   static_cast<double>(o.insert_start + o.insert_count) * o.exponential_fraction),
-      first_(o.insert_start),
-      keys_(o.insert_count) {
+                   static_cast<double>(o.insert_start + o.insert_count) * o.exponential_fraction) {
   const uint64_t first = o.insert_start, last = o.insert_start + o.insert_count - 1;
   switch (distribution_) {
     case Distribution::kZipfian:
       // YCSB's range ends one beyond the last key; that pick is drawn again.
-      zipfian_ =
+      scrambled_ =
           std::make_shared<const ScrambledZipfianGenerator>(first, last + 1 + o.expected_new_keys, o.theta);
       break;
-    case Distribution::kZipfRaw:
     case Distribution::kZipfHashed:
+      scrambled_ = std::make_shared<const ScrambledZipfianGenerator>(
+          first, last, ZipfianGenerator(0, last - first, o.theta));
+      break;
+    case Distribution::kZipfRaw:
       zipf_raw_ = std::make_shared<const ZipfianGenerator>(first, last, o.theta);
       break;
     case Distribution::kLatest:
@@ -230,11 +235,10 @@ uint64_t KeyChooser::Draw(Random& random) {
     case Distribution::kUniform:
       return uniform_.Next(random);
     case Distribution::kZipfian:
-      return zipfian_->Next(random);
+    case Distribution::kZipfHashed:
+      return scrambled_->Next(random);
     case Distribution::kZipfRaw:
       return zipf_raw_->Next(random);
-    case Distribution::kZipfHashed:
-      return first_ + FnvHash64(zipf_raw_->Next(random) - first_) % keys_;
     case Distribution::kLatest:
       return latest_->Next(random);
     case Distribution::kHotspot:

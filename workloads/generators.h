@@ -101,7 +101,8 @@ class ZipfianGenerator {
 
 class ScrambledZipfianGenerator {
  public:
-  ScrambledZipfianGenerator(uint64_t min, uint64_t max, double theta = kZipfianTheta);
+  ScrambledZipfianGenerator(uint64_t min, uint64_t max, double theta = kZipfianTheta);  // as YCSB's
+  ScrambledZipfianGenerator(uint64_t min, uint64_t max, const ZipfianGenerator& ranks);
   uint64_t Next(Random& random) const { return KeyOf(ranks_.Next(random)); }
   uint64_t KeyOf(uint64_t rank) const { return min_ + FnvHash64(rank) % items_; }
 
@@ -252,9 +253,8 @@ class KeyChooser {
   UniformGenerator uniform_;
   HotspotGenerator hotspot_;
   ExponentialGenerator exponential_;
-  std::shared_ptr<const ScrambledZipfianGenerator> zipfian_;
-  std::shared_ptr<const ZipfianGenerator> zipf_raw_;  // zipf_hashed, too
-  uint64_t first_, keys_;
+  std::shared_ptr<const ScrambledZipfianGenerator> scrambled_;  // zipfian, zipf_hashed
+  std::shared_ptr<const ZipfianGenerator> zipf_raw_;
   std::optional<SkewedLatestGenerator> latest_;  // has state: each copy its own
   std::shared_ptr<SequentialGenerator> sequential_;
 };

@@ -21,9 +21,8 @@ Status CheckpointLog::Open(Storage* storage, std::string_view directory, Diagnos
 Status CheckpointLog::BadBlock(LogAddress block, Status status, Diagnosis* why) const {
   *why = {file_.PathOf(block), file_.OffsetOf(block), "a readable log block", "a read error of the device"};
   if (status == Status::kIoError) return status;
-  const bool missing = status == Status::kNotFound || status == Status::kShortIo;
   why->expected = "a log block with a good checksum";
-  why->found = missing ? "no such bytes" : "a wrong checksum";
+  why->found = status == Status::kShortIo ? "no such bytes" : "a wrong checksum";
   return Status::kCorruption;
 }
 

@@ -301,6 +301,7 @@ class RecoveryRun {
       if (sound && (next == 0 || next > index.overflow_buckets || IsFirstLink(next))) continue;
       block->why = reader.BucketWhy(number * kIndexBlockBuckets + i);
       block->status = Status::kCorruption;
+      return;
     }
   }
 
@@ -357,7 +358,7 @@ class RecoveryRun {
           ForEachRecord(block, bytes + (block - part->from), config_.block_bytes, shape_.sizes,
                         [&](LogAddress at, uint8_t* record, RecordHeader header) {
                           last = at;
-                          if (!header.invalid() && !header.Descends(at)) ascending = at;
+                          if (ascending == 0 && !header.invalid() && !header.Descends(at)) ascending = at;
                           visit(at, record, header);
                         });
       if (status == Status::kOk && ascending == 0) continue;

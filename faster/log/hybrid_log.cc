@@ -231,8 +231,6 @@ Status HybridLog::CopyOut(LogAddress from, uint64_t length, uint8_t* to, LightEp
   epoch_->Unprotect(entry);
   if (in_memory) return Status::kOk;
   const Status status = file_.Read(from, to, length);
-  // To those who ask for keys, "not found" is an answer.
-  if (status == Status::kNotFound) return Status::kCorruption;
   if (status != Status::kOk) return status;
   for (uint64_t at = 0; at < length; at += block_bytes()) {
     if (!BlockIsGood(to + at, from + at)) return Status::kCorruption;

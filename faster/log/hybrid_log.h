@@ -120,7 +120,6 @@ class HybridLog {
   // at a time.
   Status SyncUntil(LogAddress until, LightEpoch::Entry* entry);
   // Copies [from, from + length) within one page: from memory, or from disk once evicted. Blocking.
-  // kCorruption also if the file is not there: never kNotFound.
   Status CopyOut(LogAddress from, uint64_t length, uint8_t* to, LightEpoch::Entry* entry);
   // Fills the checksum word of each block of a copy of [from, from + length).
   void SealBlocks(uint8_t* blocks, LogAddress from, uint64_t length) const;

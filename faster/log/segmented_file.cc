@@ -93,6 +93,7 @@ SegmentedFile::Segment* SegmentedFile::OpenSegment(LogAddress at, bool for_write
   const bool is_new = for_write && (named_.size() <= index || !named_[index]);
   std::unique_ptr<File> file;
   *status = storage_->Open(PathOf(at), is_new ? OpenMode::kCreate : mode_, &file);
+  if (*status == Status::kNotFound && !for_write) *status = Status::kShortIo;
   if (*status != Status::kOk) return nullptr;
   if (is_new) {
     if (named_.size() <= index) named_.resize(index + 1);
@@ -156,7 +157,7 @@ void SegmentedFile::ReadAsync(LogAddress at, void* to, uint64_t length, IoCallba
   Status status;
   Transfer* transfer;
   Segment* const segment = Acquire(at, false, &transfer, &status);
-  if (segment == nullptr) return done(context, status == Status::kNotFound ? Status::kCorruption : status, 0);
+  if (segment == nullptr) return done(context, status, 0);
   *transfer = {this, segment, done, context, false, nullptr};
   segment->file->ReadAsync(OffsetOf(at), to, length, &SegmentedFile::OnTransferred, transfer);
   Release(segment);

@@ -9,8 +9,8 @@
 // Sync() makes durable all writes that had completed before it, names of new segments included. After a
 // failed one whatever was written since the last good one has to be written again (see storage.h).
 //
-// ERRORS: as the device's. A segment that is not there is kNotFound, but of an asynchronous read kCorruption:
-// those are made for a key, of which "not found" would be an answer.
+// ERRORS: as the device's. To a read, a segment that is not there is one without bytes, kShortIo: an address
+// led to it, and "not found" would be taken for an answer about a key.
 //
 // No range of one call may cross a segment. Thread-safe. Destroy it when no transfer is in flight. COST of a
 // transfer: a mutex twice, no allocation once as many have been in flight at the same time; of one that finds

@@ -24,7 +24,7 @@ Status ColdLog::Load(const StoreConfig& config, Storage* storage, const PairMeta
                      config.open_segments);
   uint8_t* const bytes = reinterpret_cast<uint8_t*>(tail->words.data());
   Status status = file.Read(tail->from, bytes, final - tail->from);
-  const bool missing = status == Status::kNotFound || status == Status::kShortIo;
+  const bool missing = status == Status::kShortIo;
   if (status != Status::kOk) {
     *why = {file.PathOf(tail->from), file.OffsetOf(tail->from), "the last page of the cold log",
             missing ? "no such bytes" : "a read error of the device"};

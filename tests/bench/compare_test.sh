@@ -46,9 +46,10 @@ assert results["rounds"] == 3 and results["durability"]["mine"] == "promises not
 CHECK
 "$compare" --peers "mine=$folder/peer" --workloads c --distributions uniform --rounds 1 --seconds 1 \
   --records 20000 --threads 1 --memory 1048576 --read-cache 262144 --property faster.block_bytes=512 \
-  --out "$folder/cache" >"$folder/log" 2>&1 || fail "with a read cache: $(cat "$folder/log")"
+  --batch 1 --out "$folder/cache" >"$folder/log" 2>&1 || fail "with a read cache: $(cat "$folder/log")"
 grep -qE '^c uniform +faster read cache +[0-9]' "$folder/log" ||
   fail "no line of the cache: $(cat "$folder/log")"
+grep -q 'batch' "$folder/log" && fail "batches though --batch is 1: $(cat "$folder/log")"
 printf '#!/usr/bin/env bash\n[ "$2" = c ] || exit 1\necho load 1000\necho run 1000\n' >"$folder/half"
 chmod +x "$folder/half"
 "$compare" --peers "half=$folder/half" --workloads c,a --distributions uniform --rounds 1 --seconds 1 \

@@ -105,17 +105,21 @@ TEST(RingQueue, EndedMaySubmitAgain) {
   EXPECT_EQ(chain.left, 0);
 }
 
-TEST(RingQueue, ManyThreadsSubmit) {
+// Each request ends once, whoever ends it.
+void SubmitFromManyThreads(bool poll) {
   Queue q(5);
-  constexpr int kThreads = 4, kEach = 500;
+  constexpr int kThreads = 4, kEach = 2000;
+  std::mutex mutex;
+  q.guard = &mutex;
   std::vector<std::vector<RingRequest>> requests;
   for (int t = 0; t < kThreads; ++t) requests.emplace_back(kEach);
   std::vector<std::thread> threads;
   for (auto& mine : requests) {
     threads.emplace_back([&] {
       for (RingRequest& request : mine) {
-        request.transfer = {-1, false, nullptr, 100, 0, nullptr};
+        request.transfer = {-1, false, nullptr, 100, static_cast<uint64_t>(&request - mine.data()), nullptr};
         q.queue.Submit(&request);
+        if (poll) q.queue.Poll();
       }
     });
   }
@@ -123,7 +127,13 @@ TEST(RingQueue, ManyThreadsSubmit) {
   q.queue.Drain();
   EXPECT_EQ(q.ended, kThreads * kEach);
   EXPECT_LE(q.script.most_waiting, 5u);
+  std::vector<int> times(kEach);
+  for (int at : q.order) ++times[static_cast<size_t>(at)];
+  EXPECT_EQ(times, std::vector<int>(kEach, kThreads));
 }
+
+TEST(RingQueue, ManyThreadsSubmit) { SubmitFromManyThreads(false); }
+TEST(RingQueue, ManyThreadsPoll) { SubmitFromManyThreads(true); }
 
 // Whoever polls ends requests itself; the queue's thread would find them later.
 TEST(RingQueue, APollEndsWhatIsDue) {
@@ -139,32 +149,6 @@ TEST(RingQueue, APollEndsWhatIsDue) {
   EXPECT_EQ(q.ended, 2);
   q.script.WakeUp();
   q.queue.Drain();
-}
-
-// With many that poll and many that submit, each request ends once.
-TEST(RingQueue, ManyThreadsPoll) {
-  Queue q(5);
-  constexpr int kThreads = 4, kEach = 2000;
-  std::mutex mutex;
-  q.guard = &mutex;
-  std::vector<std::vector<RingRequest>> requests;
-  for (int t = 0; t < kThreads; ++t) requests.emplace_back(kEach);
-  std::vector<std::thread> threads;
-  for (auto& mine : requests) {
-    threads.emplace_back([&] {
-      for (RingRequest& request : mine) {
-        request.transfer = {-1, false, nullptr, 100, static_cast<uint64_t>(&request - mine.data()), nullptr};
-        q.queue.Submit(&request);
-        q.queue.Poll();
-      }
-    });
-  }
-  for (std::thread& thread : threads) thread.join();
-  q.queue.Drain();
-  EXPECT_EQ(q.ended, kThreads * kEach);
-  std::vector<int> times(kEach);
-  for (int at : q.order) ++times[static_cast<size_t>(at)];
-  EXPECT_EQ(times, std::vector<int>(kEach, kThreads));
 }
 
 }  // namespace
