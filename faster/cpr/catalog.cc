@@ -91,9 +91,6 @@ Status ChooseLog(const std::vector<CatalogEntry>& entries, const std::optional<T
                 why);
 }
 
-// More of the log covered is newer: the less there is to replay.
-auto Coverage(const IndexMetadata& m) { return std::tuple(m.checkpoint_start, m.checkpoint_final, m.token); }
-
 Status ChooseIndex(const std::vector<CatalogEntry>& entries, const CatalogEntry& log,
                    const std::optional<Token>& token, const CatalogEntry** index, Diagnosis* why) {
   *index = nullptr;
@@ -119,11 +116,7 @@ Status ChooseIndex(const std::vector<CatalogEntry>& entries, const CatalogEntry&
     *why = log.index.why;
     return log.index.status;
   }
-  for (const CatalogEntry& entry : entries) {
-    if (!entry.index.valid() || !IndexFits(entry.index.metadata, log.log.metadata, &reason)) continue;
-    if (*index == nullptr || Coverage(entry.index.metadata) > Coverage((*index)->index.metadata))
-      *index = &entry;
-  }
+  *index = NewestIndex(entries, log.log.metadata);
   return Status::kOk;
 }
 
@@ -198,6 +191,21 @@ bool IndexFits(const IndexMetadata& index, const LogMetadata& log, std::string* 
     return false;
   }
   return true;
+}
+
+const CatalogEntry* NewestIndex(const std::vector<CatalogEntry>& entries, const LogMetadata& log) {
+  // More of the log covered is newer: the less there is to replay.
+  const auto coverage = [](const IndexMetadata& m) {
+    return std::tuple(m.checkpoint_start, m.checkpoint_final, m.token);
+  };
+  const CatalogEntry* newest = nullptr;
+  std::string reason;
+  for (const CatalogEntry& entry : entries) {
+    if (!entry.index.valid() || !IndexFits(entry.index.metadata, log, &reason)) continue;
+    if (newest == nullptr || coverage(entry.index.metadata) > coverage(newest->index.metadata))
+      newest = &entry;
+  }
+  return newest;
 }
 
 Status ChooseRecovery(const std::vector<CatalogEntry>& entries, const std::optional<Token>& log_token,

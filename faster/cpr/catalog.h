@@ -77,6 +77,9 @@ struct RecoveryChoice {
   const CatalogEntry* index = nullptr;  // null: rebuild the index from the log's begin address
 };
 
+// Of the valid index parts that fit `log` the one that leaves the least to replay; null: none fits.
+const CatalogEntry* NewestIndex(const std::vector<CatalogEntry>& entries, const LogMetadata& log);
+
 // Picks from `entries` (as ListCheckpoints gave them; *choice points into them).
 //   log_token    absent: the newest complete log checkpoint.
 //   index_token  absent: the newest that fits, or none; the null token: none, rebuild the index.

@@ -19,7 +19,7 @@ class EntryRun {
 
   Status Run() {
     CheckTexts();
-    const CatalogEntry* const index = entry_.log.valid() ? IndexFor(*target_.view, entry_) : nullptr;
+    const CatalogEntry* const index = target_.view->IndexFor(entry_);
     if (index != nullptr) report_.index = index->token;
     if (entry_.index.valid() && index != &entry_) {
       const Status status = CheckIndexAlone();
@@ -156,19 +156,6 @@ class EntryRun {
 };
 
 }  // namespace
-
-const CatalogEntry* IndexFor(const StoreView& view, const CatalogEntry& entry) {
-  std::vector<CatalogEntry> masked = view.entries;
-  for (CatalogEntry& one : masked) {
-    if (one.log.broken()) one.log.status = Status::kNotFound;
-    if (one.index.broken()) one.index.status = Status::kNotFound;
-  }
-  RecoveryChoice choice;
-  Diagnosis why;
-  const Status status = ChooseRecovery(masked, entry.token, {}, &choice, &why);
-  if (status != Status::kOk || choice.index == nullptr) return nullptr;
-  return view.Find(choice.index->token);
-}
 
 Status CheckEntry(Inspection* inspection, const EntryTarget& target, CheckpointReport* report) {
   return EntryRun(inspection, target, report).Run();

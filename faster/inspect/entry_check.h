@@ -17,8 +17,4 @@ struct EntryTarget {
 
 // Adds to *report what it read and used. kOk, whatever was found, or kOutOfMemory.
 Status CheckEntry(Inspection* inspection, const EntryTarget& target, CheckpointReport* report);
-
-// Which entry's index a recovery of `entry` would load, damaged ones left out; null: none.
-const CatalogEntry* IndexFor(const StoreView& view, const CatalogEntry& entry);
-
 }  // namespace faster

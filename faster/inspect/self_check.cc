@@ -222,7 +222,7 @@ class SelfCheck {
       const Token& index = view_.pairs[i].metadata.index;
       (good ? needed : broken).push_back(index);
       const CatalogEntry* const entry = good ? view.Find(index) : nullptr;
-      const CatalogEntry* const chosen = entry == nullptr ? nullptr : IndexFor(view, *entry);
+      const CatalogEntry* const chosen = entry == nullptr ? nullptr : view.IndexFor(*entry);
       if (chosen != nullptr) needed.push_back(chosen->token);
     }
     for (const CatalogEntry& entry : view.entries) {

@@ -118,11 +118,6 @@ Status ListFiles(Storage& storage, std::string_view directory, const Token& toke
 
 Status DescribeStore(Storage& storage, std::string_view directory, const StoreView& view,
                      std::vector<CheckpointInfo>* infos, Diagnosis* why) {
-  std::vector<CatalogEntry> masked = view.entries;  // a broken index elsewhere does not hide a choice
-  for (CatalogEntry& entry : masked) {
-    if (entry.log.broken()) entry.log.status = Status::kNotFound;
-    if (entry.index.broken()) entry.index.status = Status::kNotFound;
-  }
   for (const CatalogEntry& entry : view.entries) {
     CheckpointInfo& info = infos->emplace_back();
     info.token = entry.token;
@@ -141,11 +136,7 @@ Status DescribeStore(Storage& storage, std::string_view directory, const StoreVi
     if (pair.broken()) info.damage.push_back(pair.why);
     info.complete = !entry.empty() && info.damage.empty();
     info.latest = view.latest_status == Status::kOk && view.latest == entry.token;
-    RecoveryChoice choice;
-    Diagnosis unused;
-    if (entry.log.valid() && ChooseRecovery(masked, entry.token, {}, &choice, &unused) == Status::kOk &&
-        choice.index != nullptr)
-      info.recovery_index = choice.index->token;
+    if (const CatalogEntry* const index = view.IndexFor(entry)) info.recovery_index = index->token;
   }
   for (const Token& token : view.abandoned) DescribeAbandoned(storage, directory, token, infos);
   for (CheckpointInfo& info : *infos) {

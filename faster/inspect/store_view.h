@@ -27,6 +27,10 @@ struct StoreView {
   Diagnosis latest_why;  // it refuses
 
   const CatalogEntry* Find(const Token& token) const;
+  // Which entry's index a recovery of `entry` would load, damaged ones left out; null: none.
+  const CatalogEntry* IndexFor(const CatalogEntry& entry) const {
+    return entry.log.valid() ? NewestIndex(entries, entry.log.metadata) : nullptr;
+  }
   const CatalogPart<PairMetadata>& PairOf(const CatalogEntry& entry) const {
     return pairs[static_cast<size_t>(&entry - entries.data())];
   }

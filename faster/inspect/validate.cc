@@ -28,7 +28,7 @@ bool CheckpointReport::Blames(CheckpointPart part) const {
 uint64_t BytesToValidate(const StoreView& view, const CatalogEntry& entry) {
   uint64_t bytes = entry.index.valid() ? entry.index.metadata.data_bytes : 0;
   if (!entry.log.valid()) return bytes;
-  const CatalogEntry* const index = IndexFor(view, entry);
+  const CatalogEntry* const index = view.IndexFor(entry);
   if (index != nullptr && index != &entry) bytes += index->index.metadata.data_bytes;
   const CatalogPart<PairMetadata>& pair = view.PairOf(entry);
   if (pair.valid()) bytes += pair.metadata.final_address - pair.metadata.begin_address;
