@@ -3,7 +3,6 @@
 #include <sys/stat.h>
 
 #include <algorithm>
-#include <cstring>
 #include <ctime>
 #include <thread>
 
@@ -16,13 +15,8 @@ using faster::NamedHash;
 namespace {
 
 // Keys of YCSB runs and of killed processes: 8 bytes, as a number or as the bytes of one.
-uint64_t HashOfYcsbKey(std::string_view key) {
-  uint64_t number = 0;
-  std::memcpy(&number, key.data(), std::min(key.size(), sizeof number));
-  return workloads::ycsb::AddWord<8>().Hash(number);
-}
-
-constexpr NamedHash kHashes[] = {{"ycsb", 8, &HashOfYcsbKey}, {"ycsb", 0, &HashOfYcsbKey}};
+constexpr auto* kHashOfYcsbKey = &faster::HashOfNumber<workloads::ycsb::AddWord<8>>;
+constexpr NamedHash kHashes[] = {{"ycsb", 8, kHashOfYcsbKey}, {"ycsb", 0, kHashOfYcsbKey}};
 
 }  // namespace
 
@@ -77,6 +71,13 @@ bool ParseToken(const std::string& word, faster::Token* token, std::string* erro
   if (faster::Guid::Parse(word, token) && token->Text() == word) return true;
   *error = "TOKEN must be the name of a checkpoint's directory (./cpr checkpoint list), not " + word;
   return false;
+}
+
+std::string StateText(const faster::CheckpointInfo& info) {
+  if (info.abandoned) return "abandoned by a recovery to an older one";
+  if (info.kind == "none") return "incomplete: no metadata";
+  if (!info.damage.empty()) return "damaged: " + info.damage.front().Text();
+  return info.latest ? "complete, the latest" : "complete";
 }
 
 Json InfoJson(const faster::CheckpointInfo& info, const std::string& time) {

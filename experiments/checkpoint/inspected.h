@@ -27,6 +27,9 @@ faster::ValidateOptions OptionsOf(const Arguments& arguments, Progress* progress
 // A token that is spelled as a directory is. False: *error is one line.
 bool ParseToken(const std::string& word, faster::Token* token, std::string* error);
 
+// Complete, the latest, damaged and where, abandoned, incomplete.
+std::string StateText(const faster::CheckpointInfo& info);
+
 Json InfoJson(const faster::CheckpointInfo& info, const std::string& time);
 Json LogJson(const faster::LogMetadata& log);
 Json IndexJson(const faster::IndexMetadata& index);

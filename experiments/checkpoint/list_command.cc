@@ -12,13 +12,6 @@ std::string KindText(const faster::CheckpointInfo& info) {
   return info.kind + (plain ? "" : "/" + info.backend) + (info.pair_state == "none" ? "" : ", pair");
 }
 
-std::string StateText(const faster::CheckpointInfo& info) {
-  if (info.abandoned) return "abandoned by a recovery to an older one";
-  if (info.kind == "none") return "incomplete: no metadata";
-  if (!info.damage.empty()) return "damaged: " + info.damage.front().Text();
-  return info.latest ? "complete, the latest" : "complete";
-}
-
 std::string ChainText(const faster::CheckpointInfo& info) {
   if (info.requires_.empty()) return "-";
   return std::to_string(info.requires_.size()) + " on " + info.requires_.front().Text().substr(0, 8);

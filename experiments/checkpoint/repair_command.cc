@@ -85,8 +85,7 @@ int RunRepair(const Arguments& arguments) {
   const auto storage = OpenStorage(arguments);
   Progress progress(arguments.quiet);
   faster::CheckpointSelfCheckOptions options;
-  options.repair = true;
-  options.dry_run = !arguments.apply;
+  options.repair = arguments.apply;
   options.label = UtcTime();
   options.validate = OptionsOf(arguments, &progress);
   faster::CheckpointSelfCheckReport report;

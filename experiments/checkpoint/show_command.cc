@@ -19,11 +19,7 @@ void PrintInfo(const faster::CheckpointInfo& info, const std::string& time) {
   Row("kind", info.kind + (info.backend.empty() ? "" : "/" + info.backend));
   Row("version", info.version);
   Row("time", time);
-  Row("state", !info.damage.empty()  ? "damaged: " + info.damage.front().Text()
-               : info.abandoned      ? std::string("abandoned by a recovery to an older one")
-               : info.kind == "none" ? std::string("incomplete: no metadata")
-               : info.latest         ? std::string("complete, the latest")
-                                     : std::string("complete"));
+  Row("state", StateText(info));
   for (const faster::CheckpointFile& file : info.files) Row(file.name.c_str(), SizeText(file.bytes));
   for (const faster::Token& token : info.requires_) Row("needs the data of", token.Text());
   if (info.log_state == "whole")

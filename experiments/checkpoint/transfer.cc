@@ -14,6 +14,7 @@
 #include "faster/interop/microsoft_export.h"
 #include "faster/interop/microsoft_hash.h"
 #include "faster/interop/microsoft_import.h"
+#include "workloads/ycsb/value.h"
 
 namespace experiments::checkpoint {
 namespace {
@@ -21,11 +22,9 @@ namespace {
 using faster::Status;
 namespace microsoft = faster::microsoft;
 
-// As the programs of this repository hash 8-byte keys (workloads/ycsb/value.h).
-uint64_t MultiplyHash(uint64_t key) {
-  const uint64_t product = key * 0x9e3779b97f4a7c15ull;
-  return product ^ product >> 32;
-}
+// As the programs of this repository hash 8-byte keys.
+uint64_t YcsbHash(uint64_t key) { return workloads::ycsb::AddWord<8>().Hash(key); }
+
 struct Arguments {
   std::string format, out, log, guids, hash, index_token;
   uint64_t log_pages = 0, table_size = 0, segment_bytes = 0, their_page_bits = 25;
@@ -74,8 +73,7 @@ CommandLine ImportFlags(Arguments* a) {
   line.AddText("index-token", "TOKEN", "their index checkpoint, if it has another token than the log's",
                &a->index_token);
   line.AddChoice("hash", {"ycsb", "microsoft"},
-                 "hash of the store that will be opened: as in workloads/ycsb, or theirs (ycsb)",
-                 &a->hash);
+                 "hash of the store that will be opened: as in workloads/ycsb, or theirs (ycsb)", &a->hash);
   line.AddNumber("page-bits", "N", "log2 of the new store's page (22)", &a->page_bits, 9, 30);
   line.AddNumber("block-bytes", "N", "the new store's block (4096)", &a->block_bytes, 64, 1 << 30);
   line.AddNumber("segment-pages", "N", "pages in a file of the new store's log (64)", &a->segment_pages, 1,
@@ -177,7 +175,7 @@ int Import(const Arguments& a, const std::string& directory, const std::optional
   options.config.version_bits = static_cast<uint32_t>(a.version_bits);
   options.config.index_buckets = a.index_buckets;
   options.config.seed = a.seed;
-  options.hash = a.hash == "microsoft" ? microsoft::NativeHashOfKey : MultiplyHash;
+  options.hash = a.hash == "microsoft" ? microsoft::NativeHashOfKey : YcsbHash;
   Progress progress(a.json);
   options.observer = ShowOn(&progress);
   const auto from = MakeStorage({}, directory), to = MakeStorage({}, a.out);

@@ -50,10 +50,13 @@ Status CheckpointLog::Read(LogAddress from, LogAddress to, uint8_t* bytes, Diagn
   return split < to ? image_.Read(split, to, bytes + (split - from), why) : Status::kOk;
 }
 
-Diagnosis CheckpointLog::PlaceOf(LogAddress block) const {
-  if (block < log_.flushed_until || !log_.use_snapshot_file)
-    return {file_.PathOf(block), file_.OffsetOf(block), "", ""};
-  return image_.PlaceOf(block);
+Diagnosis CheckpointLog::PlaceOf(LogAddress at) const {
+  if (at < log_.flushed_until || !log_.use_snapshot_file)
+    return {file_.PathOf(at), file_.OffsetOf(at), "", ""};
+  const uint64_t in_block = at & (log_.block_bytes - 1);
+  Diagnosis place = image_.PlaceOf(at - in_block);
+  place.offset += in_block;
+  return place;
 }
 
 }  // namespace faster

@@ -28,9 +28,8 @@ class CheckpointLog {
   Status Open(Storage* storage, std::string_view directory, Diagnosis* why);
   // [from, to): whole blocks up to the final address.
   Status Read(LogAddress from, LogAddress to, uint8_t* bytes, Diagnosis* why) const;
-  // Which file has a block, and where.
-  Diagnosis PlaceOf(LogAddress block) const;
-  uint64_t block_bytes() const { return log_.block_bytes; }
+  // Which file has an address, and where.
+  Diagnosis PlaceOf(LogAddress at) const;
   uint64_t delta_entries() const { return image_.entries(); }  // blocks in all deltas of the chain
 
  private:

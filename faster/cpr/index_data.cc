@@ -27,6 +27,10 @@ uint64_t BlockSum(const Token& token, uint64_t offset, const uint64_t* words, ui
 
 }  // namespace
 
+uint64_t IndexBucketOffset(uint64_t bucket) {
+  return BlockOffset(bucket / kIndexBlockBuckets) + bucket % kIndexBlockBuckets * kIndexBucketWords * 8;
+}
+
 uint64_t IndexDataBytes(uint64_t table_size, uint64_t overflow_buckets) {
   const uint64_t words = (table_size + overflow_buckets) * kIndexBucketWords;
   const uint64_t blocks = (words + kIndexBlockWords - 1) / kIndexBlockWords;
@@ -151,8 +155,7 @@ Status IndexDataReader::ReadBlock(uint64_t block, uint64_t* words, Diagnosis* wh
 }
 
 Diagnosis IndexDataReader::BucketWhy(uint64_t bucket) const {
-  const uint64_t block = bucket / kIndexBlockBuckets;
-  return {path_, BlockOffset(block) + bucket % kIndexBlockBuckets * kIndexBucketWords * 8,
+  return {path_, IndexBucketOffset(bucket),
           "a bucket that leads to the log below " + std::to_string(metadata_.checkpoint_final) +
               " and to an overflow bucket of its own",
           "one that leads elsewhere"};

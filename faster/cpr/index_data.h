@@ -37,6 +37,8 @@ constexpr uint64_t kIndexTrailerBytes = 32;
 
 // Size of the index.dat of a table with so many buckets.
 uint64_t IndexDataBytes(uint64_t table_size, uint64_t overflow_buckets);
+// Where a bucket is in the file.
+uint64_t IndexBucketOffset(uint64_t bucket);
 
 class IndexDataWriter {
  public:

@@ -9,6 +9,24 @@
 namespace faster {
 namespace {
 
+// The cold log of a pair as if a checkpoint of a store were all of it.
+LogMetadata ColdLogMetadata(const LogMetadata& hot, const PairMetadata& pair) {
+  LogMetadata log;
+  log.token = pair.token;
+  log.version_bits = 1;
+  log.page_bits = pair.page_bits;
+  log.block_bytes = pair.block_bytes;
+  log.segment_pages = pair.segment_pages;
+  log.variable_records = hot.variable_records;
+  log.key_bytes = hot.key_bytes;
+  log.value_bytes = hot.value_bytes;
+  log.table_size = 1;
+  log.begin_address = pair.begin_address;
+  log.start_address = log.final_address = log.flushed_until = pair.final_address;
+  log.generations = pair.generations;
+  return log;
+}
+
 class ColdRun {
  public:
   ColdRun(Inspection* inspection, const ColdTarget& target, CheckpointReport* report)
@@ -89,10 +107,8 @@ class ColdRun {
   void TakeChunk(LogAddress at, std::string_view key, std::string_view value, const CheckpointLog& source) {
     uint64_t number;
     std::memcpy(&number, key.data(), sizeof number);
-    const LogAddress in_block = at & (source.block_bytes() - 1);
     if (number >= pair_.chunks) {
-      Diagnosis what = source.PlaceOf(at - in_block);
-      what.offset += in_block;
+      Diagnosis what = source.PlaceOf(at);
       what.expected = "a chunk below " + std::to_string(pair_.chunks);
       what.found = "chunk " + std::to_string(number);
       return Find(Check::kStructure, what);
@@ -104,12 +120,11 @@ class ColdRun {
       LogAddress to;
       std::memcpy(&to, value.data() + 8 * i, sizeof to);
       if (to == 0 || to < pair_.begin_address) continue;
-      if (to < pair_.final_address && to % 8 == 0 && (to & (pair_.block_bytes - 1)) != 0) {
+      if (to < pair_.final_address && CanHoldRecord(to, pair_.block_bytes)) {
         marks_.Set(to);
         continue;
       }
-      Diagnosis what = source.PlaceOf(at - in_block);
-      what.offset += in_block;
+      Diagnosis what = source.PlaceOf(at);
       what.expected = "an entry that leads to a record below " + std::to_string(pair_.final_address);
       what.found =
           "entry " + std::to_string(i) + " of chunk " + std::to_string(number) + " to " + std::to_string(to);
@@ -127,23 +142,6 @@ class ColdRun {
 };
 
 }  // namespace
-
-LogMetadata ColdLogMetadata(const LogMetadata& hot, const PairMetadata& pair) {
-  LogMetadata log;
-  log.token = pair.token;
-  log.version_bits = 1;
-  log.page_bits = pair.page_bits;
-  log.block_bytes = pair.block_bytes;
-  log.segment_pages = pair.segment_pages;
-  log.variable_records = hot.variable_records;
-  log.key_bytes = hot.key_bytes;
-  log.value_bytes = hot.value_bytes;
-  log.table_size = 1;
-  log.begin_address = pair.begin_address;
-  log.start_address = log.final_address = log.flushed_until = pair.final_address;
-  log.generations = pair.generations;
-  return log;
-}
 
 Status CheckColdHalf(Inspection* inspection, const ColdTarget& target, CheckpointReport* report) {
   return ColdRun(inspection, target, report).Run();

@@ -18,8 +18,4 @@ struct ColdTarget {
 
 // Adds to *report. kOk, whatever was found, or kOutOfMemory.
 Status CheckColdHalf(Inspection* inspection, const ColdTarget& target, CheckpointReport* report);
-
-// The cold log of a pair as if a checkpoint of a store were all of it.
-LogMetadata ColdLogMetadata(const LogMetadata& hot, const PairMetadata& pair);
-
 }  // namespace faster

@@ -22,8 +22,7 @@ class EntryRun {
     const CatalogEntry* const index = target_.view->IndexFor(entry_);
     if (index != nullptr) report_.index = index->token;
     if (entry_.index.valid() && index != &entry_) {
-      const Status status = CheckIndexAlone();
-      if (status == Status::kOutOfMemory) return status;
+      if (const Status status = CheckIndexAlone(entry_.index.metadata); status != Status::kOk) return status;
     }
     return entry_.log.valid() && LogIsUsable() ? CheckLogWith(index) : Status::kOk;
   }
@@ -58,10 +57,6 @@ class EntryRun {
     return false;
   }
 
-  Status CheckIndexAlone() {
-    return CheckIndexData(&inspection_, target_.directory, entry_.index.metadata, {target_.index_part});
-  }
-
   Status CheckLogWith(const CatalogEntry* index_entry) {
     const LogMetadata& log = entry_.log.metadata;
     const IndexMetadata* const index = index_entry == nullptr ? nullptr : &index_entry->index.metadata;
@@ -72,18 +67,18 @@ class EntryRun {
     const Status opened = source.Open(inspection_.storage, target_.directory, &why);
     if (opened != Status::kOk) {
       Find(target_.log_part, Check::kChecksum, why);
-      return index == nullptr ? Status::kOk : CheckOther(*index);
+      return index == nullptr ? Status::kOk : CheckIndexAlone(*index);
     }
     if (log.is_incremental && source.delta_entries() != log.chain.total_entries)
       Find(target_.log_part, Check::kMetadata,
            {CheckpointPath(target_.directory, entry_.token, kIncrementalInfoName), 0,
             std::to_string(source.delta_entries()) + " blocks in all deltas of the chain",
             std::to_string(log.chain.total_entries)});
-    const NamedHash* const hash = Hash(source, index);
-    return Walk(source, index, hash);
+    return Walk(source, index, Hash(source, index));
   }
 
-  Status CheckOther(const IndexMetadata& index) {
+  // kOk, whatever was found, or kOutOfMemory.
+  Status CheckIndexAlone(const IndexMetadata& index) {
     const Status status = CheckIndexData(&inspection_, target_.directory, index, {target_.index_part});
     return status == Status::kOutOfMemory ? status : Status::kOk;
   }

@@ -59,13 +59,8 @@ class FindingList {
   void Add(CheckpointPart part, Check check, Diagnosis what) {
     std::lock_guard lock(mutex_);
     ++total_;
-    parts_ |= 1u << static_cast<uint8_t>(part);
     kept_.insert({check, part, std::move(what)});
     if (kept_.size() > most_) kept_.erase(std::prev(kept_.end()));
-  }
-  bool Has(CheckpointPart part) const {
-    std::lock_guard lock(mutex_);
-    return (parts_ >> static_cast<uint8_t>(part) & 1) != 0;
   }
   uint64_t total() const {
     std::lock_guard lock(mutex_);
@@ -81,7 +76,6 @@ class FindingList {
   mutable std::mutex mutex_;
   std::multiset<Finding> kept_;
   uint64_t total_ = 0;
-  uint32_t parts_ = 0;
 };
 
 }  // namespace faster

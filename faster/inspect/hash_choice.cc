@@ -20,11 +20,8 @@ class Sampling {
  public:
   Sampling(const LogMetadata& log, const CheckpointLog& source, std::span<const NamedHash> known)
       : log_(log), source_(source), form_(log), block_(new uint64_t[log.block_bytes / 8]) {
-    for (const NamedHash& hash : known) {
-      if (hash.key_bytes == log.key_bytes) candidates_.push_back({&hash, 0});
-    }
+    for (const NamedHash& hash : known) candidates_.push_back({&hash, 0});
   }
-  bool any() const { return !candidates_.empty(); }
 
   // The record at `at` has this tag.
   void Tell(LogAddress at, uint64_t tag) {
@@ -57,7 +54,8 @@ class Sampling {
   const uint8_t* RecordAt(LogAddress at) {
     const LogAddress block = at & ~LogAddress{log_.block_bytes - 1};
     const uint64_t in_block = at - block;
-    if (at < log_.begin_address || at >= log_.final_address || at % 8 != 0 || in_block == 0) return nullptr;
+    if (at < log_.begin_address || at >= log_.final_address || !CanHoldRecord(at, log_.block_bytes))
+      return nullptr;
     uint8_t* const bytes = reinterpret_cast<uint8_t*>(block_.get());
     Diagnosis why;
     if (source_.Read(block, block + log_.block_bytes, bytes, &why) != Status::kOk) return nullptr;
@@ -118,8 +116,8 @@ void AskLinks(const LogMetadata& log, const CheckpointLog& source, Sampling* sam
 const NamedHash* ChooseHash(Storage* storage, std::string_view directory, const LogMetadata& log,
                             const CheckpointLog& source, const IndexMetadata* index,
                             std::span<const NamedHash> known) {
+  if (known.empty()) return nullptr;
   Sampling sampling(log, source, known);
-  if (!sampling.any()) return nullptr;
   if (index != nullptr)
     AskIndex(storage, directory, *index, &sampling);
   else

@@ -66,11 +66,9 @@ class IndexRun {
     return status;
   }
   void Find(uint64_t bucket, int word, std::string expected, std::string found) {
-    const uint64_t block = bucket / kIndexBlockBuckets;
-    const uint64_t offset = kIndexHeaderBytes + block * (kIndexBlockWords + 1) * 8 +
-                            (bucket % kIndexBlockBuckets) * sizeof(HashBucket) + 8 * word;
-    inspection_.findings->Add(target_.part, Check::kStructure,
-                              {path_, offset, std::move(expected), std::move(found)});
+    inspection_.findings->Add(
+        target_.part, Check::kStructure,
+        {path_, IndexBucketOffset(bucket) + 8 * word, std::move(expected), std::move(found)});
     status_.store(Status::kCorruption);
   }
 
@@ -118,8 +116,9 @@ class IndexRun {
       seen |= bit;
       const LogAddress at = entry.address();
       const uint64_t in_block = target_.block_bytes == 0 ? 8 : at & (target_.block_bytes - 1);
-      const bool placed = at == 0 || at < target_.begin || (at % 8 == 0 && in_block != 0);
-      if ((entry.control & HashEntry::kUsed) == 0 || entry.cached() || at >= LimitOf(at) || !placed)
+      const bool placed = at < target_.begin || (at % 8 == 0 && in_block != 0);
+      const bool below = at == 0 || (at < index_.checkpoint_final && placed);
+      if ((entry.control & HashEntry::kUsed) == 0 || entry.cached() || !below)
         Find(number, i, "an entry that leads to a record below " + std::to_string(index_.checkpoint_final),
              "entry " + HexWord(entry.control));
     }
@@ -132,7 +131,6 @@ class IndexRun {
       Find(number, i, "a tag that the bucket has once", "tag " + std::to_string(entry.tag()) + " again");
     }
   }
-  LogAddress LimitOf(LogAddress at) const { return at == 0 ? 1 : index_.checkpoint_final; }
 
   void Collect(const uint64_t* words, std::vector<LogAddress>* entered) const {
     if (target_.entered == nullptr) return;

@@ -45,6 +45,7 @@ class LogRun {
                                              std::min(from + part_bytes, end), part);
         });
     while (LogPart* const part = loads.Next()) {
+      if (!part->bad_blocks.empty()) judging_ = false;
       if (part->out_of_memory || (replay_ != nullptr && !Settle(*part))) return Status::kOutOfMemory;
       Check(*part);
       census_.Add(part->census);
@@ -56,18 +57,12 @@ class LogRun {
 
  private:
   void Find(LogAddress at, faster::Check check, std::string expected, std::string found) {
-    const LogAddress block = at & ~LogAddress{log_.block_bytes - 1};
-    Diagnosis what = target_.source->PlaceOf(block);
-    what.offset += at - block;
-    what.expected = std::move(expected);
-    what.found = std::move(found) + " (address " + std::to_string(at) + ")";
-    inspection_.findings->Add(target_.part, check, std::move(what));
+    FindInLog(&inspection_, target_, at, check, std::move(expected), std::move(found));
   }
 
   // Replays the part in reverse: the entry of a chain becomes its highest live record, unless the index had
   // that already. False: no memory for overflow buckets.
   bool Settle(const LogPart& part) {
-    if (!part.bad_blocks.empty()) judging_ = false;
     std::atomic<bool> complete{true};
     inspection_.runner->ForEach(replay_->partitions(), [&](uint64_t partition) {
       constexpr size_t kAhead = 12;
@@ -111,7 +106,6 @@ class LogRun {
   }
 
   void Check(const LogPart& part) {
-    if (!part.bad_blocks.empty()) judging_ = false;
     for (size_t i = part.live.size(); i-- > 0;) {
       const LogAddress base = part.base() + i * AddressBits::kWordBytes;
       PassOver(part, part.passed[i], base);
@@ -139,13 +133,7 @@ class LogRun {
     ForEachBitDown(passed, base, [&](LogAddress at) {
       if (!target_.marks->Get(at)) return;
       const RecordHeader header{LoadWord(reinterpret_cast<const uint64_t*>(part.At(at)))};
-      const LogAddress to = header.previous();
-      if (to == 0 || to < log_.begin_address) return;
-      if (to >= at || to % 8 != 0 || (to & (log_.block_bytes - 1)) == 0) {
-        Find(at, faster::Check::kChain, "a link to a record below", "one to " + std::to_string(to));
-        return;
-      }
-      target_.marks->Set(to);
+      if (const LogAddress to = LinkFrom(&inspection_, target_, at, header); to != 0) target_.marks->Set(to);
     });
   }
 

@@ -58,12 +58,7 @@ class Loading {
 
  private:
   void Find(LogAddress at, Check check, std::string expected, std::string found) {
-    const LogAddress block = at & ~LogAddress{log_.block_bytes - 1};
-    Diagnosis what = target_.source->PlaceOf(block);
-    what.offset += at - block;
-    what.expected = std::move(expected);
-    what.found = std::move(found) + " (address " + std::to_string(at) + ")";
-    inspection_.findings->Add(target_.part, check, std::move(what));
+    FindInLog(&inspection_, target_, at, check, std::move(expected), std::move(found));
   }
   void SetIn(std::vector<uint64_t>* bits, LogAddress at) const {
     (*bits)[(at - part_.base()) / AddressBits::kWordBytes] |= uint64_t{1} << (at / 8 % 64);
@@ -84,7 +79,7 @@ class Loading {
     Count(header);
     if (form_.Locked(record)) Find(at, Check::kStructure, "a value that nobody is changing", "a locked one");
     CheckVersion(at, header);
-    CheckLink(at, header);
+    if (const LogAddress to = LinkFrom(&inspection_, target_, at, header); to != 0) part_.links.push_back(to);
   }
 
   void Count(RecordHeader header) {
@@ -110,14 +105,6 @@ class Loading {
          "one of version " + std::to_string(header.version()));
   }
 
-  void CheckLink(LogAddress at, RecordHeader header) {
-    const LogAddress to = header.previous();
-    if (to < log_.begin_address || to == 0) return;
-    if (to >= at || to % 8 != 0 || (to & (log_.block_bytes - 1)) == 0)
-      return Find(at, Check::kChain, "a link to a record below", "one to " + std::to_string(to));
-    part_.links.push_back(to);
-  }
-
   Inspection& inspection_;
   const LogTarget& target_;
   const LogMetadata& log_;
@@ -131,6 +118,23 @@ class Loading {
 
 bool LogPart::IsBad(LogAddress at, uint64_t block_bytes) const {
   return std::binary_search(bad_blocks.begin(), bad_blocks.end(), at & ~(block_bytes - 1));
+}
+
+void FindInLog(Inspection* inspection, const LogTarget& target, LogAddress at, Check check,
+               std::string expected, std::string found) {
+  Diagnosis what = target.source->PlaceOf(at);
+  what.expected = std::move(expected);
+  what.found = std::move(found) + " (address " + std::to_string(at) + ")";
+  inspection->findings->Add(target.part, check, std::move(what));
+}
+
+LogAddress LinkFrom(Inspection* inspection, const LogTarget& target, LogAddress at, RecordHeader header) {
+  const LogAddress to = header.previous();
+  if (to == 0 || to < target.log->begin_address) return 0;
+  if (header.Descends(at) && CanHoldRecord(to, target.log->block_bytes)) return to;
+  FindInLog(inspection, target, at, Check::kChain, "a link to a record below",
+            "one to " + std::to_string(to));
+  return 0;
 }
 
 bool LoadLogPart(Inspection* inspection, const LogTarget& target, const IndexReplay* replay, LogAddress from,

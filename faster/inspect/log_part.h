@@ -3,6 +3,7 @@
 #pragma once
 
 #include <algorithm>
+#include <string>
 #include <vector>
 
 #include "faster/core/memory.h"
@@ -32,6 +33,13 @@ struct LogPart {
   const uint8_t* At(LogAddress at) const { return static_cast<const uint8_t*>(bytes.data()) + (at - from); }
   bool IsBad(LogAddress at, uint64_t block_bytes) const;
 };
+
+// Adds a finding about the record at `at`.
+void FindInLog(Inspection* inspection, const LogTarget& target, LogAddress at, Check check,
+               std::string expected, std::string found);
+// Where the link of the record at `at` leads, if that is to be marked. 0: nowhere, below begin, or no record
+// can be there, which is a finding.
+LogAddress LinkFrom(Inspection* inspection, const LogTarget& target, LogAddress at, RecordHeader header);
 
 // Fills the part [from, to): reads, verifies, takes apart, marks what its live records lead to. `replay`: of
 // the table, or null. False: no memory.

@@ -21,6 +21,19 @@ struct NamedHash {
   uint64_t (*of)(std::string_view key);
 };
 
+// Records begin at words, behind the checksum of their block.
+constexpr bool CanHoldRecord(LogAddress at, uint32_t block_bytes) {
+  return at % 8 == 0 && (at & (block_bytes - 1)) != 0;
+}
+
+// As the functions F of a store (session.h) hash a key of 8 bytes, a number.
+template <class F>
+uint64_t HashOfNumber(std::string_view key) {
+  uint64_t number = 0;
+  key.copy(reinterpret_cast<char*>(&number), sizeof number);
+  return F().Hash(number);
+}
+
 class RecordForm {
  public:
   explicit RecordForm(const LogMetadata& log) {

@@ -4,7 +4,6 @@
 #include <map>
 
 #include "faster/cpr/delta_log.h"
-#include "faster/inspect/entry_check.h"
 
 namespace faster {
 namespace {
@@ -35,7 +34,7 @@ class SelfCheck {
       return Status::kNotFound;
     }
     Plan();
-    if (options_.repair && !options_.dry_run && (status = Apply()) != Status::kOk) return status;
+    if (options_.repair && (status = Apply()) != Status::kOk) return status;
     return report_.issues.empty() || report_.repaired ? Status::kOk : Status::kCorruption;
   }
 
@@ -244,14 +243,13 @@ class SelfCheck {
     const std::string cold = JoinPath(directory_, kColdIndexDirectory);
     for (CheckpointIssue& issue : report_.issues) {
       if (!issue.kept.empty()) continue;
-      std::vector<SetAsideMove> moves = {
-          {issue.in_cold_index ? cold : directory_, issue.token, issue.files, ""}};
-      const Status status = SetAside(storage_, options_.label, &moves, &why_);
+      SetAsideMove move = {issue.in_cold_index ? cold : directory_, issue.token, issue.files, ""};
+      const Status status = SetAside(storage_, options_.label, &move, &why_);
       if (status != Status::kOk) return status;
-      issue.moved_to = moves.front().to;
+      issue.moved_to = move.to;
       ++report_.set_aside;
     }
-    if (!report_.latest) return Status::kOk;
+    if (!report_.latest) return Status::kOk;  // nothing went
     StoreView after;
     const Status status = ReadStoreView(*storage_, directory_, &after, &why_);
     if (status != Status::kOk) return status;
@@ -284,7 +282,7 @@ Status CheckpointSelfCheck(Storage* storage, std::string_view directory,
                            const CheckpointSelfCheckOptions& options, CheckpointSelfCheckReport* report,
                            Diagnosis* why) {
   *report = {};
-  report->dry_run = options.dry_run || !options.repair;
+  report->dry_run = !options.repair;
   return SelfCheck(storage, directory, options, report, why).Run();
 }
 

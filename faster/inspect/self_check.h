@@ -23,9 +23,8 @@
 namespace faster {
 
 struct CheckpointSelfCheckOptions {
-  bool repair = false;
-  bool dry_run = false;  // of a repair: only say what would be done
-  std::string label;     // of what is set aside, the time for example
+  bool repair = false;  // else a dry run: only say what would be done
+  std::string label;    // of what is set aside, the time for example
   ValidateOptions validate;
 };
 

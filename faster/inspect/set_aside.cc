@@ -71,12 +71,8 @@ class Mover {
 
 }  // namespace
 
-Status SetAside(Storage* storage, std::string_view label, std::vector<SetAsideMove>* moves, Diagnosis* why) {
-  Mover mover(storage, label, why);
-  for (SetAsideMove& move : *moves) {
-    if (const Status status = mover.Run(&move); status != Status::kOk) return status;
-  }
-  return Status::kOk;
+Status SetAside(Storage* storage, std::string_view label, SetAsideMove* move, Diagnosis* why) {
+  return Mover(storage, label, why).Run(move);
 }
 
 }  // namespace faster

@@ -28,7 +28,7 @@ struct SetAsideMove {
   std::string to;                  // filled in: where it has gone, below the storage's root
 };
 
-// kOk, or the status of the first step that failed and *why; moves before it are durable.
-Status SetAside(Storage* storage, std::string_view label, std::vector<SetAsideMove>* moves, Diagnosis* why);
+// kOk, or the status of the first step that failed and *why; steps before it are durable.
+Status SetAside(Storage* storage, std::string_view label, SetAsideMove* move, Diagnosis* why);
 
 }  // namespace faster

@@ -9,21 +9,12 @@
 namespace faster {
 namespace {
 
-uint64_t HashOfChunk(std::string_view key) {
-  uint64_t number = 0;
-  std::copy_n(key.data(), std::min(key.size(), sizeof number), reinterpret_cast<char*>(&number));
-  return ChunkFunctions<1>().Hash(number);
-}
-
-constexpr NamedHash kKnown[] = {{"bytes", 0, &HashBytes}, {"cold-index", 8, &HashOfChunk}};
+constexpr NamedHash kKnown[] = {{"bytes", 0, &HashBytes},
+                                {"cold-index", 8, &HashOfNumber<ChunkFunctions<1>>}};
 
 }  // namespace
 
 std::span<const NamedHash> KnownHashes() { return kKnown; }
-
-bool CheckpointReport::Blames(CheckpointPart part) const {
-  return std::any_of(findings.begin(), findings.end(), [&](const Finding& one) { return one.part == part; });
-}
 
 uint64_t BytesToValidate(const StoreView& view, const CatalogEntry& entry) {
   uint64_t bytes = entry.index.valid() ? entry.index.metadata.data_bytes : 0;

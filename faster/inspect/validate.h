@@ -1,9 +1,8 @@
 // ValidateCheckpoint: is a checkpoint whole? Everything that its recovery would read, and what must hold of
 // it, without the types of the store.
 //
-//   * every checksum: texts, index.dat, log.snapshot, delta.0.log, blocks of the main log in the range of
-//   each
-//     generation, of a pair the cold log and the checkpoint of the cold index;
+//   * every checksum: texts, index.dat, log.snapshot, delta.0.log, the main log's blocks that it needs, of a
+//     pair the cold log and the checkpoint of the cold index;
 //   * relations between the texts: those that a recovery asks for, and that a checkpoint's own index fits;
 //   * buckets and records: index_check.h, log_check.h, cold_check.h.
 //
@@ -51,7 +50,6 @@ struct CheckpointReport {
   uint64_t memory_bytes = 0;
 
   bool sound() const { return total_findings == 0; }
-  bool Blames(CheckpointPart part) const;
 };
 
 // HashBytes for keys of any length, and the one of F2's cold index.

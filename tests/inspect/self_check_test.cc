@@ -56,8 +56,7 @@ StoreConfig Roomy() {
 
 Status Check(Storage& storage, bool apply, CheckpointSelfCheckReport* report, Diagnosis* why) {
   CheckpointSelfCheckOptions options;
-  options.repair = true;
-  options.dry_run = !apply;
+  options.repair = apply;
   options.label = "20260101T000000Z";
   options.validate = TestOptions();
   return CheckpointSelfCheck(&storage, "", options, report, why);
