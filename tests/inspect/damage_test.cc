@@ -5,9 +5,8 @@
 #include <set>
 
 #include "faster/cpr/delta_log.h"
-#include "faster/inspect/cold_check.h"
-#include "faster/store/f2_kv.h"
 #include "tests/inspect/inspected.h"
+#include "tests/inspect/tiny_pair.h"
 
 namespace faster {
 namespace {
@@ -72,22 +71,16 @@ class Damage {
     EXPECT_TRUE(AllFindings(storage_, 1).empty()) << "not whole to begin with";
   }
 
-  void FlipAll(const std::string& directory) {
-    std::vector<std::string> names;
-    ASSERT_EQ(storage_.List(directory, &names), Status::kOk);
-    for (const std::string& name : names) {
-      const std::string path = JoinPath(directory, name);
-      std::vector<std::string> inner;
-      if (name != "LOCK" && storage_.List(path, &inner) == Status::kOk) FlipAll(path);
-      std::unique_ptr<File> file;
-      if (storage_.Open(path, OpenMode::kRead, &file) == Status::kOk) FlipIn(directory, name);
-    }
+  void FlipAll() {
+    for (const std::string& path : PathsBelow(storage_, "")) FlipIn(path);
   }
   const std::map<std::string, int>& flips() const { return flips_; }  // by file kind
 
  private:
-  void FlipIn(const std::string& directory, const std::string& name) {
-    const std::string path = JoinPath(directory, name);
+  void FlipIn(const std::string& path) {
+    const std::string name = NameIn(path);
+    const std::string directory =
+        path.size() == name.size() ? "" : path.substr(0, path.size() - name.size() - 1);
     const uint64_t bytes = SizeOf(storage_, path);
     std::set<uint64_t> offsets = {0, bytes / 2, bytes - 1};
     for (uint64_t at = 5; at < bytes; at += name == "index.dat" ? 97 : 61) offsets.insert(at);
@@ -154,7 +147,7 @@ TEST(Damage, OfAStoreWithEveryKindOfCheckpoint) {
   ASSERT_EQ(store.Checkpoint({CheckpointKind::kIndexOnly, LogBackend::kFoldOver}), Status::kOk);
   store.Close();
   Damage damage(&store.storage());
-  damage.FlipAll("");
+  damage.FlipAll();
   std::set<std::string> kinds;
   for (const auto& [kind, flips] : damage.flips()) kinds.insert(kind);
   EXPECT_EQ(kinds, (std::set<std::string>{"log", "index.meta", "index.dat", "log.meta", "log.snapshot",
@@ -162,29 +155,11 @@ TEST(Damage, OfAStoreWithEveryKindOfCheckpoint) {
 }
 
 TEST(Damage, OfAPair) {
-  using Kv = F2Kv<uint64_t, uint64_t, AddFunctions, 4>;
-  F2Config config;
-  config.hot = TestStore::TinyConfig();
-  config.hot.buffer_pages = 4;
-  config.hot.mutable_pages = 1;
-  config.cold.log = config.cold.index = config.hot;
-  config.cold.index_chunks = 8;
   MemoryStorage storage;
-  std::unique_ptr<Kv> kv;
-  Diagnosis why;
-  ASSERT_EQ(Kv::Create(config, &storage, {}, nullptr, &kv, &why), Status::kOk) << why.Text();
-  for (uint64_t round = 0; round < 2; ++round) {
-    auto session = kv->StartSession();
-    for (uint64_t key = 0; key < 90; ++key) ASSERT_EQ(session->Upsert(round * 40 + key, key), Status::kOk);
-    session.reset();
-    ASSERT_EQ(kv->Migrate(MigrationKind::kHotCold, ~uint64_t{0}), Status::kOk);
-    Token token;
-    ASSERT_EQ(kv->Checkpoint(CheckpointKind::kFull, LogBackend::kFoldOver, &token), Status::kOk);
-    while (!kv->Poll()) std::this_thread::yield();
-  }
-  kv.reset();
+  std::vector<Token> tokens;
+  ASSERT_NO_FATAL_FAILURE(WriteTwoPairs(&storage, &tokens));
   Damage damage(&storage);
-  damage.FlipAll("");
+  damage.FlipAll();
   std::set<std::string> kinds;
   for (const auto& [kind, flips] : damage.flips()) kinds.insert(kind);
   EXPECT_EQ(kinds, (std::set<std::string>{"log", "cold/log", "cold-index/log", "index.meta", "index.dat",

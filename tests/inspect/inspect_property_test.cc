@@ -10,12 +10,8 @@
 namespace faster {
 namespace {
 
-constexpr testing::Kind kKinds[] = {{CheckpointKind::kFull, LogBackend::kFoldOver},
-                                    {CheckpointKind::kFull, LogBackend::kSnapshot},
-                                    {CheckpointKind::kLogOnly, LogBackend::kFoldOver},
-                                    {CheckpointKind::kLogOnly, LogBackend::kSnapshot},
-                                    {CheckpointKind::kIncremental, LogBackend::kSnapshot},
-                                    {CheckpointKind::kIndexOnly, LogBackend::kFoldOver}};
+constexpr testing::Kind kKinds[] = {kFullFold,    kFullSnapshot, kLogFold,
+                                    kLogSnapshot, kIncremental,  kIndexOnly};
 
 struct Step {
   int what;
@@ -119,19 +115,6 @@ TEST(InspectProperty, WhatTheEngineWritesIsSound) {
   }));
 }
 
-void CollectFiles(Storage& storage, const std::string& directory, std::vector<std::string>* files) {
-  std::vector<std::string> names;
-  if (storage.List(directory, &names) != Status::kOk) return;
-  for (const std::string& name : names) {
-    const std::string path = JoinPath(directory, name);
-    std::unique_ptr<File> file;
-    if (storage.Open(path, OpenMode::kRead, &file) == Status::kOk)
-      files->push_back(path);
-    else
-      CollectFiles(storage, path, files);
-  }
-}
-
 TEST(InspectProperty, ARecoveryThatFailsWasForetold) {
   int failed = 0;
   EXPECT_TRUE(rc::check([&] {
@@ -140,8 +123,7 @@ TEST(InspectProperty, ARecoveryThatFailsWasForetold) {
     life.Do({6, 0});  // a full one
     TestStore& store = life.store();
     store.Close();
-    std::vector<std::string> files;
-    CollectFiles(store.storage(), "", &files);
+    const std::vector<std::string> files = PathsBelow(store.storage(), "");
     for (int flip = 0; flip < 8; ++flip) {
       const std::string file = *rc::gen::elementOf(files);
       const uint64_t bytes = SizeOf(store.storage(), file);

@@ -14,13 +14,15 @@
 
 namespace faster {
 
+inline constexpr testing::Kind kFullFold{CheckpointKind::kFull, LogBackend::kFoldOver};
+inline constexpr testing::Kind kFullSnapshot{CheckpointKind::kFull, LogBackend::kSnapshot};
+inline constexpr testing::Kind kLogFold{CheckpointKind::kLogOnly, LogBackend::kFoldOver};
+inline constexpr testing::Kind kLogSnapshot{CheckpointKind::kLogOnly, LogBackend::kSnapshot};
+inline constexpr testing::Kind kIndexOnly{CheckpointKind::kIndexOnly, LogBackend::kFoldOver};
+inline constexpr testing::Kind kIncremental{CheckpointKind::kIncremental, LogBackend::kSnapshot};
+
 // Of AddFunctions, that most test stores have.
-inline uint64_t HashOfTestKey(std::string_view key) {
-  uint64_t number = 0;
-  key.copy(reinterpret_cast<char*>(&number), sizeof number);
-  return AddFunctions().Hash(number);
-}
-inline constexpr NamedHash kTestHashes[] = {{"test", 8, &HashOfTestKey}};
+inline constexpr NamedHash kTestHashes[] = {{"test", 8, &HashOfNumber<AddFunctions>}};
 
 inline ValidateOptions TestOptions(uint32_t threads = 1, std::string hash = "auto") {
   ValidateOptions options;
@@ -59,6 +61,24 @@ inline void ExpectAllSound(Storage& storage, std::string_view directory = "") {
     }
   }
 }
+
+// Every file, at any depth.
+inline std::vector<std::string> PathsBelow(Storage& storage, const std::string& directory) {
+  std::vector<std::string> names, paths;
+  if (storage.List(directory, &names) != Status::kOk) return paths;
+  for (const std::string& name : names) {
+    const std::string path = JoinPath(directory, name);
+    std::unique_ptr<File> file;
+    if (storage.Open(path, OpenMode::kRead, &file) == Status::kOk) {
+      paths.push_back(path);
+      continue;
+    }
+    const std::vector<std::string> below = PathsBelow(storage, path);
+    paths.insert(paths.end(), below.begin(), below.end());
+  }
+  return paths;
+}
+inline std::string NameIn(const std::string& path) { return path.substr(path.rfind('/') + 1); }
 
 inline uint64_t SizeOf(Storage& storage, const std::string& path) {
   std::unique_ptr<File> file;

@@ -14,8 +14,6 @@
 namespace faster {
 namespace {
 
-constexpr testing::Kind kFullFold{CheckpointKind::kFull, LogBackend::kFoldOver};
-
 template <class Store>
 class Sealed {
  public:

@@ -9,19 +9,14 @@
 #include <set>
 
 #include "faster/cpr/delta_log.h"
-#include "faster/store/f2_kv.h"
 #include "tests/cpr/recording_storage.h"
 #include "tests/inspect/inspected.h"
+#include "tests/inspect/tiny_pair.h"
 
 namespace faster {
 namespace {
 
 using Store = TestStoreOn<RecordingStorage>;
-
-constexpr testing::Kind kFullFold{CheckpointKind::kFull, LogBackend::kFoldOver};
-constexpr testing::Kind kFullSnapshot{CheckpointKind::kFull, LogBackend::kSnapshot};
-constexpr testing::Kind kLogSnapshot{CheckpointKind::kLogOnly, LogBackend::kSnapshot};
-constexpr testing::Kind kIncremental{CheckpointKind::kIncremental, LogBackend::kSnapshot};
 
 struct Taken {
   std::vector<Token> tokens;
@@ -68,26 +63,15 @@ size_t Changes(const RecordingStorage& storage) {
                                            [](const auto& call) { return !call.starts_with("close"); }));
 }
 
-// Every file below `directory` with its bytes' checksum, by name alone: a move changes nothing here.
-void CollectFiles(Storage& storage, const std::string& directory, std::multiset<std::string>* files) {
-  std::vector<std::string> names;
-  if (storage.List(directory, &names) != Status::kOk) return;
-  for (const std::string& name : names) {
-    const std::string path = JoinPath(directory, name);
-    std::unique_ptr<File> file;
-    if (storage.Open(path, OpenMode::kRead, &file) == Status::kOk) {
-      std::string bytes;
-      Diagnosis why;
-      EXPECT_EQ(ReadWholeFile(storage, path, 1 << 24, &bytes, &why), Status::kOk);
-      files->insert(name + " " + HexWord(Checksum(bytes.data(), bytes.size())));
-    } else {
-      CollectFiles(storage, path, files);
-    }
-  }
-}
+// Every file with its bytes' checksum, by name alone: a move changes nothing here.
 std::multiset<std::string> FilesOf(Storage& storage) {
   std::multiset<std::string> files;
-  CollectFiles(storage, "", &files);
+  for (const std::string& path : PathsBelow(storage, "")) {
+    std::string bytes;
+    Diagnosis why;
+    EXPECT_EQ(ReadWholeFile(storage, path, 1 << 24, &bytes, &why), Status::kOk);
+    files.insert(NameIn(path) + " " + HexWord(Checksum(bytes.data(), bytes.size())));
+  }
   return files;
 }
 
@@ -230,28 +214,10 @@ TEST(SelfCheck, WithoutAGoodOneNothingMoves) {
 }
 
 TEST(SelfCheck, APairWithABrokenHalf) {
-  using Kv = F2Kv<uint64_t, uint64_t, AddFunctions, 4>;
-  F2Config config;
-  config.hot = TestStore::TinyConfig();
-  config.hot.buffer_pages = 4;
-  config.hot.mutable_pages = 1;
-  config.cold.log = config.cold.index = config.hot;
-  config.cold.index_chunks = 8;
   MemoryStorage storage;
-  std::unique_ptr<Kv> kv;
-  Diagnosis why;
   std::vector<Token> tokens;
-  ASSERT_EQ(Kv::Create(config, &storage, {}, nullptr, &kv, &why), Status::kOk) << why.Text();
-  for (uint64_t round = 0; round < 2; ++round) {
-    auto session = kv->StartSession();
-    for (uint64_t key = 0; key < 90; ++key) ASSERT_EQ(session->Upsert(round * 40 + key, key), Status::kOk);
-    session.reset();
-    ASSERT_EQ(kv->Migrate(MigrationKind::kHotCold, ~uint64_t{0}), Status::kOk);
-    ASSERT_EQ(kv->Checkpoint(CheckpointKind::kFull, LogBackend::kFoldOver, &tokens.emplace_back()),
-              Status::kOk);
-    while (!kv->Poll()) std::this_thread::yield();
-  }
-  kv.reset();
+  ASSERT_NO_FATAL_FAILURE(WriteTwoPairs(&storage, &tokens));
+  Diagnosis why;
   PairMetadata pair;
   ASSERT_EQ(ReadMetadata(storage, "", tokens[1], &pair, &why), Status::kOk);
   FlipByte(storage, CheckpointPath("cold-index", pair.index, kLogMetaName), 50);
@@ -261,9 +227,12 @@ TEST(SelfCheck, APairWithABrokenHalf) {
   ASSERT_EQ(report.issues.size(), 2u) << "the pair, and the cold index's checkpoint";
   EXPECT_TRUE(report.issues[1].in_cold_index);
   EXPECT_EQ(report.issues[1].token, pair.index);
+  F2Config config = TinyPairConfig();
   ++config.hot.seed;
+  std::unique_ptr<PairKv> kv;
   RecoveryResult result;
-  ASSERT_EQ(Kv::Recover(config, &storage, {}, nullptr, {}, &kv, &result, &why), Status::kOk) << why.Text();
+  ASSERT_EQ(PairKv::Recover(config, &storage, {}, nullptr, {}, &kv, &result, &why), Status::kOk)
+      << why.Text();
   EXPECT_EQ(result.log_token, tokens[0]);
 }
 

@@ -5,20 +5,13 @@
 #include <atomic>
 #include <map>
 
-#include "faster/store/f2_kv.h"
 #include "tests/cpr/recording_storage.h"
 #include "tests/inspect/inspected.h"
+#include "tests/inspect/tiny_pair.h"
 #include "tests/store/variable_store.h"
 
 namespace faster {
 namespace {
-
-constexpr testing::Kind kFullFold{CheckpointKind::kFull, LogBackend::kFoldOver};
-constexpr testing::Kind kFullSnapshot{CheckpointKind::kFull, LogBackend::kSnapshot};
-constexpr testing::Kind kLogFold{CheckpointKind::kLogOnly, LogBackend::kFoldOver};
-constexpr testing::Kind kLogSnapshot{CheckpointKind::kLogOnly, LogBackend::kSnapshot};
-constexpr testing::Kind kIndexOnly{CheckpointKind::kIndexOnly, LogBackend::kFoldOver};
-constexpr testing::Kind kIncremental{CheckpointKind::kIncremental, LogBackend::kSnapshot};
 
 void Work(TestStore& store, uint64_t keys, uint64_t from = 0) {
   auto session = store.kv().StartSession();
@@ -192,18 +185,12 @@ TEST(Sound, RecordsOfAnyLength) {
 }
 
 TEST(Sound, APairOfStores) {
-  using Kv = F2Kv<uint64_t, uint64_t, AddFunctions, 4>;
-  F2Config config;
-  config.hot = TestStore::TinyConfig();
-  config.hot.buffer_pages = 4;
-  config.hot.mutable_pages = 1;
-  config.cold.log = config.cold.index = config.hot;
+  F2Config config = TinyPairConfig();
   config.cold.index.index_buckets = 1;
-  config.cold.index_chunks = 8;
   MemoryStorage storage;
-  std::unique_ptr<Kv> kv;
+  std::unique_ptr<PairKv> kv;
   Diagnosis why;
-  ASSERT_EQ(Kv::Create(config, &storage, {}, nullptr, &kv, &why), Status::kOk) << why.Text();
+  ASSERT_EQ(PairKv::Create(config, &storage, {}, nullptr, &kv, &why), Status::kOk) << why.Text();
   for (int round = 0; round < 5; ++round) {
     auto session = kv->StartSession();
     for (uint64_t key = 0; key < 250; ++key) {
@@ -225,7 +212,7 @@ TEST(Sound, APairOfStores) {
       kv.reset();
       ++config.hot.seed;
       RecoveryResult result;
-      ASSERT_EQ(Kv::Recover(config, &storage, {}, nullptr, {}, &kv, &result, &why), Status::kOk)
+      ASSERT_EQ(PairKv::Recover(config, &storage, {}, nullptr, {}, &kv, &result, &why), Status::kOk)
           << why.Text();
     }
   }
