@@ -9,18 +9,19 @@
 // whose other half would be missing.
 #pragma once
 
+#include <algorithm>
 #include <memory>
 #include <optional>
-#include <string>
 #include <string_view>
-#include <vector>
 
 #include "faster/core/checkpoint_types.h"
 #include "faster/core/record.h"
-#include "faster/cpr/catalog.h"
-#include "faster/cpr/log_image.h"
+#include "faster/cpr/checkpoint_log.h"
+#include "faster/cpr/recovery.h"
+#include "faster/cpr/replay_rules.h"
 #include "faster/device/storage.h"
 #include "faster/interop/transfer.h"
+#include "faster/log/segmented_file.h"
 
 namespace faster {
 
@@ -35,38 +36,34 @@ class NativeReader {
   template <class Visit>
   Status ForEach(const TransferObserver& observer, Visit&& visit, Diagnosis* why) {
     using Rec = Record<uint64_t, uint64_t>;
+    const uint64_t part_bytes = PartBytes();
+    const std::unique_ptr<uint64_t[]> part(new uint64_t[part_bytes / 8]);
+    uint8_t* const bytes = reinterpret_cast<uint8_t*>(part.get());
     const LogAddress first = log_.begin_address & ~LogAddress{log_.block_bytes - 1};
-    for (LogAddress from = first; from < log_.final_address;) {
-      LogAddress to = 0;
-      Status status = ReadPart(from, &to, why);
-      for (LogAddress block = from; status == Status::kOk && block < to; block += log_.block_bytes) {
-        for (uint64_t at = 8; status == Status::kOk && at + Rec::kBytes <= log_.block_bytes;) {
-          const Rec* const record = Rec::At(part_.get() + (block - from + at) / 8);
-          const RecordHeader header = record->header();
-          at += header.present() ? Rec::kBytes : 8;
-          if (!header.present() || !Counts(header, block + at - Rec::kBytes)) continue;
-          status = visit(record->key().word[0], record->Load().word[0], header.tombstone());
-        }
-      }
+    for (LogAddress from = first, to = 0; from < log_.final_address; from = to) {
+      to = std::min((from & ~(part_bytes - 1)) + part_bytes, log_.final_address);
+      Status status = source_->Read(from, to, bytes, why);
+      const auto look = [&](LogAddress at, uint8_t* memory, RecordHeader header) {
+        if (status != Status::kOk || header.invalid() || at < log_.begin_address) return;
+        if (FateOf(log_, at, header) != RecordFate::kLive) return;
+        const Rec* const record = Rec::At(memory);
+        status = visit(record->key().word[0], record->Load().word[0], header.tombstone());
+      };
+      for (LogAddress block = from; status == Status::kOk && block < to; block += log_.block_bytes)
+        static_cast<void>(  // records of one size end in their block
+            ForEachRecord(block, bytes + (block - from), log_.block_bytes, RecordSizes{Rec::kBytes}, look));
       if (status != Status::kOk) return status;
       Report(observer, "reading records", to - first, log_.final_address - first);
-      from = to;
     }
     return Status::kOk;
   }
 
  private:
-  bool Counts(RecordHeader header, LogAddress at) const;
-  Status ReadPart(LogAddress from, LogAddress* to, Diagnosis* why);  // into part_; *to: its end
+  uint64_t PartBytes() const;  // that are read at a time; a power of two
 
   LogMetadata log_;
-  LogImage image_;
-  Storage* storage_ = nullptr;
-  std::string directory_;
-  std::unique_ptr<File> file_;  // the segment at hand
-  std::string path_;
-  std::unique_ptr<uint64_t[]> part_;
-  uint64_t part_bytes_ = 0;
+  std::unique_ptr<SegmentedFile> file_;
+  std::optional<CheckpointLog> source_;  // of log_ and file_
 };
 
 }  // namespace faster
