@@ -436,7 +436,8 @@ Status Checkpointer::CopyIndex() {
   const HashTable& table = hash_index_->table();
   IndexDataWriter writer(file.get(), index_.token, table.size());
   bytes_total_.store(table.size() * sizeof(HashBucket), std::memory_order_relaxed);
-  status = CaptureIndex({&table, cache_, epoch_, job_entry_, &bytes_done_}, &writer, &index_.entries);
+  const auto progress = [this](uint64_t bytes) { bytes_done_.store(bytes, std::memory_order_release); };
+  status = CaptureIndex({&table, progress, cache_, epoch_, job_entry_}, &writer, &index_.entries);
   if (status != Status::kOk) return status;
   status = writer.Finish(&index_.overflow_buckets, &index_.data_bytes, &index_.data_checksum);
   return status == Status::kOk ? file->Sync() : status;

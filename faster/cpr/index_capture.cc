@@ -14,11 +14,11 @@ constexpr uint64_t kBucketsPerReport = 1024;
 
 // How many of its entries are in use.
 template <bool kCache>
-uint64_t CopyBucket(const HashBucket& bucket, const ReadCache& cache, uint64_t* words) {
+uint64_t CopyBucket(const HashBucket& bucket, const ReadCache* cache, uint64_t* words) {
   uint64_t used = 0;
   for (int i = 0; i < HashBucket::kEntries; ++i) {
     HashEntry entry{bucket.entry[i].load(std::memory_order_acquire)};
-    if (kCache && entry.cached()) entry = entry.WithAddress(cache.RealAddress(entry));
+    if (kCache && entry.cached()) entry = entry.WithAddress(cache->RealAddress(entry));
     words[i] = entry.control;
     used += !entry.free();
   }
@@ -37,7 +37,7 @@ Status CopyBuckets(const IndexCapture& capture, uint64_t count, IndexDataWriter*
     uint64_t* words = room.data();
     if (kCache) capture.epoch->Protect(capture.entry);
     for (; i < end; ++i, words += kIndexBucketWords)
-      *entries += CopyBucket<kCache>(*bucket_at(i), *capture.cache, words);
+      *entries += CopyBucket<kCache>(*bucket_at(i), capture.cache, words);
     if (kCache) capture.epoch->Unprotect(capture.entry);
     status = writer->Took(static_cast<uint64_t>(words - room.data()));
     if (i % kBucketsPerReport == 0) report(i);
@@ -50,9 +50,7 @@ Status Capture(const IndexCapture& capture, IndexDataWriter* writer, uint64_t* e
   const HashTable& table = *capture.table;
   const Status status = CopyBuckets<kCache>(
       capture, table.size(), writer, entries, [&](uint64_t i) { return table.main_bucket(i); },
-      [&](uint64_t done) {
-        capture.bytes_done->store(done * sizeof(HashBucket), std::memory_order_release);
-      });
+      [&](uint64_t done) { capture.progress(done * sizeof(HashBucket)); });
   if (status != Status::kOk) return status;
   return CopyBuckets<kCache>(
       capture, table.overflow_count(), writer, entries,
@@ -62,8 +60,8 @@ Status Capture(const IndexCapture& capture, IndexDataWriter* writer, uint64_t* e
 }  // namespace
 
 Status CaptureIndex(const IndexCapture& capture, IndexDataWriter* writer, uint64_t* entries) {
-  return capture.cache->on() ? Capture<true>(capture, writer, entries)
-                             : Capture<false>(capture, writer, entries);
+  const bool cached = capture.cache != nullptr && capture.cache->on();
+  return cached ? Capture<true>(capture, writer, entries) : Capture<false>(capture, writer, entries);
 }
 
 }  // namespace faster

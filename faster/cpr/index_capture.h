@@ -7,12 +7,13 @@
 // with the log address behind it, as the cache is empty after a recovery.
 //
 // Runs beside every operation; one capture at a time per table, and the table is not replaced meanwhile
-// (checkpoints and growth exclude each other). `entry` is the caller's, unprotected. Errors are the writer's.
+// (checkpoints and growth exclude each other). `entry` is the caller's, unprotected; a table without a read
+// cache needs none. Errors are the writer's.
 // COST: one pass over the table, ~0.3 ns a byte with what the writer does.
 #pragma once
 
-#include <atomic>
 #include <cstdint>
+#include <functional>
 
 #include "faster/core/epoch.h"
 #include "faster/core/status.h"
@@ -24,10 +25,10 @@ namespace faster {
 
 struct IndexCapture {
   const HashTable* table;
-  const ReadCache* cache;
-  LightEpoch* epoch;
-  LightEpoch::Entry* entry;
-  std::atomic<uint64_t>* bytes_done;  // of main buckets, for whoever shows progress
+  std::function<void(uint64_t bytes)> progress;  // of main buckets, every 64 KiB
+  const ReadCache* cache = nullptr;
+  LightEpoch* epoch = nullptr;
+  LightEpoch::Entry* entry = nullptr;
 };
 
 // Adds the number of used entries to *entries. The caller finishes the writer.

@@ -6,13 +6,13 @@
 #include "faster/core/words.h"
 #include "faster/cpr/catalog.h"
 #include "faster/cpr/formats.h"
+#include "faster/cpr/index_capture.h"
 #include "faster/cpr/index_data.h"
 
 namespace faster {
 namespace {
 
 using Rec = Record<uint64_t, uint64_t>;
-constexpr uint64_t kReportEvery = uint64_t{1} << 22;
 
 }  // namespace
 
@@ -130,20 +130,11 @@ Status NativeWriter::WriteIndex(const LogMetadata& log, const TransferObserver& 
   index.checkpoint_start = index.checkpoint_final = log.final_address;
   index.generation = generation_;
   IndexDataWriter writer(file.get(), log.token, table_.size());
-  const uint64_t buckets = table_.size() + table_.overflow_count();
-  for (uint64_t i = 0; status == Status::kOk && i < buckets; ++i) {
-    const HashBucket* const bucket =
-        i < table_.size() ? table_.main_bucket(i) : table_.overflow_bucket(i - table_.size() + 1);
-    uint64_t* const words = writer.Room().data();
-    for (int slot = 0; slot < HashBucket::kEntries; ++slot) {
-      words[slot] = bucket->entry[slot].load(std::memory_order_relaxed);
-      index.entries += words[slot] != 0;
-    }
-    words[HashBucket::kEntries] = bucket->overflow.load(std::memory_order_relaxed);
-    status = writer.Took(kIndexBucketWords);
-    if (i * sizeof(HashBucket) % kReportEvery == 0)
-      Report(observer, "writing the index", i * sizeof(HashBucket), buckets * sizeof(HashBucket));
-  }
+  const auto progress = [&](uint64_t bytes) {
+    Report(observer, "writing the index", bytes, table_.size() * sizeof(HashBucket));
+  };
+  progress(0);
+  status = CaptureIndex({&table_, progress}, &writer, &index.entries);
   if (status == Status::kOk)
     status = writer.Finish(&index.overflow_buckets, &index.data_bytes, &index.data_checksum);
   if (status == Status::kOk) status = file->Sync();

@@ -39,8 +39,8 @@ class IndexCaptureTest : public testing::Test {
     EXPECT_EQ(storage.Open("index.dat", OpenMode::kTruncate, &file), Status::kOk);
     IndexDataWriter writer(file.get(), SampleToken(1), kBuckets);
     LightEpoch::Entry* const mine = epoch_.Acquire();
-    std::atomic<uint64_t> done{0};
-    EXPECT_EQ(CaptureIndex({&table_, cache_.get(), &epoch_, mine, &done}, &writer, entries), Status::kOk);
+    EXPECT_EQ(CaptureIndex({&table_, [](uint64_t) {}, cache_.get(), &epoch_, mine}, &writer, entries),
+              Status::kOk);
     uint64_t overflow = 0, bytes = 0, checksum = 0;
     EXPECT_EQ(writer.Finish(&overflow, &bytes, &checksum), Status::kOk);
     EXPECT_EQ(overflow, table_.overflow_count());
