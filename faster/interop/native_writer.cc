@@ -165,8 +165,12 @@ Status NativeWriter::Finish(const Token& token, const std::vector<SessionCommit>
   log.generations = {{0, generation_, 0}};
   const std::string directory = TokenDirectory(config_.directory, log.token);
   made_.push_back(directory);
-  if ((status = CreateTokenDirectory(*storage_, config_.directory, log.token)) != Status::kOk)
-    return Failed(status, directory, why);
+  status = CreateTokenDirectory(*storage_, config_.directory, log.token);
+  if (status == Status::kExists)
+    return Refuse(status, directory, 0,
+                  "a directory to be made: what an import left that was cut off goes first", "files in it",
+                  why);
+  if (status != Status::kOk) return Failed(status, directory, why);
   if ((status = WriteIndex(log, observer, why)) != Status::kOk) return status;
   for (const std::string_view name : {".log.meta.tmp", "log.meta"})
     made_.push_back(CheckpointPath(config_.directory, log.token, name));

@@ -3,8 +3,9 @@
 // Records of 8-byte keys and values come in the order in which they were written, so that the last one of a
 // key is its state. They are packed into blocks and linked as the engine links them, for the hash that the
 // store will be opened with. Finish() writes the checkpoint in the engine's order, log.meta last; without it,
-// or after an error, the destructor removes what was written, and if the process dies before that there is a
-// directory without a checkpoint, into which the same import may be done again.
+// or after an error, the destructor removes what was written. If the process dies before that there is a
+// directory without a checkpoint of the log; the same import may be done again once the token's directory, if
+// it has got that far, is removed (kExists names it).
 //
 // One thread; blocking. COST: memory for the index; files are streamed once.
 #pragma once

@@ -3,9 +3,7 @@
 
 #include <gtest/gtest.h>
 
-#include <cstring>
-
-#include "faster/interop/microsoft_chains.h"
+#include "faster/interop/microsoft_hash.h"
 #include "tests/cpr/recording_storage.h"
 #include "tests/cpr/samples.h"
 #include "tests/interop/interop_samples.h"
@@ -183,6 +181,48 @@ TEST(MicrosoftImport, AStoreIsNotOverwritten) {
   const State before = StateOf(target, "");
   EXPECT_EQ(Import(&source, "", &target, TinyImport(), &result, &why), Status::kExists);
   EXPECT_EQ(StateOf(target, ""), before);
+}
+
+TEST(MicrosoftImport, WhatAnImportThatWasCutOffLeftIsNamed) {
+  PosixStorage source(std::string(INTEROP_DATA) + "/snap");
+  MemoryStorage whole, target;
+  ImportResult result;
+  Diagnosis why;
+  ASSERT_EQ(Import(&source, "", &whole, TinyImport(), &result, &why), Status::kOk) << why.Text();
+  const std::string directory = result.log.token.Text();
+  ASSERT_EQ(target.CreateDirectory(directory), Status::kOk);
+  const std::string left = JoinPath(directory, kIndexDataName);
+  PutFile(target, left, "a part");
+  PutFile(target, "log.0", "a part");
+  EXPECT_EQ(Import(&source, "", &target, TinyImport(), &result, &why), Status::kExists);
+  EXPECT_EQ(why.file, directory) << why.Text();
+  ASSERT_EQ(target.Remove(left), Status::kOk);
+  ASSERT_EQ(Import(&source, "", &target, TinyImport(), &result, &why), Status::kOk) << why.Text();
+  EXPECT_EQ(StateOf(target, ""), Expected("snap").state);
+}
+
+TEST(MicrosoftImport, WrongOptionsAreRefused) {
+  PosixStorage source(std::string(INTEROP_DATA) + "/snap");
+  MemoryStorage target;
+  ImportResult result;
+  const auto expect = [&](const ImportOptions& options, const std::string& what) {
+    Diagnosis why;
+    EXPECT_EQ(Import(&source, "", &target, options, &result, &why), Status::kInvalidArgument) << what;
+    EXPECT_NE(why.Text().find(what), std::string::npos) << why.Text();
+    EXPECT_TRUE(HoldsNothing(target, ""));
+  };
+  ImportOptions options = TinyImport();
+  options.geometry.page_bits = 31;
+  expect(options, "page_bits");
+  options = TinyImport();
+  options.geometry.overflow_page_bits = 2;
+  expect(options, "overflow_page_bits");
+  options = TinyImport();
+  options.geometry.segment_bytes = 1 << 20;  // less than a page
+  expect(options, "segment size");
+  options = TinyImport();
+  options.config.block_bytes = 100;
+  expect(options, "block_bytes");
 }
 
 TEST(MicrosoftImport, ProgressIsReported) {
