@@ -23,7 +23,7 @@ using faster::Status;
 namespace microsoft = faster::microsoft;
 
 // As the programs of this repository hash 8-byte keys.
-uint64_t YcsbHash(uint64_t key) { return workloads::ycsb::AddWord<8>().Hash(key); }
+uint64_t HashOfYcsbKey(uint64_t key) { return workloads::ycsb::AddWord<8>().Hash(key); }
 
 struct Arguments {
   std::string format, out, log, guids, hash, index_token;
@@ -175,7 +175,7 @@ int Import(const Arguments& a, const std::string& directory, const std::optional
   options.config.version_bits = static_cast<uint32_t>(a.version_bits);
   options.config.index_buckets = a.index_buckets;
   options.config.seed = a.seed;
-  options.hash = a.hash == "microsoft" ? microsoft::NativeHashOfKey : YcsbHash;
+  options.hash = a.hash == "microsoft" ? microsoft::NativeHashOfKey : HashOfYcsbKey;
   Progress progress(a.json);
   options.observer = ShowOn(&progress);
   const auto from = MakeStorage({}, directory), to = MakeStorage({}, a.out);

@@ -7,7 +7,9 @@
 #include <nlohmann/json.hpp>
 
 #include "experiments/common/results.h"
+#include "faster/interop/microsoft_hash.h"
 #include "tests/interop/interop_samples.h"
+#include "workloads/ycsb/value.h"
 
 namespace experiments::checkpoint {
 namespace {
@@ -67,6 +69,89 @@ TEST_F(Transfer, ImportAndExportAndImportAgain) {
   EXPECT_NE(out_.find(first["token"].get<std::string>()), std::string::npos) << out_;
   faster::PosixStorage back(In("back"));
   EXPECT_EQ(microsoft::StateOf(back, ""), microsoft::Expected("snap").state);
+}
+
+// Flags become options: what they say is found in the files.
+TEST_F(Transfer, FlagsOfAnImport) {
+  ASSERT_EQ(Run("import", {data_, "--format=microsoft", "--json", "--out", In("ours"), "--page-bits=13",
+                           "--block-bytes=512", "--segment-pages=3", "--version-bits=7", "--index-buckets=64",
+                           "--seed=5"}),
+            0)
+      << errors_;
+  faster::PosixStorage storage(In("ours"));
+  faster::LogMetadata log;
+  faster::Token token;
+  faster::Diagnosis why;
+  ASSERT_TRUE(faster::Guid::Parse(nlohmann::json::parse(out_)["token"].get<std::string>(), &token));
+  ASSERT_EQ(ReadMetadata(storage, "", token, &log, &why), Status::kOk) << why.Text();
+  EXPECT_EQ(log.page_bits, 13u);
+  EXPECT_EQ(log.block_bytes, 512u);
+  EXPECT_EQ(log.segment_pages, 3u);
+  EXPECT_EQ(log.version_bits, 7u);
+  EXPECT_EQ(log.table_size, 64u);
+  EXPECT_EQ(log.generations[0].generation, faster::NextGeneration({}, faster::IdSource(5).Next()));
+  EXPECT_EQ(Run("import", {data_, token.Text(), "--format=microsoft", "--out", In("none"), "--index-token",
+                           "01234567-0000-0000-0000-000000000001"}),
+            2);
+  ExpectComplaint("index checkpoint 01234567");
+}
+
+TEST_F(Transfer, FlagsOfAnExport) {
+  ASSERT_EQ(Run("import", {data_, "--format=microsoft", "--out", In("ours")}), 0) << errors_;
+  ASSERT_EQ(Run("export", {In("ours"), "--format=microsoft", "--out", In("theirs"), "--their-page-bits=12",
+                           "--segment-bytes=8192", "--table-size=4096", "--guids=windows"}),
+            0)
+      << errors_;
+  faster::PosixStorage storage(In("theirs"));
+  microsoft::Checkpoint checkpoint;
+  faster::Diagnosis why;
+  ASSERT_EQ(microsoft::ReadCheckpoint(storage, "", {}, {}, &checkpoint, &why), Status::kOk) << why.Text();
+  EXPECT_EQ(checkpoint.index.table_size, 4096u);
+  EXPECT_EQ(checkpoint.order, microsoft::GuidOrder::kMixedEndian);
+  EXPECT_FALSE(checkpoint.log.snapshot);
+  EXPECT_EQ(fs::file_size(In("theirs/log.log0")), 8192u);
+  ASSERT_EQ(Run("import", {In("theirs"), "--format=microsoft", "--out", In("back"), "--their-page-bits=12",
+                           "--segment-bytes=8192"}),
+            0)
+      << errors_;
+  EXPECT_EQ(Run("import", {In("theirs"), "--format=microsoft", "--out", In("wrong"), "--their-page-bits=12",
+                           "--segment-bytes=4096"}),
+            1);
+}
+
+template <class F>
+void ExpectKeysFound(const std::string& directory) {
+  using Kv = faster::FasterKv<uint64_t, workloads::ycsb::Value<8>, F>;
+  faster::PosixStorage storage(directory);
+  faster::StoreConfig config;
+  config.page_bits = 22;
+  config.segment_pages = 64;
+  config.seed = 5;
+  std::unique_ptr<Kv> kv;
+  faster::RecoveryResult result;
+  faster::Diagnosis why;
+  ASSERT_EQ(Kv::Recover(config, &storage, {}, nullptr, {}, {}, &kv, &result, &why), Status::kOk)
+      << why.Text();
+  auto session = kv->StartSession();
+  for (const auto& [key, expected] : microsoft::Expected("snap").state) {
+    workloads::ycsb::Value<8> value{};
+    Status status = session->Read(key, &value);
+    if (status == Status::kPending)
+      session->CompletePending(true, [&](const auto& op) { status = op.result, value = op.value.Value(); });
+    ASSERT_EQ(status, Status::kOk) << key;
+    EXPECT_EQ(value.word[0], expected) << key;
+  }
+}
+
+TEST_F(Transfer, TheStoreIsOpenedWithTheHashThatWasNamed) {
+  struct Theirs : workloads::ycsb::AddWord<8> {
+    uint64_t Hash(uint64_t key) const { return microsoft::NativeHashOfKey(key); }
+  };
+  ASSERT_EQ(Run("import", {data_, "--format=microsoft", "--out", In("ycsb")}), 0) << errors_;
+  ExpectKeysFound<workloads::ycsb::AddWord<8>>(In("ycsb"));
+  ASSERT_EQ(Run("import", {data_, "--format=microsoft", "--out", In("theirs"), "--hash=microsoft"}), 0)
+      << errors_;
+  ExpectKeysFound<Theirs>(In("theirs"));
 }
 
 TEST_F(Transfer, WrongUsageIsSaidInOneLine) {
