@@ -25,7 +25,9 @@
 // that hides records, or a start address that has more replayed; a record of [start, final) that lost its
 // header or is of v + 1 now; a final address that cuts records off.
 //
-// One thread. Blocking. COST: the log is read once (its part above start twice), a cache line a record.
+// One thread. Blocking. COST: Find() reads the log once (its part above start twice), a cache line a record;
+// index and log once more whenever chains turn out to have parted more growths ago than was thought. ForEach
+// reads the log again.
 #pragma once
 
 #include <cstdint>

@@ -11,7 +11,7 @@ namespace {
 
 constexpr uint64_t kMostMetadata = 64 << 10;
 
-// Names in `directory` that are `prefix`-less guids with `suffix`, in either case, and how they are spelled.
+// Guids that with `suffix` are names in `directory`, in either case, and how these are spelled.
 Status GuidsIn(Storage& storage, const std::string& directory, std::string_view suffix,
                std::map<Guid, std::string>* names, Diagnosis* why) {
   std::vector<std::string> all;

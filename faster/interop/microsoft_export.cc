@@ -123,7 +123,7 @@ class ExportRun {
     return status == Status::kOk ? CheckSnapshot(writer) : status;
   }
 
-  Status CheckSnapshot(LogWriter& writer) {
+  Status CheckSnapshot(const LogWriter& writer) {
     done_.log.snapshot = options_.snapshot;
     if (!options_.snapshot) return Status::kOk;
     done_.log.flushed = std::max(options_.log_pages << geometry_.page_bits, kFirstAddress);

@@ -6,8 +6,8 @@
 // a compaction removes them. Token and version stay.
 //
 // The source is only read. One thread; blocking. ERRORS: what is wrong with the source, by file and offset;
-// then nothing is left in the new directory. COST: the log is read twice and written once; memory for one of
-// the two indexes at a time, a bit a record and a page.
+// then nothing is left in the new directory. COST: that of Chains, and the log written once; memory for one
+// of the two indexes at a time, a bit a record and a page.
 #pragma once
 
 #include <optional>

@@ -121,7 +121,7 @@ Status Table::Load(Storage* storage, const Checkpoint& checkpoint, const Geometr
 uint64_t* Table::Find(uint64_t bucket, uint64_t tag) {
   for (Bucket* at = &main_[bucket];; at = &overflow_[at->overflow]) {
     for (uint64_t& entry : at->entry) {
-      if (entry != 0 && TagIn(entry) == tag && (entry & kTentative) == 0) return &entry;
+      if (entry != 0 && TagIn(entry) == tag) return &entry;
     }
     if (at->overflow == 0) return nullptr;
   }

@@ -52,16 +52,15 @@ class Table {
                Diagnosis* why) const;
 
   uint64_t size() const { return mask_ + 1; }
-  uint64_t overflow_buckets() const { return overflow_.size(); }  // number 0 included
   void Prefetch(uint64_t hash) const { __builtin_prefetch(&main_[hash & mask_]); }
   // The entry for `tag` in a main bucket or behind it; nullptr if there is none. It stays where it is until
   // FindOrCreate.
   uint64_t* Find(uint64_t bucket, uint64_t tag);
-  uint64_t* Find(uint64_t hash) { return Find(hash & mask_, TagOf(hash)); }
-  // The same; made with address kNoAddress if missing.
+  // The same for a hash; made with address kNoAddress if missing.
   uint64_t* FindOrCreate(uint64_t hash);
 
-  // visit(bucket, entry, path, offset) for every entry in use, until it returns another status than kOk.
+  // visit(main bucket, entry, whether it is in ofb.dat, its offset there or in ht.dat) for every entry in
+  // use, until it returns another status than kOk.
   template <class Visit>
   Status ForEachEntry(Visit&& visit) const {
     for (uint64_t i = 0; i < size(); ++i) {

@@ -89,13 +89,12 @@ Status LogReader::OpenSegments(Storage* storage, std::string_view directory, Log
 
 Status LogReader::Open(Storage* storage, std::string_view directory, const Checkpoint& checkpoint,
                        Diagnosis* why) {
-  Status status = geometry_.Validate(why);
-  if (status != Status::kOk) return status;
   directory_ = directory;
   begin_ = checkpoint.index.begin;
   final_ = checkpoint.log.final_address;
   snapshot_from_ = checkpoint.log.snapshot ? grid_.StartOf(grid_.PageOf(checkpoint.log.flushed)) : final_;
-  if ((status = OpenSegments(storage, directory, snapshot_from_, why)) != Status::kOk) return status;
+  Status status = OpenSegments(storage, directory, snapshot_from_, why);
+  if (status != Status::kOk) return status;
   if (!checkpoint.log.snapshot) return Status::kOk;
   snapshot_path_ = JoinPath(checkpoint.log_directory, kSnapshotName);
   uint64_t size = 0;
@@ -148,8 +147,6 @@ LogWriter::LogWriter(Storage* storage, std::string directory, const Geometry& ge
     why_ = {"", 0, "memory for a page of the log", "none"};
   }
 }
-
-LogWriter::~LogWriter() = default;
 
 Status LogWriter::Append(const LogRecord& record) {
   if (status_ != Status::kOk) return status_;

@@ -61,6 +61,7 @@ class Grid {
 
 class LogReader {
  public:
+  // Of a geometry that is valid.
   explicit LogReader(const Geometry& geometry) : geometry_(geometry), grid_(geometry.page_bits) {}
 
   // Checks that the files have all of [begin, final). `storage` outlives the reader.
@@ -95,7 +96,6 @@ class LogReader {
 class LogWriter {
  public:
   LogWriter(Storage* storage, std::string directory, const Geometry& geometry);
-  ~LogWriter();
 
   // Pages from `page` on go to this file instead of segments, the first of them at its start.
   void SnapshotFrom(uint64_t page, std::string path) {
@@ -108,8 +108,8 @@ class LogWriter {
   // Writes the last page and makes all files durable, but not their names. *final_address is behind the last
   // record. `why` of this or an earlier call's error.
   Status Finish(LogAddress* final_address, Diagnosis* why);
-  std::vector<std::string>& paths() { return paths_; }  // of the files it made
-  uint64_t pages() const { return page_; }              // that are full
+  const std::vector<std::string>& paths() const { return paths_; }  // of the files it made
+  uint64_t pages() const { return page_; }                          // that are full
 
  private:
   Status WritePage();

@@ -206,7 +206,8 @@ TEST_P(Damaged, ALostBlockIsFound) {
   const std::string table = JoinPath(checkpoint_.index_directory, kTableName);
   for (const auto& [path, bytes] : {std::pair(table, checkpoint_.index.table_bytes),
                                     std::pair(log_path_, checkpoint_.log.final_address)}) {
-    for (uint64_t at = 0; at<bytes; at += bytes> 65536 ? 16384 : 4096) {
+    const uint64_t step = bytes > 65536 ? 16384 : 4096;
+    for (uint64_t at = 0; at < bytes; at += step) {
       damage_.path = path;
       damage_.at = at;
       damage_.bytes = std::string(4096, '\0');

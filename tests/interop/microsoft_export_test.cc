@@ -1,14 +1,10 @@
-// Exports: native -> theirs -> native with tiny pages, both layouts; what cannot be held there is refused; a
-// grown index, versions that wrapped, and chains with undone records, put together by hand.
+// Exports: native -> theirs -> native with tiny pages, both layouts; what cannot be held there is refused.
 #include "faster/interop/microsoft_export.h"
 
 #include <gtest/gtest.h>
 
 #include <array>
-#include <bit>
-#include <cstring>
 
-#include "faster/interop/microsoft_index.h"
 #include "tests/cpr/recording_storage.h"
 #include "tests/cpr/samples.h"
 #include "tests/interop/interop_samples.h"

@@ -54,9 +54,8 @@ TEST_F(Index, WhatWasWrittenIsRead) {
     const uint64_t hash = HashOfKey(key);
     *table_.FindOrCreate(hash) = EntryOf(grid.AddressOf(key + 1, 0), TagOf(hash));
   }
-  EXPECT_GT(table_.overflow_buckets(), 1000u);
   Save();
-  EXPECT_EQ(checkpoint_.index.overflow_count, table_.overflow_buckets());
+  EXPECT_GT(checkpoint_.index.overflow_count, 1000u);
   EXPECT_EQ(GetFile(storage_, "i/ht.dat").size(), 2048u * 64);
   EXPECT_EQ(GetFile(storage_, "i/ofb.dat").size() % (16 * 64), 0u);
   EXPECT_GE(GetFile(storage_, "i/ofb.dat").size(), checkpoint_.index.overflow_bytes);
@@ -90,11 +89,11 @@ TEST_F(Index, TentativeEntriesAndSecondOnesOfATagDoNotCount) {
   PutWord("i/ht.dat", 5 * 64 + 24, EntryOf(kNoAddress, 3) | Table::kUnused);  // as the original leaves it
   Diagnosis why;
   ASSERT_EQ(Load(&why), Status::kOk) << why.Text();
-  EXPECT_EQ(loaded_.Find(Hash(1)), nullptr);
-  ASSERT_NE(loaded_.Find(Hash(2)), nullptr);
-  EXPECT_EQ(AddressIn(*loaded_.Find(Hash(2))), 88u);
-  ASSERT_NE(loaded_.Find(Hash(3)), nullptr);
-  EXPECT_EQ(*loaded_.Find(Hash(3)), EntryOf(kNoAddress, 3));
+  EXPECT_EQ(loaded_.Find(5, 1), nullptr);
+  ASSERT_NE(loaded_.Find(5, 2), nullptr);
+  EXPECT_EQ(AddressIn(*loaded_.Find(5, 2)), 88u);
+  ASSERT_NE(loaded_.Find(5, 3), nullptr);
+  EXPECT_EQ(*loaded_.Find(5, 3), EntryOf(kNoAddress, 3));
 }
 
 TEST_F(Index, ALinkBehindWhatWasCopiedIsCut) {
@@ -104,8 +103,8 @@ TEST_F(Index, ALinkBehindWhatWasCopiedIsCut) {
   checkpoint_.index.overflow_count = 41;
   Diagnosis why;
   ASSERT_EQ(Load(&why), Status::kOk) << why.Text();
-  EXPECT_NE(loaded_.Find(Hash(1)), nullptr);
-  EXPECT_EQ(loaded_.Find(Hash(2)), nullptr);
+  EXPECT_NE(loaded_.Find(5, 1), nullptr);
+  EXPECT_EQ(loaded_.Find(5, 2), nullptr);
   checkpoint_.index.overflow_count = 40;
   ExpectDamage("i/ht.dat", 5 * 64 + 56);
 }
