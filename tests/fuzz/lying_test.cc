@@ -75,6 +75,8 @@ TEST_F(Lie, ADeltaOfARangeThatNoFileHolds) {
   Set("log.meta", "final_address", kFar);
   Set("delta.meta", "current_final_address", kFar);
   ExpectRefused(folder_ + "delta.0.log");
+  SetWord(folder_ + "delta.0.log", 72, 1ull << 47);  // it says so, too
+  ExpectRefused(folder_ + "delta.0.log");
 }
 
 // The first block of an image that had none was asked for.
@@ -164,6 +166,28 @@ TEST_F(Lie, EntriesThatLeadNowhere) {
     SetWord(path, at, (good & ~faster::kAddressMask) | address);
     ExpectRefused(path);
   }
+}
+
+// Of several the last was named.
+TEST_F(Lie, TheFirstOfSeveralIsNamed) {
+  Of("full/foldover");
+  const std::string index = folder_ + "index.dat";
+  for (const size_t bucket : {0, 1}) SetWord(index, kTable + bucket * 64, (1ull << 46) + 4);
+  EXPECT_EQ(Recover().why.offset, kTable) << Recover().why.Text();
+
+  Of("log/foldover");
+  const std::string log = LastSegment();
+  const size_t last_block = image_.at(log)->size() - 128;
+  std::vector<size_t> ascending;
+  for (size_t at = last_block + 8; ascending.size() < 2; at += 24) {
+    ASSERT_LT(at, last_block + 128);
+    const faster::RecordHeader header{Word(log, at)};
+    if (!header.present()) continue;
+    SetWord(log, at, header.control | faster::kAddressMask);
+    ascending.push_back(std::stoull(log.substr(4)) * 2048 + at);
+  }
+  const Outcome outcome = Recover();
+  EXPECT_TRUE(outcome.why.found.ends_with("at address " + std::to_string(ascending.front()))) << outcome.why.Text();
 }
 
 // A search that came to such a record did not end. What is loaded counts, and what is replayed.
