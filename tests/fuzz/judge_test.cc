@@ -161,7 +161,8 @@ TEST(Seals, AreThoseOfTheEngine) {
       }
       flip();
       for (const auto& [other, bytes] : image) {
-        if (bytes != nullptr) EXPECT_EQ(*bytes, *subject->image().at(other)) << subject->name() << ": " << other;
+        if (bytes != nullptr)
+          EXPECT_EQ(*bytes, *subject->image().at(other)) << subject->name() << ": " << other;
       }
     }
   }

@@ -187,7 +187,8 @@ TEST_F(Lie, TheFirstOfSeveralIsNamed) {
     ascending.push_back(std::stoull(log.substr(4)) * 2048 + at);
   }
   const Outcome outcome = Recover();
-  EXPECT_TRUE(outcome.why.found.ends_with("at address " + std::to_string(ascending.front()))) << outcome.why.Text();
+  EXPECT_TRUE(outcome.why.found.ends_with("at address " + std::to_string(ascending.front())))
+      << outcome.why.Text();
 }
 
 // A search that came to such a record did not end. What is loaded counts, and what is replayed.
