@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -55,6 +56,15 @@ struct SessionCommit {
   uint64_t serial = 0;
   std::vector<uint64_t> excluded{};  // ascending
   bool operator==(const SessionCommit&) const = default;
+};
+
+// A session that a store knows, as it is at the moment.
+struct SessionState {
+  Guid session;
+  bool open = false;                 // else it may be continued
+  std::optional<uint64_t> serial{};  // of the last operation issued; none: an open one is inside a call
+  std::vector<uint64_t> excluded{};  // of one that is not open: what it will be told when it is continued
+  bool operator==(const SessionState&) const = default;
 };
 
 // A commit point as its session hears of it.
