@@ -202,6 +202,7 @@ class RecoveryRun {
         part.from = from;
         from = part.to = std::min((from & ~(part_bytes - 1)) + part_bytes, meta_.final_address);
       }
+      pages_.Reach(window[0].from, from);
       runner_->ForEach(parts, [&](uint64_t i) { window[i].status = work(window[i]); });
       for (size_t i = 0; i < parts; ++i) {
         if (window[i].status == Status::kOk) continue;

@@ -3,8 +3,8 @@
 
 #include <atomic>
 #include <cstdint>
+#include <map>
 #include <string_view>
-#include <vector>
 
 #include "faster/core/checkpoint_types.h"
 
@@ -25,31 +25,37 @@ constexpr std::string_view PageRecoveryName(PageRecovery page) {
   return kNames[static_cast<uint8_t>(page)];
 }
 
-// Of the pages that a recovery looks at. It never goes back, and a page that needs nothing stays kNotStarted.
-// THREAD-SAFETY: Began, Took and Of on any threads once it is there; a picture of one moment. COST: 8 bytes a
-// page, an atomic operation for each part of a page that is read.
+// Of the pages of a range of the log. A page never goes back, and one that needs nothing stays kNotStarted.
+// THREAD-SAFETY: Reach, Writes and Wrote by one thread while no other is in here; the others on any. MEMORY:
+// a node of a map for each page that was reached: how long the log is, is only said by a file until then.
 class PageRecoveries {
  public:
   PageRecoveries() = default;
   // Pages of [from, to).
   PageRecoveries(LogAddress from, LogAddress to, uint32_t page_bits)
-      : page_bits_(page_bits), from_(from), to_(to), first_(from >> page_bits) {
-    if (from < to) pages_ = std::vector<Page>(((to - 1) >> page_bits) + 1 - first_);
-  }
-  uint64_t first() const { return first_; }  // number of the first page
-  uint64_t size() const { return pages_.size(); }
+      : page_bits_(page_bits), from_(from), to_(to) {}
+  uint64_t first() const { return from_ >> page_bits_; }  // number of the first page
+  uint64_t size() const { return from_ < to_ ? ((to_ - 1) >> page_bits_) + 1 - first() : 0; }
   // Of the page with that number; one that is not among them is kNotStarted.
   PageRecovery Of(uint64_t page) const {
-    if (page < first_ || page - first_ >= pages_.size()) return PageRecovery::kNotStarted;
-    return static_cast<PageRecovery>(pages_[page - first_].state.load(std::memory_order_acquire));
+    const auto found = pages_.find(page);
+    if (found == pages_.end()) return PageRecovery::kNotStarted;
+    return static_cast<PageRecovery>(found->second.state.load(std::memory_order_acquire));
   }
   uint64_t Count(PageRecovery state) const {
-    uint64_t count = 0;
-    for (const Page& page : pages_) count += page.state.load(std::memory_order_acquire) == Word(state);
+    uint64_t count = state == PageRecovery::kNotStarted ? size() - pages_.size() : 0;
+    for (const auto& [number, page] : pages_)
+      count += page.state.load(std::memory_order_acquire) == Word(state);
     return count;
   }
 
-  // [from, to), within one page, is asked for; is there.
+  // [from, to) will be worked on next.
+  void Reach(LogAddress from, LogAddress to) {
+    if (from < from_) from = from_;
+    if (to > to_) to = to_;
+    for (; from < to; from = ((from >> page_bits_) + 1) << page_bits_) pages_.try_emplace(from >> page_bits_);
+  }
+  // [from, to), within one page that was reached, is asked for; is there.
   void Began(LogAddress from) { Raise(from, PageRecovery::kReading); }
   void Took(LogAddress from, LogAddress to) {
     Page* const page = At(from);
@@ -62,7 +68,10 @@ class PageRecoveries {
     if (page->taken.fetch_add(part, std::memory_order_acq_rel) + part >= all)
       Raise(from, PageRecovery::kRead);
   }
-  void Writes(LogAddress from) { Raise(from, PageRecovery::kWriting); }
+  void Writes(LogAddress from) {
+    Reach(from, from + 1);
+    Raise(from, PageRecovery::kWriting);
+  }
   void Wrote(LogAddress from) { Raise(from, PageRecovery::kWritten); }
 
  private:
@@ -72,8 +81,8 @@ class PageRecoveries {
   };
   static constexpr uint32_t Word(PageRecovery state) { return static_cast<uint32_t>(state); }
   Page* At(LogAddress address) {
-    const uint64_t page = address >> page_bits_;
-    return page < first_ || page - first_ >= pages_.size() ? nullptr : &pages_[page - first_];
+    const auto found = pages_.find(address >> page_bits_);
+    return found == pages_.end() ? nullptr : &found->second;
   }
   void Raise(LogAddress address, PageRecovery state) {
     Page* const page = At(address);
@@ -87,8 +96,7 @@ class PageRecoveries {
   uint32_t page_bits_ = 0;
   LogAddress from_ = 0;
   LogAddress to_ = 0;
-  uint64_t first_ = 0;
-  std::vector<Page> pages_;
+  std::map<uint64_t, Page> pages_;  // by number
 };
 
 struct RecoveryProgress {

@@ -214,6 +214,7 @@ constexpr uint32_t kPageBits = 9;
 
 TEST(PageRecoveries, PartsAddUpToAPage) {
   PageRecoveries pages(512, 2048, kPageBits);
+  pages.Reach(512, 1100);
   EXPECT_EQ(pages.first(), 1u);
   EXPECT_EQ(pages.size(), 3u);
   EXPECT_EQ(pages.Of(1), PageRecovery::kNotStarted);
@@ -228,8 +229,21 @@ TEST(PageRecoveries, PartsAddUpToAPage) {
   EXPECT_EQ(pages.Count(PageRecovery::kNotStarted), 2u);
 }
 
+// A file may say that the log is longer than any memory.
+TEST(PageRecoveries, WhatWasNotReachedCostsNothing) {
+  PageRecoveries pages(0, uint64_t{1} << 47, kPageBits);
+  EXPECT_EQ(pages.size(), uint64_t{1} << 38);
+  pages.Reach(1 << 20, (1 << 20) + 600);
+  pages.Began(1 << 20);
+  EXPECT_EQ(pages.Of(1 << 11), PageRecovery::kReading);
+  EXPECT_EQ(pages.Count(PageRecovery::kNotStarted), (uint64_t{1} << 38) - 1);
+  pages.Began(1 << 30);
+  EXPECT_EQ(pages.Of(1 << 21), PageRecovery::kNotStarted);
+}
+
 TEST(PageRecoveries, TheFirstAndTheLastMayBePartOfAPage) {
   PageRecoveries pages(640, 1152, kPageBits);
+  pages.Reach(512, 2048);
   EXPECT_EQ(pages.size(), 2u);
   pages.Began(640);
   pages.Took(640, 1024);
@@ -240,6 +254,7 @@ TEST(PageRecoveries, TheFirstAndTheLastMayBePartOfAPage) {
 
 TEST(PageRecoveries, OutsideNothingIsKnown) {
   PageRecoveries pages(512, 1024, kPageBits), none(1024, 1024, kPageBits);
+  pages.Reach(0, 4608);
   pages.Began(0);
   pages.Took(4096, 4608);
   for (const uint64_t page : {0, 1, 8}) EXPECT_EQ(pages.Of(page), PageRecovery::kNotStarted);
@@ -253,6 +268,7 @@ TEST(PageRecoveries, WhatIsWrittenStaysWritten) {
   pages.Writes(0);
   EXPECT_EQ(pages.Of(0), PageRecovery::kWriting);
   pages.Wrote(0);
+  pages.Reach(0, 512);
   pages.Began(0);
   pages.Took(0, 512);
   EXPECT_EQ(pages.Of(0), PageRecovery::kWritten);
@@ -261,6 +277,7 @@ TEST(PageRecoveries, WhatIsWrittenStaysWritten) {
 TEST(PageRecoveries, TwoThreadsLoseNoPart) {
   constexpr int kPages = 20'000;
   PageRecoveries pages(0, uint64_t{kPages} << kPageBits, kPageBits);
+  pages.Reach(0, uint64_t{kPages} << kPageBits);
   const int run = testing::Together(2, kPages, [&](int t, int page) {
     const LogAddress from = (static_cast<LogAddress>(page) << kPageBits) + static_cast<LogAddress>(t) * 256;
     pages.Began(from);
