@@ -2,6 +2,7 @@
 
 #include "faster/device/posix_storage.h"
 #include "faster/device/throttled_storage.h"
+#include "faster/device/unsynced_storage.h"
 #include "faster/device/uring_storage.h"
 
 namespace experiments {
@@ -23,6 +24,12 @@ class LimitedStorage : private Owner, public faster::ThrottledStorage {
       : Owner{std::move(storage)}, ThrottledStorage(below.get(), limits) {}
 };
 
+class WithoutSyncs : private Owner, public faster::UnsyncedStorage {
+ public:
+  explicit WithoutSyncs(std::unique_ptr<faster::Storage> storage)
+      : Owner{std::move(storage)}, UnsyncedStorage(below.get()) {}
+};
+
 faster::UringStorageOptions UringOptions(const StorageChoice& choice) {
   faster::UringStorageOptions options;
   options.direct = choice.direct;
@@ -39,6 +46,8 @@ void AddStorageFlags(CommandLine* line, StorageChoice* choice) {
                   &choice->read_limit, 1, kMostMega);
   line->AddNumber("write-limit", "MB", "write at most so many megabytes a second", &choice->write_limit, 1,
                   kMostMega);
+  line->AddSwitch("no-sync", "sync nothing: checkpoints outlive the process, but no power cut",
+                  &choice->no_sync);
 }
 
 std::string CheckFlags(const StorageChoice& choice) {
@@ -63,19 +72,24 @@ std::unique_ptr<faster::Storage> MakeStorage(const StorageChoice& choice, const 
   } else {
     storage = std::make_unique<faster::PosixStorage>(root);
   }
-  if (!choice.limited()) return storage;
-  return std::make_unique<LimitedStorage>(std::move(storage), LimitsOf(choice));
+  if (choice.limited()) storage = std::make_unique<LimitedStorage>(std::move(storage), LimitsOf(choice));
+  if (choice.no_sync) storage = std::make_unique<WithoutSyncs>(std::move(storage));
+  return storage;
 }
 
 std::unique_ptr<faster::Storage> MakeLimits(const StorageChoice& choice, faster::Storage* below) {
-  if (!choice.limited()) return nullptr;
-  return std::make_unique<faster::ThrottledStorage>(below, LimitsOf(choice));
+  std::unique_ptr<faster::Storage> storage;
+  if (choice.limited()) storage = std::make_unique<faster::ThrottledStorage>(below, LimitsOf(choice));
+  if (!choice.no_sync) return storage;
+  if (storage == nullptr) return std::make_unique<faster::UnsyncedStorage>(below);
+  return std::make_unique<WithoutSyncs>(std::move(storage));
 }
 
 std::string StorageText(const StorageChoice& choice) {
   std::string text = choice.name + (choice.direct ? ", direct" : "");
   if (choice.read_limit != 0) text += ", reads at " + std::to_string(choice.read_limit) + " MB/s";
   if (choice.write_limit != 0) text += ", writes at " + std::to_string(choice.write_limit) + " MB/s";
+  if (choice.no_sync) text += ", never synced";
   return text;
 }
 
@@ -85,6 +99,7 @@ std::vector<std::string> StorageFlags(const StorageChoice& choice) {
   if (choice.direct) flags.push_back("--direct");
   if (choice.read_limit != 0) flags.push_back("--read-limit=" + std::to_string(choice.read_limit));
   if (choice.write_limit != 0) flags.push_back("--write-limit=" + std::to_string(choice.write_limit));
+  if (choice.no_sync) flags.push_back("--no-sync");
   return flags;
 }
 

@@ -1,5 +1,5 @@
-// StorageChoice: which storage a program works on, as said by the flags --storage, --direct, --read-limit and
-// --write-limit. Used once at start-up by one thread. Native worlds only.
+// StorageChoice: which storage a program works on, as said by the flags --storage, --direct, --read-limit,
+// --write-limit and --no-sync. Used once at start-up by one thread. Native worlds only.
 #pragma once
 
 #include <cstdint>
@@ -17,6 +17,7 @@ struct StorageChoice {
   bool direct = false;         // uring past the page cache
   uint64_t read_limit = 0;     // MB (10^6 bytes) per second; 0: none
   uint64_t write_limit = 0;
+  bool no_sync = false;  // faster/device/unsynced_storage.h
 
   bool limited() const { return read_limit != 0 || write_limit != 0; }
 };
@@ -31,7 +32,7 @@ std::string CheckStorage(const StorageChoice& choice, const std::string& folder)
 
 // The storage of `root`. What this machine does not allow falls back silently: see CheckStorage.
 std::unique_ptr<faster::Storage> MakeStorage(const StorageChoice& choice, const std::string& root);
-// The limits alone, in front of a storage that outlives the result; null without limits.
+// The limits and no_sync alone, in front of a storage that outlives the result; null without them.
 std::unique_ptr<faster::Storage> MakeLimits(const StorageChoice& choice, faster::Storage* below);
 
 std::string StorageText(const StorageChoice& choice);                // for a person

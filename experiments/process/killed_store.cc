@@ -158,6 +158,7 @@ std::string KilledStore::RunUntilKilled(const KillPlan& plan) {
   using namespace workloads::ycsb;
   StorageChoice below = options_.storage;
   below.read_limit = below.write_limit = 0;  // what is saved for the parent is not to be counted
+  below.no_sync = false;
   faults::SharedStorage shared(
       options_.root, disk_.get(), {},
       below.name == "posix" ? nullptr : MakeStorage(below, options_.root + ".objects"));

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -57,6 +58,15 @@ struct SessionCommit {
   bool operator==(const SessionCommit&) const = default;
 };
 
+// A session that a store knows, as it is at the moment.
+struct SessionState {
+  Guid session;
+  bool open = false;                 // else it may be continued
+  std::optional<uint64_t> serial{};  // of the last operation issued; none: an open one is inside a call
+  std::vector<uint64_t> excluded{};  // of one that is not open: what it will be told when it is continued
+  bool operator==(const SessionState&) const = default;
+};
+
 // A commit point as its session hears of it.
 struct CommitNotice {
   Token token;
@@ -109,6 +119,7 @@ struct IndexMetadata {
   uint64_t generation = 0;          // incarnation that captured it
   uint64_t data_bytes = 0;          // size of index.dat
   uint64_t data_checksum = 0;       // XXH3-64 of index.dat
+  std::string unknown;  // JSON members that a later writer added: kept when the record is written again
 };
 
 // The chain that a delta ends: the snapshot that it began with and the deltas since, oldest first, its own
@@ -117,7 +128,7 @@ struct DeltaChain {
   Token base;
   std::vector<Token> deltas;
   uint64_t total_entries = 0;  // blocks in all of them
-  std::string unknown;         // JSON members that a later writer added: kept when written again
+  std::string unknown;         // as above
 };
 
 // One delta: the blocks of [flushed_until, final) that differ from what the chain before it holds.
@@ -160,21 +171,23 @@ struct LogMetadata {
   uint64_t delta_bytes = 0;  // delta_tail_address
   DeltaMetadata delta;       // of delta.meta and incremental.info, read with log.meta
   DeltaChain chain;
+  std::string unknown;  // as above
 };
 
 // pair.meta: the state of the cold store that belongs to a checkpoint of the hot one (store/f2_kv.h). All
 // that the entries of the cold index in checkpoint `index` lead to lies in [begin, final) of the cold log.
 struct PairMetadata {
-  Token token;  // of the hot store's checkpoint, in whose directory this is
-  Token index;  // checkpoint of the store that holds the chunks of the cold index
+  Token token;                 // of the hot store's checkpoint, in whose directory this is
+  Token index;                 // checkpoint of the store that holds the chunks of the cold index
   uint64_t chunks = 0;         // of the cold index, a power of two
   uint32_t chunk_entries = 0;  // in each of them, a power of two
   uint32_t page_bits = 0;      // of the cold log, as the next two
   uint32_t block_bytes = 0;
   uint32_t segment_pages = 0;
   LogAddress begin_address = 0;
-  LogAddress final_address = 0;  // a block boundary
+  LogAddress final_address = 0;         // a block boundary
   std::vector<Generation> generations;  // of the cold log, ascending by `from`; `until` is not used
+  std::string unknown;                  // as above
 };
 
 }  // namespace faster

@@ -89,6 +89,23 @@ void Checkpointer::Unregister(SessionCore* session) {
   Advance();  // the session that left may have been the last one waited for
 }
 
+std::vector<SessionState> Checkpointer::Sessions() {
+  std::lock_guard lock(mutex_);
+  std::vector<SessionState> states;
+  states.reserve(sessions_.size() + closed_.size());
+  for (SessionCore* session : sessions_) {
+    if (session->internal_) continue;
+    SessionState& state = states.emplace_back(SessionState{session->id(), true});
+    if (!epoch_->TakeOver(session->entry_)) continue;
+    state.serial = session->serial_;
+    epoch_->GiveBack(session->entry_);
+  }
+  for (const auto& [id, closed] : closed_) states.push_back({id, false, closed.serial, closed.excluded});
+  std::sort(states.begin(), states.end(),
+            [](const SessionState& a, const SessionState& b) { return a.session < b.session; });
+  return states;
+}
+
 Status Checkpointer::Start(CheckpointKind kind, LogBackend backend, Token* token) {
   std::lock_guard lock(mutex_);
   const SystemState now = State();

@@ -84,6 +84,9 @@ class Checkpointer {
   Status Register(SessionCore* session, bool continued);
   void Unregister(SessionCore* session);  // remembers its commit point; re-evaluates the phase
 
+  // Every session ever opened, ascending; not the engine's own.
+  std::vector<SessionState> Sessions();
+
   // Removes all but the newest `keep` (at least 1) checkpoints and what these need (retention.h), and
   // segments of the log that nobody needs then. Blocking; beside everything else. kBusy: another retention
   // runs.

@@ -73,8 +73,10 @@ Status CheckHeader(const uint64_t* words, std::string_view path, const Token& to
   if (header->token != token) return Damaged(path, 16, "token " + token.Text(), header->token.Text(), why);
   const uint64_t block = header->block_bytes;
   if (header->first > header->end || header->end >= kAddressLimit || block == 0 ||
+      header->first % block != 0 || header->end % block != 0 ||
       header->entries > (header->end - header->first) / block)
-    return Damaged(path, 64, "a range and no more blocks than it has", std::to_string(header->entries), why);
+    return Damaged(path, 64, "a range of whole blocks and no more entries than it has",
+                   std::to_string(header->entries), why);
   if (size != FileBytes(*header))
     return Damaged(path, std::min(size, FileBytes(*header)),
                    std::to_string(FileBytes(*header)) + " bytes in the file", std::to_string(size), why);

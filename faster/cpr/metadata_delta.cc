@@ -1,6 +1,4 @@
-// The texts of delta.meta and incremental.info. Members that we do not know are kept: what read them may
-// write them again without losing what a later version put there.
-#include <algorithm>
+// The texts of delta.meta and incremental.info.
 #include <set>
 
 #include "faster/cpr/metadata_fields.h"
@@ -9,24 +7,6 @@ namespace faster {
 namespace {
 
 constexpr uint64_t kMaxDeltas = 1 << 16;
-
-// The members of `object` that are not in `known`, as the text of an object; "" if there are none.
-std::string Unknown(const Json& object, std::initializer_list<std::string_view> known) {
-  Json rest = Json::object();
-  for (const auto& [name, value] : object.items()) {
-    if (std::find(known.begin(), known.end(), name) == known.end()) rest[name] = value;
-  }
-  return rest.empty() ? "" : rest.dump();
-}
-
-void AddUnknown(const std::string& unknown, Json* object) {
-  if (unknown.empty()) return;
-  const Json rest = Json::parse(unknown, nullptr, false);
-  if (!rest.is_object()) return;
-  for (const auto& [name, value] : rest.items()) {
-    if (!object->contains(name)) (*object)[name] = value;
-  }
-}
 
 }  // namespace
 
@@ -64,9 +44,9 @@ static void Take(const Json& object, MaybeProblem* problem, DeltaMetadata* m) {
   m->final_address = f.Number("current_final_address");
   m->entries = f.Number("num_entries");
   m->header_checksum = f.Hex("header_checksum");
-  m->unknown = Unknown(object, {"format_version", "token", "base_snapshot_token", "previous_token", "version",
-                                "delta_tail_address", "prev_snapshot_final_address", "current_final_address",
-                                "num_entries", "header_checksum", "checksum"});
+  m->unknown = Unknown(
+      object, {"token", "base_snapshot_token", "previous_token", "version", "delta_tail_address",
+               "prev_snapshot_final_address", "current_final_address", "num_entries", "header_checksum"});
 }
 
 static void Take(const Json& object, MaybeProblem* problem, DeltaChain* m) {
@@ -81,8 +61,8 @@ static void Take(const Json& object, MaybeProblem* problem, DeltaChain* m) {
   m->total_entries = f.Number("total_delta_entries");
   const bool complete = f.Bool("is_complete");
   if (!complete && !problem->has_value()) *problem = Problem{"is_complete", "true", "false"};
-  m->unknown = Unknown(object, {"format_version", "base_snapshot_token", "incremental_tokens",
-                                "total_delta_entries", "is_complete", "checksum"});
+  m->unknown =
+      Unknown(object, {"base_snapshot_token", "incremental_tokens", "total_delta_entries", "is_complete"});
 }
 
 Status ValidateMetadata(const DeltaMetadata& metadata, Diagnosis* why) { return Validate(metadata, why); }

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <exception>
+#include <initializer_list>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
@@ -145,6 +146,12 @@ class Fields {
     return 0;
   }
   uint32_t Number32(const char* field) { return static_cast<uint32_t>(Number(field, 0xffffffffu)); }
+  // The same for a field that may be missing and then has a value all the same.
+  uint64_t NumberOr(const char* field, uint64_t otherwise, uint64_t high = ~0ull) {
+    return Has(field) ? Number(field, high) : otherwise;
+  }
+  bool BoolOr(const char* field, bool otherwise) { return Has(field) ? Bool(field) : otherwise; }
+  bool Has(const char* field) const { return object_.is_object() && object_.contains(field); }
   bool Bool(const char* field) {
     const Json* value = Get(field);
     if (value == nullptr) return false;
@@ -152,6 +159,7 @@ class Fields {
     return value->is_boolean() && value->get<bool>();
   }
   bool Layout(const char* field) {  // true: variable
+    if (!Has(field)) return false;
     const std::string* text = String(field);
     if (text != nullptr && *text != "variable" && *text != "fixed")
       Fail(field, "fixed or variable", Printable(*text));
@@ -182,8 +190,9 @@ class Fields {
     Fail(field, "whole numbers", value.dump().substr(0, 40));
     return 0;
   }
-  // A field that only repeats what another one says, for people and for other programs.
+  // A field that only repeats what another one says, for people and for other programs. It may be missing.
   void Derived(const char* field, uint64_t expected) {
+    if (!Has(field)) return;
     const uint64_t found = Number(field);
     if (found != expected) Fail(field, std::to_string(expected), std::to_string(found));
   }
@@ -203,6 +212,28 @@ class Fields {
   const Json& object_;
   MaybeProblem* problem_;
 };
+
+// --- members that we do not know ---
+// They are kept: what reads a text may write it again without losing what a later version put there.
+
+// The members of `object` that are not in `known`, as the text of an object; "" if there are none.
+inline std::string Unknown(const Json& object, std::initializer_list<std::string_view> known) {
+  Json rest = Json::object();
+  for (const auto& [name, value] : object.items()) {
+    if (name == "format_version" || name == "checksum") continue;
+    if (std::find(known.begin(), known.end(), name) == known.end()) rest[name] = value;
+  }
+  return rest.empty() ? "" : rest.dump();
+}
+
+inline void AddUnknown(const std::string& unknown, Json* object) {
+  if (unknown.empty()) return;
+  const Json rest = Json::parse(unknown, nullptr, false);
+  if (!rest.is_object()) return;
+  for (const auto& [name, value] : rest.items()) {
+    if (!object->contains(name)) (*object)[name] = value;
+  }
+}
 
 // Where arrays and objects are nested deeper than any record is; npos if they are not. The library copies and
 // prints what it parsed recursively: the text must not choose how deep.

@@ -110,22 +110,26 @@ static MaybeProblem Check(const LogMetadata& m) {
 static void Take(const Json& object, MaybeProblem* problem, IndexMetadata* m) {
   Fields f(object, problem);
   m->token = f.Id("token");
-  m->version = f.Number("version");
+  m->version = f.NumberOr("version", 0);
   m->table_size = f.Number("table_size");
   m->overflow_buckets = f.Number("num_buckets");
   m->entries = f.Number("num_entries");
-  m->begin_address = f.Number("log_begin_address");
-  m->checkpoint_start = f.Number("checkpoint_start_address");
+  m->begin_address = f.NumberOr("log_begin_address", 0);
+  m->checkpoint_start = f.NumberOr("checkpoint_start_address", m->begin_address);  // replays all
   m->checkpoint_final = f.Number("checkpoint_final_address");
   m->generation = f.Number("generation");
   m->data_bytes = f.Number("data_bytes");
   m->data_checksum = f.Hex("data_checksum");
   f.Derived("num_ht_bytes", m->table_size * 64);
   f.Derived("num_ofb_bytes", m->overflow_buckets * 64);
+  m->unknown = Unknown(object, {"token", "version", "table_size", "num_ht_bytes", "num_ofb_bytes",
+                                "num_buckets", "num_entries", "log_begin_address", "checkpoint_start_address",
+                                "checkpoint_final_address", "generation", "data_bytes", "data_checksum"});
 }
 
 static void TakeLists(Fields& f, MaybeProblem* problem, LogMetadata* m) {
-  if (const Json* sessions = f.Array("session_states")) {
+  const Json* sessions = f.Has("session_states") ? f.Array("session_states") : nullptr;
+  if (sessions != nullptr) {
     m->sessions.reserve(sessions->size());
     for (const Json& element : *sessions) {
       Fields s(element, problem);
@@ -161,13 +165,13 @@ static void TakeLists(Fields& f, MaybeProblem* problem, LogMetadata* m) {
 static void Take(const Json& object, MaybeProblem* problem, LogMetadata* m) {
   Fields f(object, problem);
   m->token = f.Id("token");
-  m->use_snapshot_file = f.Bool("use_snapshot_file");
+  m->use_snapshot_file = f.BoolOr("use_snapshot_file", false);
   m->version = f.Number("version", kMaxVersion);
   m->version_bits = f.Number32("version_bits");
   m->page_bits = f.Number32("page_bits");
   m->block_bytes = f.Number32("block_bytes");
   m->segment_pages = f.Number32("segment_pages");
-  if (object.contains("record_layout")) m->variable_records = f.Layout("record_layout");
+  m->variable_records = f.Layout("record_layout");
   m->key_bytes = f.Number32("key_bytes");
   m->value_bytes = f.Number32("value_bytes");
   m->table_size = f.Number("table_size");
@@ -175,8 +179,8 @@ static void Take(const Json& object, MaybeProblem* problem, LogMetadata* m) {
   m->start_address = f.Number("start_logical_address");
   m->final_address = f.Number("final_address");
   m->flushed_until = f.Number("flushed_until_address");
-  m->head_address = f.Number("head_address");
-  if (object.contains("is_incremental")) m->is_incremental = f.Bool("is_incremental");
+  m->head_address = f.NumberOr("head_address", 0);
+  m->is_incremental = f.BoolOr("is_incremental", false);
   if (m->is_incremental) {
     m->previous = f.Id("prev_snapshot_token");
     m->delta_bytes = f.Number("delta_tail_address", kMaxVersion);
@@ -184,6 +188,33 @@ static void Take(const Json& object, MaybeProblem* problem, LogMetadata* m) {
   TakeLists(f, problem, m);
   f.Derived("next_version", m->version + 1);
   f.Derived("num_threads", m->sessions.size());
+  if (!problem->has_value() && f.BoolOr("use_object_log", false))
+    *problem = Problem{"use_object_log", "false", "true"};
+  m->unknown = Unknown(object, {"token",
+                                "use_snapshot_file",
+                                "version",
+                                "next_version",
+                                "num_threads",
+                                "begin_address",
+                                "start_logical_address",
+                                "final_address",
+                                "flushed_until_address",
+                                "head_address",
+                                "use_object_log",
+                                "version_bits",
+                                "page_bits",
+                                "block_bytes",
+                                "segment_pages",
+                                "key_bytes",
+                                "value_bytes",
+                                "table_size",
+                                "session_states",
+                                "dead_ranges",
+                                "generations",
+                                "record_layout",
+                                "is_incremental",
+                                "prev_snapshot_token",
+                                "delta_tail_address"});
 }
 
 std::string HexWord(uint64_t word) {
@@ -196,20 +227,22 @@ Status ValidateMetadata(const IndexMetadata& metadata, Diagnosis* why) { return 
 Status ValidateMetadata(const LogMetadata& metadata, Diagnosis* why) { return Validate(metadata, why); }
 
 std::string FormatMetadata(const IndexMetadata& m) {
-  return Seal(Json{{"format_version", kFormatVersion},
-                   {"token", m.token.Text()},
-                   {"version", m.version},
-                   {"table_size", m.table_size},
-                   {"num_ht_bytes", m.table_size * 64},
-                   {"num_ofb_bytes", m.overflow_buckets * 64},
-                   {"num_buckets", m.overflow_buckets},
-                   {"num_entries", m.entries},
-                   {"log_begin_address", m.begin_address},
-                   {"checkpoint_start_address", m.checkpoint_start},
-                   {"checkpoint_final_address", m.checkpoint_final},
-                   {"generation", m.generation},
-                   {"data_bytes", m.data_bytes},
-                   {"data_checksum", HexWord(m.data_checksum)}});
+  Json json{{"format_version", kFormatVersion},
+            {"token", m.token.Text()},
+            {"version", m.version},
+            {"table_size", m.table_size},
+            {"num_ht_bytes", m.table_size * 64},
+            {"num_ofb_bytes", m.overflow_buckets * 64},
+            {"num_buckets", m.overflow_buckets},
+            {"num_entries", m.entries},
+            {"log_begin_address", m.begin_address},
+            {"checkpoint_start_address", m.checkpoint_start},
+            {"checkpoint_final_address", m.checkpoint_final},
+            {"generation", m.generation},
+            {"data_bytes", m.data_bytes},
+            {"data_checksum", HexWord(m.data_checksum)}};
+  AddUnknown(m.unknown, &json);
+  return Seal(json);
 }
 
 std::string FormatMetadata(const LogMetadata& m) {
@@ -252,6 +285,7 @@ std::string FormatMetadata(const LogMetadata& m) {
     json["prev_snapshot_token"] = m.previous.Text();
     json["delta_tail_address"] = m.delta_bytes;
   }
+  AddUnknown(m.unknown, &json);
   return Seal(json);
 }
 

@@ -39,7 +39,8 @@ FASTER_METADATA_API std::string FormatMetadata(const PairMetadata& metadata);   
 
 // The record in `text`, the contents of `file` (a name for *why only). kCorruption, *metadata untouched and
 // *why filled in if the checksum, the form, a type or a value is wrong; kUnsupported if all is well but the
-// format version is one we do not know. Fields we do not know are skipped.
+// format version is one we do not know. Fields we do not know are kept in `unknown`, and FormatMetadata
+// writes them again; those that may be missing (FORMATS.md) get their defaults.
 FASTER_METADATA_API Status ParseMetadata(std::string_view text, std::string_view file,
                                          IndexMetadata* metadata, Diagnosis* why);
 FASTER_METADATA_API Status ParseMetadata(std::string_view text, std::string_view file, LogMetadata* metadata,

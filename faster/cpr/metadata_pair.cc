@@ -42,6 +42,8 @@ static void Take(const Json& object, MaybeProblem* problem, PairMetadata* m) {
     Fields g((*generations)[i], problem);
     m->generations.push_back({g.Number("from"), g.Number("generation"), 0});
   }
+  m->unknown = Unknown(object, {"token", "index_token", "chunks", "chunk_entries", "page_bits", "block_bytes",
+                                "segment_pages", "begin_address", "final_address", "generations"});
 }
 
 Status ValidateMetadata(const PairMetadata& metadata, Diagnosis* why) { return Validate(metadata, why); }
@@ -50,12 +52,13 @@ std::string FormatMetadata(const PairMetadata& m) {
   Json generations = Json::array();
   for (const Generation& g : m.generations)
     generations.push_back({{"from", g.from}, {"generation", g.generation}});
-  const Json json{{"format_version", kFormatVersion},     {"token", m.token.Text()},
-                  {"index_token", m.index.Text()},        {"chunks", m.chunks},
-                  {"chunk_entries", m.chunk_entries},     {"page_bits", m.page_bits},
-                  {"block_bytes", m.block_bytes},         {"segment_pages", m.segment_pages},
-                  {"begin_address", m.begin_address},     {"final_address", m.final_address},
-                  {"generations", std::move(generations)}};
+  Json json{{"format_version", kFormatVersion},     {"token", m.token.Text()},
+            {"index_token", m.index.Text()},        {"chunks", m.chunks},
+            {"chunk_entries", m.chunk_entries},     {"page_bits", m.page_bits},
+            {"block_bytes", m.block_bytes},         {"segment_pages", m.segment_pages},
+            {"begin_address", m.begin_address},     {"final_address", m.final_address},
+            {"generations", std::move(generations)}};
+  AddUnknown(m.unknown, &json);
   return Seal(json);
 }
 

@@ -40,6 +40,15 @@ class RecoveryRun {
 
   Status Run(const std::optional<Token>& log_token, const std::optional<Token>& index_token, IdSource* ids,
              SnapshotState* snapshot) {
+    Report(RecoveryProgress::Step::kMetadata, 0);
+    const Status status = RunSteps(log_token, index_token, ids, snapshot);
+    Report(status == Status::kOk ? RecoveryProgress::Step::kDone : RecoveryProgress::Step::kFailed, 0);
+    return status;
+  }
+
+ private:
+  Status RunSteps(const std::optional<Token>& log_token, const std::optional<Token>& index_token,
+                  IdSource* ids, SnapshotState* snapshot) {
     std::vector<CatalogEntry> entries;
     Status status = ListCheckpoints(*storage_, config_.directory, &entries, why_);
     if (status != Status::kOk) return status;
@@ -67,11 +76,9 @@ class RecoveryRun {
       if (entry.empty()) result_->leftovers.push_back(entry.token);
     }
     log_->StartRecovered(meta_, head_, flushed_, generation_);
-    Report(RecoveryProgress::Step::kDone, 0);
     return Status::kOk;
   }
 
- private:
   Status Mismatch(const char* what, uint64_t expected, uint64_t found) {
     *why_ = {CheckpointPath(config_.directory, meta_.token, kLogMetaName), 0,
              std::string(what) + " " + std::to_string(expected) + " as the store is configured",
@@ -143,8 +150,12 @@ class RecoveryRun {
     head_ = std::max<LogAddress>(first_address, 8);
     flushed_ = std::max(meta_.flushed_until, first_address);
     progress_.bytes_total += meta_.final_address - std::min(first_address, meta_.final_address);
+    const LogAddress begin = meta_.begin_address & ~LogAddress{config_.block_bytes - 1};
+    pages_ = PageRecoveries(std::min({first_address, replay_from_, std::max(meta_.flushed_until, begin)}),
+                            meta_.final_address, config_.page_bits);
+    progress_.pages = &pages_;
     return ForEachPart(first_address, [&](Part& part) {
-      const Status status = source_.Read(part.from, part.to, log_->At(part.from), &part.why);
+      const Status status = Read(&part, log_->At(part.from));
       if (status != Status::kOk || part.from >= replay_from_) return status;  // else they are looked at then
       return ForEachRecordOf(&part, log_->At(part.from), [](LogAddress, uint8_t*, RecordHeader) {});
     });
@@ -159,6 +170,13 @@ class RecoveryRun {
     std::unique_ptr<uint64_t[]> bytes;  // of one that is not in the buffer
     IndexReplay::Batch records;
   };
+
+  Status Read(Part* part, uint8_t* bytes) {
+    pages_.Began(part->from);
+    const Status status = source_.Read(part->from, part->to, bytes, &part->why);
+    if (status == Status::kOk) pages_.Took(part->from, part->to);
+    return status;
+  }
 
   // A block of index.dat, and what a task did with it.
   struct IndexBlock {
@@ -184,6 +202,7 @@ class RecoveryRun {
         part.from = from;
         from = part.to = std::min((from & ~(part_bytes - 1)) + part_bytes, meta_.final_address);
       }
+      pages_.Reach(window[0].from, from);
       runner_->ForEach(parts, [&](uint64_t i) { window[i].status = work(window[i]); });
       for (size_t i = 0; i < parts; ++i) {
         if (window[i].status == Status::kOk) continue;
@@ -221,6 +240,7 @@ class RecoveryRun {
       if (!page) page.reset(new uint64_t[log_->page_bytes() / 8]);
       uint8_t* const bytes = reinterpret_cast<uint8_t*>(page.get());
       const LogAddress to = std::min((from & ~(log_->page_bytes() - 1)) + log_->page_bytes(), flushed_);
+      pages_.Writes(from);
       Status status = source_.Read(from, to, bytes, why_);
       if (status != Status::kOk) return status;
       for (LogAddress block = from; block < to; block += config_.block_bytes) {
@@ -234,6 +254,7 @@ class RecoveryRun {
                  "room for log pages that this memory does not hold", std::string(StatusName(status))};
         return status;
       }
+      pages_.Wrote(from);
       from = to;
     }
     return Status::kOk;
@@ -335,7 +356,7 @@ class RecoveryRun {
     if ((part->from & ~(log_->page_bytes() - 1)) + 8 < head_) {  // head_ is a page start, or 8 in page 0
       if (!part->bytes) part->bytes.reset(new uint64_t[PartBytes() / 8]);
       bytes = reinterpret_cast<uint8_t*>(part->bytes.get());
-      const Status status = source_.Read(part->from, part->to, bytes, &part->why);
+      const Status status = Read(part, bytes);
       if (status != Status::kOk) return status;
     }
     part->records.Clear((part->to - part->from) / shape_.sizes.least());
@@ -389,6 +410,7 @@ class RecoveryRun {
   const std::unique_ptr<TaskRunner> runner_;
   CheckpointObserver* const observer_;
   RecoveryProgress progress_;
+  PageRecoveries pages_;
 };
 
 }  // namespace

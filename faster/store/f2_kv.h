@@ -119,6 +119,8 @@ class F2Kv {
   std::unique_ptr<SessionType> StartSession() { return hot_->StartSession(); }
   std::unique_ptr<SessionType> ContinueSession(const Guid& id) { return hot_->ContinueSession(id); }
 
+  std::vector<SessionState> Sessions() { return hot_->Sessions(); }
+
   // As FasterKv's; *token names the pair.
   Status Checkpoint(CheckpointKind kind, LogBackend backend, Token* token) {
     return hot_->Checkpoint(kind, backend, token);

@@ -87,6 +87,8 @@ class FasterKv {
   // excluded_serials() what is missing up to it.
   // nullptr if the id is unknown, the session is open, or max_sessions are open.
   std::unique_ptr<SessionType> ContinueSession(const Guid& id) { return OpenSession(id, true); }
+  // Every session ever opened, ascending: which are open, where they are, which may be continued. Any thread.
+  std::vector<SessionState> Sessions() { return checkpointer_.Sessions(); }
 
   // kOk: the checkpoint *token has begun. kBusy: another one has not ended yet.
   Status Checkpoint(CheckpointKind kind, LogBackend backend, Token* token) {

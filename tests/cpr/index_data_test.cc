@@ -133,8 +133,8 @@ TEST(IndexData, EveryDamagedByteAndSizeIsFound) {
 
 TEST(IndexData, DamageNamesTheBlock) {
   MemoryStorage storage;
-  const IndexMetadata m = WriteIndex(storage, SampleWords(4 * kIndexBlockBuckets), 4 * kIndexBlockBuckets,
-                                     4096);
+  const IndexMetadata m =
+      WriteIndex(storage, SampleWords(4 * kIndexBlockBuckets), 4 * kIndexBlockBuckets, 4096);
   std::string damaged = GetFile(storage, "index.dat");
   const uint64_t third = kIndexHeaderBytes + 2 * (kIndexBlockWords + 1) * 8;
   damaged[third + 1000] ^= 1;
@@ -163,8 +163,8 @@ TEST(IndexData, DamageNamesTheTrailer) {
 
 TEST(IndexData, BlocksInEachOthersPlacesAreFound) {
   MemoryStorage storage;
-  const IndexMetadata m = WriteIndex(storage, SampleWords(2 * kIndexBlockBuckets), 2 * kIndexBlockBuckets,
-                                     4096);
+  const IndexMetadata m =
+      WriteIndex(storage, SampleWords(2 * kIndexBlockBuckets), 2 * kIndexBlockBuckets, 4096);
   const std::string good = GetFile(storage, "index.dat");
   const size_t block = (kIndexBlockWords + 1) * 8;
   PutFile(storage, "index.dat",

@@ -61,7 +61,7 @@ inline bool Same(const LogMetadata& a, const LogMetadata& b) {
          a.begin_address == b.begin_address && a.start_address == b.start_address &&
          a.final_address == b.final_address && a.flushed_until == b.flushed_until &&
          a.head_address == b.head_address && a.sessions == b.sessions && a.dead_ranges == b.dead_ranges &&
-         a.generations == b.generations;
+         a.generations == b.generations && a.unknown == b.unknown;
 }
 
 inline bool Same(const IndexMetadata& a, const IndexMetadata& b) {
@@ -69,7 +69,7 @@ inline bool Same(const IndexMetadata& a, const IndexMetadata& b) {
          a.overflow_buckets == b.overflow_buckets && a.entries == b.entries &&
          a.begin_address == b.begin_address && a.checkpoint_start == b.checkpoint_start &&
          a.checkpoint_final == b.checkpoint_final && a.generation == b.generation &&
-         a.data_bytes == b.data_bytes && a.data_checksum == b.data_checksum;
+         a.data_bytes == b.data_bytes && a.data_checksum == b.data_checksum && a.unknown == b.unknown;
 }
 
 // Puts `bytes` into a file as it is, past all checks.

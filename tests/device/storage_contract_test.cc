@@ -16,6 +16,7 @@
 #include "faster/device/memory_storage.h"
 #include "faster/device/posix_storage.h"
 #include "faster/device/throttled_storage.h"
+#include "faster/device/unsynced_storage.h"
 #include "faults/device/shared_storage.h"
 #include "faults/device/sim_storage.h"
 #include "tests/device/fake_scheduler.h"
@@ -79,6 +80,12 @@ struct ThrottledSubject : Subject {
   faster::ThrottledStorage throttled{&memory, {4 << 20, 2 << 20}};
 };
 
+struct UnsyncedSubject : Subject {
+  Storage& storage() override { return unsynced; }
+  faster::MemoryStorage memory{{2}};
+  faster::UnsyncedStorage unsynced{&memory};
+};
+
 struct MemorySubject : Subject {
   explicit MemorySubject(unsigned threads) : memory({threads}) {}
   Storage& storage() override { return memory; }
@@ -138,6 +145,7 @@ const Parameter kParameters[] = {
     {"CachedWithoutRing", [] { return UringSubject::Make(false, false, 256); }},
 #endif
     {"Throttled", [] { return std::unique_ptr<Subject>(new ThrottledSubject); }},
+    {"Unsynced", [] { return std::unique_ptr<Subject>(new UnsyncedSubject); }},
     {"Memory", [] { return std::unique_ptr<Subject>(new MemorySubject(0)); }},
     {"MemoryPool", [] { return std::unique_ptr<Subject>(new MemorySubject(2)); }},
     {"Shared", [] { return std::unique_ptr<Subject>(new SharedSubject(false)); }},

@@ -100,6 +100,26 @@ TEST(Kills, SessionsGoOnWhereTheyCameBack) {
   fs::remove_all(folder);
 }
 
+// With syncs left out a kill that takes what was not synced is noticed: the mode costs what it says.
+TEST(Kills, AStoreThatIsNeverSyncedIsNotDurable) {
+  const std::string folder = Folder("unsynced");
+  Dice dice(18);
+  std::string error;
+  bool noticed = false;
+  for (int i = 0; i < 12 && !noticed; ++i) {
+    StoreOptions options = SmallStore(folder + "/store", dice);
+    options.storage.no_sync = true;
+    const auto store = KilledStore::Make(options, &error);
+    ASSERT_NE(store, nullptr) << error;
+    const KillReport report = store->Kill(PlanInCell(2, kRestAfter, {0, 1, 2, 3}, dice));
+    EXPECT_EQ(report.trouble, "");
+    noticed = report.violation();
+    store->RemoveFiles();
+  }
+  EXPECT_TRUE(noticed);
+  fs::remove_all(folder);
+}
+
 TEST(Plans, EveryStorageIsDrawnUnlessOneIsAskedFor) {
   Dice dice(6);
   std::map<std::string, int> drawn;

@@ -299,7 +299,8 @@ TEST_F(Ycsb, RunsOnTheStorageThatIsAskedFor) {
       {"--storage posix", "posix"},
       {"--storage uring", "uring"},
       {"--storage uring --direct", "uring, direct"},
-      {"--read-limit 500 --write-limit 400", "posix, reads at 500 MB/s, writes at 400 MB/s"}};
+      {"--read-limit 500 --write-limit 400", "posix, reads at 500 MB/s, writes at 400 MB/s"},
+      {"--no-sync", "posix, never synced"}};
   for (const auto& [flags, text] : storages) {
     const Outcome run = Run("workloada", larger + flags);
     if (run.status == 2 && run.text.find("is not possible here") != std::string::npos) continue;
