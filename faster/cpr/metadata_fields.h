@@ -1,5 +1,6 @@
 // How a metadata text is taken apart and put together: typed fields, ranges, and the checksum that ends every
-// file (metadata_json.h). For the .cc files of the metadata library only: JSON types do not cross its border.
+// file (metadata_json.h). For .cc files only, of the metadata library and of others that take JSON apart
+// (interop/oxifaster_metadata.cc): JSON types cross no border.
 //
 // A record type M joins by two functions in namespace faster, found by its argument: `MaybeProblem
 // Check(const M&)` and `void Take(const Json&, MaybeProblem*, M*)`. Pure functions; thread-safe.
@@ -252,6 +253,14 @@ inline size_t TooDeep(std::string_view text) {
   return std::string_view::npos;
 }
 
+// The diagnosis of a problem: where in the text its field is.
+inline Status Blame(const Problem& problem, std::string_view text, std::string_view file, Diagnosis* why) {
+  const size_t at = text.find("\"" + std::string(problem.field) + "\"");
+  *why = Diagnosis{std::string(file), at == std::string_view::npos ? 0 : at,
+                   std::string(problem.field) + " to be " + problem.expected, problem.found};
+  return Status::kCorruption;
+}
+
 template <typename Metadata>
 Status ParseSealed(std::string_view text, std::string_view file, Metadata* metadata, Diagnosis* why) {
   const Json object = Json::parse(text.begin(), text.end());
@@ -273,22 +282,19 @@ Status ParseSealed(std::string_view text, std::string_view file, Metadata* metad
     *metadata = std::move(result);
     return Status::kOk;
   }
-  const size_t at = text.find("\"" + std::string(problem->field) + "\"");
-  *why = Diagnosis{std::string(file), at == std::string_view::npos ? 0 : at,
-                   std::string(problem->field) + " to be " + problem->expected, problem->found};
-  return Status::kCorruption;
+  return Blame(*problem, text, file, why);
 }
 
-template <typename Metadata>
-Status Parse(std::string_view text, std::string_view file, Metadata* metadata, Diagnosis* why) {
-  if (const Status status = CheckSeal(text, file, why); status != Status::kOk) return status;
+// What `read` returns, or what JSON's parser throws in it as a diagnosis. A text that is too deep is refused.
+template <typename Read>
+Status ReadJson(std::string_view text, std::string_view file, Diagnosis* why, Read&& read) {
   if (const size_t at = TooDeep(text); at != std::string_view::npos) {
     *why = Diagnosis{std::string(file), at, "arrays and objects that are not nested so deeply",
                      Printable(text.substr(at))};
     return Status::kCorruption;
   }
   try {
-    return ParseSealed(text, file, metadata, why);
+    return read();
   } catch (const nlohmann::json::parse_error& error) {
     *why = Diagnosis{std::string(file), error.byte == 0 ? 0 : error.byte - 1, "JSON text",
                      Printable(text.substr(error.byte == 0 ? 0 : std::min(error.byte - 1, text.size())))};
@@ -300,6 +306,12 @@ Status Parse(std::string_view text, std::string_view file, Metadata* metadata, D
     *why = Diagnosis{std::string(file), 0, "JSON text", error.what()};
     return Status::kCorruption;
   }
+}
+
+template <typename Metadata>
+Status Parse(std::string_view text, std::string_view file, Metadata* metadata, Diagnosis* why) {
+  if (const Status status = CheckSeal(text, file, why); status != Status::kOk) return status;
+  return ReadJson(text, file, why, [&] { return ParseSealed(text, file, metadata, why); });
 }
 
 }  // namespace faster

@@ -17,6 +17,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -52,6 +53,10 @@ class Table {
                Diagnosis* why) const;
 
   uint64_t size() const { return mask_ + 1; }
+  std::span<const Bucket> main_buckets() const { return {main_, size()}; }
+  std::span<const Bucket> overflow_buckets() const {
+    return std::span(overflow_).subspan(1);
+  }  // from number 1
   void Prefetch(uint64_t hash) const { __builtin_prefetch(&main_[hash & mask_]); }
   // The entry for `tag` in a main bucket or behind it; nullptr if there is none. It stays where it is until
   // FindOrCreate.

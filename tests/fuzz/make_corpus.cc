@@ -11,6 +11,7 @@
 
 #include "faults/oracle/history_json.h"
 #include "faults/sched/tape.h"
+#include "tests/fuzz/oxifaster_reference.h"
 #include "tests/fuzz/references.h"
 #include "tests/fuzz/subject.h"
 #include "tests/oracle/history_builder.h"
@@ -93,6 +94,15 @@ int main(int argc, char** argv) {
     ok =
         Write(root / (delta ? "delta_log" : "log_snapshot") / "whole", *reference.image.at(reference.path)) &&
         ok;
+  }
+  fuzz::OxifasterReference oxifaster;
+  for (const auto& [target, kind, file] : fuzz::kOxifasterFiles) {
+    std::string bytes;
+    faster::Diagnosis why;
+    fuzz::Require(faster::ReadWholeFile(oxifaster.storage, oxifaster.Path(kind, file), 1 << 20, &bytes,
+                                        &why) == faster::Status::kOk,
+                  why.Text());
+    ok = Write(root / target / "whole", bytes) && ok;
   }
   ok = Write(root / "tape" / "whole", Tape()) && ok;
   ok = Write(root / "history" / "whole", History()) && ok;

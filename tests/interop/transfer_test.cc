@@ -196,10 +196,123 @@ TEST_F(Transfer, DamageIsStatusOne) {
   EXPECT_FALSE(fs::exists(In("new")));
 }
 
+// --- oxifaster ---
+
+TEST_F(Transfer, OxifasterBothWays) {
+  const std::string theirs = std::string(OXIFASTER_DATA) + "/snap";
+  ASSERT_EQ(Run("import", {theirs, "--format", "oxifaster", "--json", "--out", In("ours"), "--page-bits=12",
+                           "--hash=xxh3"}),
+            0)
+      << errors_;
+  EXPECT_EQ(errors_, "");
+  const auto first = nlohmann::json::parse(out_);
+  EXPECT_EQ(first["format"], "oxifaster");
+  EXPECT_EQ(first["log"], "snapshot");
+  EXPECT_EQ(first["records"], 2100);
+  EXPECT_EQ(first["tombstones"], 147);
+  EXPECT_EQ(first["sessions"], 3);
+  EXPECT_EQ(first["left_out"], 0);
+  EXPECT_TRUE(first["warnings"].empty());
+  for (const std::string log : {"snapshot", "foldover"}) {
+    const std::string out = In("theirs-" + log);
+    ASSERT_EQ(Run("export", {In("ours"), first["token"].get<std::string>(), "--format=oxifaster", "--out",
+                             out, "--json", "--their-page-bits=12", "--table-size=64", "--log", log}),
+              0)
+        << errors_;
+    const auto exported = nlohmann::json::parse(out_);
+    EXPECT_EQ(exported["records"], first["records"]);
+    EXPECT_EQ(exported["log"], log);
+    EXPECT_EQ(exported["page_size_bits"], 12);
+    EXPECT_EQ(exported["table_size"], 64);
+    EXPECT_EQ(exported["log_memory_size"], 13 * 4096);
+    EXPECT_EQ(exported.contains("device"), log == "foldover");
+    std::vector<std::string> back = {out, "--format=oxifaster", "--out", In("back-" + log),
+                                     "--their-page-bits=12"};
+    if (log == "foldover") {
+      EXPECT_EQ(Run("import", back), 2);
+      ExpectComplaint("--device");
+      back.insert(back.end(), {"--device", exported["device"].get<std::string>()});
+    }
+    ASSERT_EQ(Run("import", back), 0) << errors_;
+    EXPECT_NE(out_.find(first["token"].get<std::string>()), std::string::npos) << out_;
+    faster::PosixStorage ours(In("ours")), storage(In("back-" + log));
+    EXPECT_EQ(microsoft::StateOf(storage, ""), microsoft::StateOf(ours, ""));
+  }
+}
+
+TEST_F(Transfer, OxifasterTheOtherHash) {
+  const std::string theirs = std::string(OXIFASTER_DATA) + "/snap";
+  ASSERT_EQ(Run("import", {theirs, "--format=oxifaster", "--out", In("ours")}), 0) << errors_;
+  ASSERT_EQ(Run("export", {In("ours"), "--format=oxifaster", "--out", In("theirs"), "--their-hash=xxh64",
+                           "--their-page-bits=12", "--log=foldover"}),
+            0)
+      << errors_;
+  const std::vector<std::string> back = {In("theirs"), "--format=oxifaster", "--their-page-bits=12",
+                                         "--device",   In("theirs/device"),  "--out",
+                                         In("back")};
+  EXPECT_EQ(Run("import", back), 1);
+  ExpectComplaint("--their-hash");
+  std::vector<std::string> right = back;
+  right.push_back("--their-hash=xxh64");
+  EXPECT_EQ(Run("import", right), 0) << errors_;
+}
+
+TEST_F(Transfer, OxifasterWarnsAndGoesOn) {
+  fs::copy(std::string(OXIFASTER_DATA) + "/snap", In("copy"), fs::copy_options::recursive);
+  for (const auto& entry : fs::recursive_directory_iterator(In("copy"))) {
+    if (entry.path().filename() == "log.meta.crc") fs::remove(entry.path());
+  }
+  ASSERT_EQ(Run("import", {In("copy"), "--format=oxifaster", "--json", "--out", In("ours")}), 0) << errors_;
+  EXPECT_EQ(std::count(errors_.begin(), errors_.end(), '\n'), 1) << errors_;
+  EXPECT_TRUE(errors_.starts_with("cpr checkpoint import: warning: ")) << errors_;
+  EXPECT_NE(errors_.find("log.meta.crc is missing"), std::string::npos) << errors_;
+  EXPECT_EQ(nlohmann::json::parse(out_)["warnings"].size(), 1u);
+}
+
+TEST_F(Transfer, OxifasterWhatCannotBeImported) {
+  const std::string data = OXIFASTER_DATA;
+  EXPECT_EQ(Run("import", {data + "/incremental", "--format=oxifaster", "--no-rmw", "--out", In("new")}), 1);
+  ExpectComplaint("delta.0.log at offset 0");
+  EXPECT_EQ(Run("import", {data + "/foldagain", "--format=oxifaster", "--out", In("new"),
+                           "--their-page-bits=12", "--device", data + "/foldagain/hlog.dat"}),
+            1);
+  ExpectComplaint("hlog.dat at offset");
+  EXPECT_EQ(Run("import", {data + "/fold", "--format=oxifaster", "--out", In("new"), "--device",
+                           data + "/fold/nothing"}),
+            2);
+  ExpectComplaint("nothing");
+  EXPECT_EQ(Run("import", {data + "/snap", "--format=oxifaster", "--out", In("new"), "--their-page-bits=13"}),
+            2);
+  ExpectComplaint("2^12");
+  EXPECT_EQ(Run("import", {data + "/snap", "--format=oxifaster", "--out", In("new"), "--their-page-bits=26"}),
+            2);
+  ExpectComplaint("10 to 25");
+  EXPECT_FALSE(fs::exists(In("new")));
+}
+
+TEST_F(Transfer, FlagsOfAnotherFormatAreRefused) {
+  const std::string out = In("new");
+  for (const char* flag : {"--guids=linux", "--log-pages=2"}) {
+    EXPECT_EQ(Run("export", {data_, "--out", out, "--format=oxifaster", flag}), 2);
+    ExpectComplaint("is for --format microsoft");
+  }
+  EXPECT_EQ(Run("import", {data_, "--out", out, "--format=oxifaster", "--index-token=x"}), 2);
+  ExpectComplaint("--index-token is for --format microsoft");
+  for (const char* flag : {"--device=x", "--no-rmw", "--their-hash=xxh3"}) {
+    EXPECT_EQ(Run("import", {data_, "--out", out, "--format=microsoft", flag}), 2);
+    ExpectComplaint("is for --format oxifaster");
+  }
+  EXPECT_EQ(Run("export", {data_, "--out", out, "--format=oxifaster", "--segment-bytes=4096"}), 2);
+  ExpectComplaint("--segment-bytes");
+  EXPECT_FALSE(fs::exists(out));
+}
+
 TEST_F(Transfer, HelpHasExamples) {
   for (const char* command : {"import", "export"}) {
     EXPECT_EQ(Run(command, {"--help"}), 0);
     EXPECT_NE(out_.find(std::string("./cpr checkpoint ") + command), std::string::npos);
+    for (const char* format : {"microsoft", "oxifaster"})
+      EXPECT_NE(out_.find("--format " + std::string(format) + " --out"), std::string::npos) << format;
   }
 }
 

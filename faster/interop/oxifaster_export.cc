@@ -1,0 +1,267 @@
+#include "faster/interop/oxifaster_export.h"
+
+#include <algorithm>
+#include <bit>
+#include <vector>
+
+#include "faster/core/memory.h"
+#include "faster/cpr/formats.h"
+#include "faster/interop/native_reader.h"
+#include "faster/interop/oxifaster_checkpoint.h"
+#include "faster/interop/oxifaster_index.h"
+
+namespace faster::oxifaster {
+namespace {
+
+constexpr LogAddress kBegin = kRecordBytes;
+constexpr uint64_t kLeastBufferPages = 2;  // theirs refuses a memory of one page
+
+// Pages of records, to log.snapshot or to the device.
+class LogWriter {
+ public:
+  LogWriter(File* file, bool snapshot, uint32_t page_bits)
+      : file_(file), snapshot_(snapshot), grid_(page_bits), slot_(Grid::SlotOf(kBegin)) {}
+
+  Status Allocate() { return page_.Allocate(grid_.page_bytes(), false) ? Status::kOk : Status::kOutOfMemory; }
+  LogAddress tail() const { return Grid::AddressOf(number_, slot_); }
+  Status Append(const LogRecord& record) {
+    uint8_t* const to = bytes() + slot_ * kRecordBytes;
+    std::memcpy(to, &record.header.control, 8);
+    std::memcpy(to + 8, &record.key, 8);
+    std::memcpy(to + 16, &record.value, 8);
+    if (++slot_ < grid_.slots()) return Status::kOk;
+    return WritePage();
+  }
+  // The last page and what a snapshot begins and ends with.
+  Status Finish() {
+    final_ = tail();
+    Status status = slot_ == 0 ? Status::kOk : WritePage();
+    if (status != Status::kOk || !snapshot_) return status;
+    const uint64_t end = ~uint64_t{0};
+    const uint64_t header[4] = {kBegin, final_, grid_.page_bytes(), std::max(number_, kLeastBufferPages)};
+    status = WriteAll(*file_, OffsetOf(number_), &end, sizeof end);
+    return status == Status::kOk ? WriteAll(*file_, 0, header, sizeof header) : status;
+  }
+  LogAddress final_address() const { return final_; }
+  uint64_t pages() const { return number_; }
+  std::string Sums() const {
+    std::vector<uint64_t> words{number_};
+    for (uint64_t page = 0; page < number_; ++page) words.insert(words.end(), {page, sums_[page]});
+    return {reinterpret_cast<const char*>(words.data()), words.size() * 8};
+  }
+
+ private:
+  uint8_t* bytes() const { return static_cast<uint8_t*>(page_.data()); }
+  uint64_t OffsetOf(uint64_t page) const {
+    return snapshot_ ? 32 + page * (8 + grid_.page_bytes()) : Grid::StartOf(page);
+  }
+  Status WritePage() {
+    uint64_t at = OffsetOf(number_);
+    Status status = Status::kOk;
+    if (snapshot_) {
+      status = WriteAll(*file_, at, &number_, 8);
+      at += 8;
+      sums_.push_back(XorSum(bytes(), grid_.page_bytes()));
+    }
+    if (status == Status::kOk) status = WriteAll(*file_, at, bytes(), grid_.page_bytes());
+    std::memset(bytes(), 0, grid_.page_bytes());
+    ++number_;
+    slot_ = 0;
+    if (status == Status::kOk && Grid::StartOf(number_ + 1) > kAddressEnd) status = Status::kNoSpace;
+    return status;
+  }
+
+  File* const file_;
+  const bool snapshot_;
+  const Grid grid_;
+  ZeroedMemory page_;
+  uint64_t number_ = 0;  // of the page
+  uint64_t slot_;        // that the next record goes into
+  LogAddress final_ = 0;
+  std::vector<uint64_t> sums_;
+};
+
+class ExportRun {
+ public:
+  ExportRun(Storage* to, std::string_view target, const ExportOptions& options, Diagnosis* why)
+      : to_(to), target_(target), options_(options), why_(why) {}
+  ~ExportRun() {
+    if (finished_) return;
+    for (size_t i = made_.size(); i-- > 0;) static_cast<void>(to_->Remove(made_[i]));
+  }
+
+  Status Run(Storage* from, std::string_view directory, ExportResult* result) {
+    Status status = CheckOptions();
+    if (status == Status::kOk) status = reader_.Open(from, directory, options_.token, why_);
+    if (status == Status::kOk) status = CheckSource(directory);
+    if (status == Status::kOk) status = CheckTarget();
+    if (status == Status::kOk) status = WriteRecords();
+    if (status == Status::kOk) status = WriteMetadataFiles();
+    if (status != Status::kOk) return status;
+    finished_ = true;
+    *result = done_;
+    return Status::kOk;
+  }
+
+ private:
+  Status Failed(Status status, const std::string& path) {
+    return Refuse(status, path, 0, "a durable write", std::string(StatusName(status)), why_);
+  }
+
+  Status CheckOptions() {
+    const uint64_t size = options_.table_size;
+    if (size != 0 && (!std::has_single_bit(size) || size > kMostTable))
+      return Refuse(Status::kInvalidArgument, "", 0, "a table of 1 to 2^30 buckets, a power of two",
+                    std::to_string(size), why_);
+    if (options_.page_bits >= kLeastPageBits && options_.page_bits <= kOffsetBits) return Status::kOk;
+    return Refuse(Status::kInvalidArgument, "", 0, "pages of 2^10 to 2^25 bytes",
+                  "2^" + std::to_string(options_.page_bits), why_);
+  }
+
+  Status CheckSource(std::string_view directory) {
+    const LogMetadata& log = reader_.log();
+    const std::string path = CheckpointPath(directory, log.token, kLogMetaName);
+    const auto no = [&](std::string expected, std::string found) {
+      return Refuse(Status::kUnsupported, path, 0, std::move(expected), std::move(found), why_);
+    };
+    if (log.sessions.size() > kMostSessions)
+      return no("at most 96 sessions", std::to_string(log.sessions.size()));
+    if (log.version > 0xffffffff) return no("a version below 2^32", std::to_string(log.version));
+    for (const SessionCommit& session : log.sessions) {
+      if (!session.excluded.empty())
+        return no("no serials excluded from a commit point",
+                  std::to_string(session.excluded.size()) + " of session " + session.session.Text());
+    }
+    return Status::kOk;
+  }
+
+  Status CheckTarget() {
+    const std::string token = reader_.log().token.Text();
+    directory_ = JoinPath(target_, token);
+    Status status = to_->CreateDirectory(target_);
+    std::vector<std::string> names, left;
+    if (status == Status::kOk) status = to_->List(target_, &names);
+    if (status != Status::kOk)
+      return Refuse(status, target_, 0, "a directory for the checkpoint", std::string(StatusName(status)),
+                    why_);
+    const auto has = [&](std::string_view name) {
+      return std::find(names.begin(), names.end(), name) != names.end();
+    };
+    if (!options_.snapshot && has(kDeviceName))
+      return Refuse(Status::kExists, JoinPath(target_, kDeviceName), 0, "a directory without a device", "one",
+                    why_);
+    if (has(token) && to_->List(directory_, &left) == Status::kOk && !left.empty())
+      return Refuse(Status::kExists, directory_, 0, "a directory to be made", "files in it", why_);
+    if (!has(token)) made_.push_back(directory_);
+    status = to_->CreateDirectory(directory_);
+    return status == Status::kOk ? status : Failed(status, directory_);
+  }
+
+  Status WriteRecords() {
+    const LogMetadata& log = reader_.log();
+    const uint64_t size =
+        options_.table_size != 0 ? options_.table_size : std::min(log.table_size, kMostTable);
+    Status status = table_.Allocate(size, why_);
+    if (status != Status::kOk) return status;
+    const std::string path =
+        options_.snapshot ? JoinPath(directory_, kSnapshotName) : JoinPath(target_, kDeviceName);
+    std::unique_ptr<File> file;
+    made_.push_back(path);
+    if ((status = to_->Open(path, OpenMode::kTruncate, &file)) != Status::kOk) return Failed(status, path);
+    LogWriter writer(file.get(), options_.snapshot, options_.page_bits);
+    if ((status = writer.Allocate()) != Status::kOk)
+      return Refuse(status, "", 0, "memory for a page of the log", "none", why_);
+    Status written = Status::kOk;  // an error of the target, not of the source
+    status = reader_.ForEach(
+        options_.observer,
+        [&](uint64_t key, uint64_t value, bool tombstone) {
+          return written = Append(&writer, key, value, tombstone);
+        },
+        why_);
+    if (status == Status::kOk) status = written = writer.Finish();
+    if (status == Status::kOk) status = written = file->Sync();
+    if (written != Status::kOk) return Failed(written, path);
+    if (status != Status::kOk) return status;
+    done_.pages = writer.pages();
+    done_.log.begin = kBegin;
+    done_.log.final_address = writer.final_address();
+    done_.log.flushed = options_.snapshot ? 0 : writer.final_address();
+    return options_.snapshot ? WriteSums(path, writer.Sums()) : Status::kOk;
+  }
+
+  Status Append(LogWriter* writer, uint64_t key, uint64_t value, bool tombstone) {
+    const uint64_t hash = HashOfKey(key, options_.their_hash);
+    uint64_t* const entry = table_.FindOrCreate(hash);
+    LogRecord record;
+    // Theirs has zeros there, and nothing reads it.
+    record.value = tombstone ? 0 : value;
+    record.key = key;
+    // As Make() has it but for the highest bit, which theirs never sets.
+    const auto version = static_cast<uint32_t>(reader_.log().version & ((1u << kMaxVersionBits) - 1));
+    record.header.control = RecordHeader::Make(microsoft::AddressIn(*entry), version, tombstone).control &
+                            ~RecordHeader::kPresent;
+    *entry = microsoft::EntryOf(writer->tail(), TagOf(hash));
+    ++done_.records;
+    done_.tombstones += tombstone;
+    return writer->Append(record);
+  }
+
+  Status WriteSums(const std::string& of, const std::string& bytes) {
+    const std::string path = of + std::string(kSumSuffix);
+    std::unique_ptr<File> file;
+    made_.push_back(path);
+    Status status = to_->Open(path, OpenMode::kTruncate, &file);
+    if (status == Status::kOk) status = WriteAll(*file, 0, bytes.data(), bytes.size());
+    if (status == Status::kOk) status = file->Sync();
+    return status == Status::kOk ? status : Failed(status, path);
+  }
+  Status WriteText(std::string_view name, const std::string& text) {
+    const std::string path = JoinPath(directory_, name);
+    const uint64_t sum = XorSum(text.data(), text.size());
+    Status status = WriteSums(path, {reinterpret_cast<const char*>(&sum), sizeof sum});
+    if (status != Status::kOk) return status;
+    // What follows log.meta is nothing: a crash must not keep it without the other names.
+    for (const std::string& directory : {directory_, target_}) {
+      if ((status = to_->SyncDirectory(directory)) != Status::kOk) return Failed(status, directory);
+    }
+    made_.push_back(JoinPath(directory_, "." + std::string(name) + ".tmp"));
+    made_.push_back(path);
+    status = WriteFileDurably(*to_, directory_, name, text);
+    return status == Status::kOk ? status : Failed(status, path);
+  }
+
+  Status WriteMetadataFiles() {
+    const LogMetadata& log = reader_.log();
+    const std::string path = JoinPath(directory_, kIndexDataName);
+    made_.push_back(path);
+    Status status = WriteIndex(to_, path, table_, options_.observer, &done_.index, why_);
+    if (status != Status::kOk) return status;
+    done_.index.token = done_.log.token = log.token;
+    done_.log.snapshot = options_.snapshot;
+    done_.log.version = static_cast<uint32_t>(log.version);
+    done_.log.sessions = log.sessions;
+    status = WriteText(kIndexMetaName, Format(done_.index));
+    return status == Status::kOk ? WriteText(kLogMetaName, Format(done_.log)) : status;
+  }
+
+  Storage* const to_;
+  const std::string target_;
+  const ExportOptions& options_;
+  Diagnosis* const why_;
+  NativeReader reader_;
+  microsoft::Table table_;
+  ExportResult done_;
+  std::string directory_;
+  std::vector<std::string> made_;
+  bool finished_ = false;
+};
+
+}  // namespace
+
+Status Export(Storage* from, std::string_view directory, Storage* to, std::string_view target,
+              const ExportOptions& options, ExportResult* result, Diagnosis* why) {
+  Diagnosis unused;
+  return ExportRun(to, target, options, why != nullptr ? why : &unused).Run(from, directory, result);
+}
+
+}  // namespace faster::oxifaster
