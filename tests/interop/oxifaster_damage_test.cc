@@ -186,6 +186,7 @@ TEST_F(Damaged, ContradictionsAreNamed) {
     EXPECT_EQ(With(index, put(files_.at(index), at, word)), kRight) << why_.Text();
     ASSERT_EQ(result_.warnings.size(), 1u);
     EXPECT_NE(result_.warnings[0].find("index.dat at offset"), std::string::npos) << result_.warnings[0];
+    EXPECT_EQ(result_.warnings[0].find("as in index.meta") != std::string::npos, at == 0);
   }
 }
 
