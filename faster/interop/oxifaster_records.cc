@@ -127,7 +127,7 @@ Status Records::SurveyPage(uint64_t page, const uint8_t* bytes, Diagnosis* why) 
   return Status::kOk;
 }
 
-Status Records::Survey(Warnings* warnings, Diagnosis* why) {
+Status Records::ForEachPage(std::string_view step, const PageVisit& visit, Diagnosis* why) {
   ZeroedMemory memory;
   if (!memory.Allocate(log_.grid().page_bytes(), false))
     return Refuse(Status::kOutOfMemory, "", 0, "memory for a page of the log", "none", why);
@@ -135,16 +135,23 @@ Status Records::Survey(Warnings* warnings, Diagnosis* why) {
   for (uint64_t page = log_.first_page(); page < log_.end_page(); ++page) {
     bool covered = false;
     Status status = log_.ReadPage(page, bytes, &covered, why);
+    if (status == Status::kOk) status = visit(page, bytes, covered);
     if (status != Status::kOk) return status;
+    ReportPage(step, page);
+  }
+  return Status::kOk;
+}
+
+Status Records::Survey(Warnings* warnings, Diagnosis* why) {
+  const auto survey = [&](uint64_t page, const uint8_t* bytes, bool covered) {
     covered_.push_back(covered);
     all_covered_ = all_covered_ && covered;
-    if ((status = SurveyPage(page, bytes, why)) != Status::kOk) return status;
-    ReportPage("looking at records", page);
-  }
+    return SurveyPage(page, bytes, why);
+  };
+  Status status = ForEachPage("looking at records", survey, why);
+  if (status != Status::kOk) return status;
   while (!upwards_.empty()) {
-    const LogAddress at = upwards_.back().first;
-    const Status status = FollowLink(at, why);
-    if (status != Status::kOk) return status;
+    if ((status = FollowLink(upwards_.back().first, why)) != Status::kOk) return status;
   }
   return CheckIndex(warnings, why);
 }
@@ -265,18 +272,11 @@ Status Records::DropLater(Diagnosis* why) {
 }
 
 Status Records::ForEach(const Visit& visit, Diagnosis* why) {
-  ZeroedMemory memory;
-  if (!memory.Allocate(log_.grid().page_bytes(), false))
-    return Refuse(Status::kOutOfMemory, "", 0, "memory for a page of the log", "none", why);
-  auto* const bytes = static_cast<uint8_t*>(memory.data());
-  for (uint64_t page = log_.first_page(); page < log_.end_page(); ++page) {
-    bool covered = false;
-    Status status = log_.ReadPage(page, bytes, &covered, why);
-    if (status == Status::kOk) status = HandlePage(page, bytes, visit, why);
-    if (status != Status::kOk) return status;
-    ReportPage("reading records", page);
-  }
-  return DropLater(why);
+  const auto handle = [&](uint64_t page, const uint8_t* bytes, bool) {
+    return HandlePage(page, bytes, visit, why);
+  };
+  const Status status = ForEachPage("reading records", handle, why);
+  return status == Status::kOk ? DropLater(why) : status;
 }
 
 }  // namespace faster::oxifaster

@@ -57,6 +57,8 @@ class Records {
     bool counts = false;
   };
 
+  using PageVisit = std::function<Status(uint64_t page, const uint8_t* bytes, bool covered)>;
+  Status ForEachPage(std::string_view step, const PageVisit& visit, Diagnosis* why);
   Status SurveyPage(uint64_t page, const uint8_t* bytes, Diagnosis* why);
   Status Classify(LogAddress at, const LogRecord& record, bool covered, Kind* kind, Diagnosis* why);
   Status BadHole(LogAddress at, Diagnosis* why) const;
