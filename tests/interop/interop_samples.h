@@ -44,6 +44,33 @@ struct Expected {
   }
 };
 
+inline constexpr testing::Kind kFold{CheckpointKind::kFull, LogBackend::kFoldOver};
+inline constexpr testing::Kind kSnap{CheckpointKind::kFull, LogBackend::kSnapshot};
+
+// Sessions, updates in place and copies, deletes; returns what is there.
+inline State Fill(TestStore& store, uint64_t keys, std::vector<Guid>* sessions = nullptr) {
+  State state;
+  for (int s = 0; s < 3; ++s) {
+    auto session = store.kv().StartSession();
+    if (sessions != nullptr) sessions->push_back(session->id());
+    for (uint64_t i = 0; i < keys; ++i) {
+      const uint64_t key = (i * 7919 + static_cast<uint64_t>(s)) % keys;
+      if (i % 11 == 3) {
+        EXPECT_FALSE(IsFailure(session->Delete(key)));
+        session->CompletePending(true, [](const auto&) {});
+        state.erase(key);
+      } else {
+        store.Rmw(*session, key, i + 1);
+        state[key] += i + 1;
+      }
+    }
+    if (s == 1) {
+      EXPECT_EQ(store.Checkpoint(kSnap), Status::kOk);
+    }
+  }
+  return state;
+}
+
 // The state of a store's newest checkpoint, without the engine.
 inline State StateOf(Storage& storage, const std::string& directory) {
   NativeReader reader;

@@ -12,39 +12,12 @@
 namespace faster::microsoft {
 namespace {
 
-constexpr testing::Kind kFold{CheckpointKind::kFull, LogBackend::kFoldOver};
-constexpr testing::Kind kSnap{CheckpointKind::kFull, LogBackend::kSnapshot};
-
 ExportOptions TinyExport(bool snapshot, uint64_t log_pages = 0) {
   ExportOptions options;
   options.geometry = TinyGeometry();
   options.snapshot = snapshot;
   options.log_pages = log_pages;
   return options;
-}
-
-// Sessions, updates in place and copies, deletes; returns what is there.
-State Fill(TestStore& store, uint64_t keys, std::vector<Guid>* sessions = nullptr) {
-  State state;
-  for (int s = 0; s < 3; ++s) {
-    auto session = store.kv().StartSession();
-    if (sessions != nullptr) sessions->push_back(session->id());
-    for (uint64_t i = 0; i < keys; ++i) {
-      const uint64_t key = (i * 7919 + static_cast<uint64_t>(s)) % keys;
-      if (i % 11 == 3) {
-        EXPECT_FALSE(IsFailure(session->Delete(key)));
-        session->CompletePending(true, [](const auto&) {});
-        state.erase(key);
-      } else {
-        store.Rmw(*session, key, i + 1);
-        state[key] += i + 1;
-      }
-    }
-    if (s == 1) {
-      EXPECT_EQ(store.Checkpoint(kSnap), Status::kOk);
-    }
-  }
-  return state;
 }
 
 void ExpectRoundTrip(TestStore& store, const State& state, const ExportOptions& options) {

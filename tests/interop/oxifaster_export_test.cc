@@ -14,39 +14,16 @@
 namespace faster::oxifaster {
 namespace {
 
+using microsoft::Fill;
+using microsoft::kFold;
+using microsoft::kSnap;
 using microsoft::StateOf;
-
-constexpr testing::Kind kFold{CheckpointKind::kFull, LogBackend::kFoldOver};
-constexpr testing::Kind kSnap{CheckpointKind::kFull, LogBackend::kSnapshot};
 
 ExportOptions Tiny(bool snapshot) {
   ExportOptions options;
   options.snapshot = snapshot;
   options.page_bits = 10;
   return options;
-}
-
-// Sessions, updates in place and copies, deletes; returns what is there.
-State Fill(TestStore& store, uint64_t keys) {
-  State state;
-  for (int s = 0; s < 3; ++s) {
-    auto session = store.kv().StartSession();
-    for (uint64_t i = 0; i < keys; ++i) {
-      const uint64_t key = (i * 7919 + static_cast<uint64_t>(s)) % keys;
-      if (i % 11 == 3) {
-        EXPECT_FALSE(IsFailure(session->Delete(key)));
-        session->CompletePending(true, [](const auto&) {});
-        state.erase(key);
-      } else {
-        store.Rmw(*session, key, i + 1);
-        state[key] += i + 1;
-      }
-    }
-    if (s == 1) {
-      EXPECT_EQ(store.Checkpoint(kSnap), Status::kOk);
-    }
-  }
-  return state;
 }
 
 // Their recovery and their read of a key, as the description says, and none of our reader's code.
