@@ -126,8 +126,10 @@ TEST(ConcurrentCheckpoints, EachIsAPrefixOfEverySession) {
       if (t < kThreads) {
         auto session = store.kv().StartSession();
         ids[t] = session->id();
-        ++ready;
-        for (uint64_t i = 0; !stop.load(); ++i) store.Rmw(*session, t * 100 + i % kKeys, 1);
+        for (uint64_t i = 0; !stop.load(); ++i) {
+          store.Rmw(*session, t * 100 + i % kKeys, 1);
+          if (i == 0) ++ready;  // so each checkpoint has something of each session
+        }
         return;
       }
       while (ready.load() < kThreads) std::this_thread::yield();
