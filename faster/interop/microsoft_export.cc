@@ -8,6 +8,7 @@
 #include "faster/interop/microsoft_index.h"
 #include "faster/interop/microsoft_log.h"
 #include "faster/interop/native_reader.h"
+#include "faster/interop/transfer_target.h"
 
 namespace faster::microsoft {
 namespace {
@@ -20,26 +21,22 @@ constexpr uint64_t kLatestVersion = 4096;
 class ExportRun {
  public:
   ExportRun(Storage* to, std::string_view target, const ExportOptions& options, Diagnosis* why)
-      : to_(to), target_(target), options_(options), geometry_(options.geometry), why_(why) {
+      : target_(to, target), options_(options), geometry_(options.geometry), why_(why) {
     if (geometry_.segment_bytes == 0)
       geometry_.segment_bytes = std::max(kOriginalSegment, geometry_.page_bytes());
-  }
-  ~ExportRun() {
-    if (finished_) return;
-    for (size_t i = made_.size(); i-- > 0;) static_cast<void>(to_->Remove(made_[i]));
   }
 
   Status Run(Storage* from, std::string_view directory, ExportResult* result) {
     Status status = geometry_.Validate(why_);
     if (status == Status::kOk) status = reader_.Open(from, directory, options_.token, why_);
-    if (status == Status::kOk) status = CheckSessions(directory);
+    if (status == Status::kOk) status = reader_.RequirePlainSessions(kMaxSessions, why_);
     if (status == Status::kOk) status = CheckTarget();
     if (status == Status::kOk) status = MakeDirectories();
     if (status == Status::kOk) status = WriteRecords();
     if (status == Status::kOk) status = WriteIndex();
     if (status == Status::kOk) status = WriteSessions();
     if (status != Status::kOk) return status;
-    finished_ = true;
+    target_.Keep();
     done_.token = reader_.log().token;
     done_.version = reader_.log().version;
     *result = done_;
@@ -47,52 +44,31 @@ class ExportRun {
   }
 
  private:
-  Status Failed(Status status, const std::string& path) {
-    return Refuse(status, path, 0, "a durable write", std::string(StatusName(status)), why_);
-  }
-
-  Status CheckSessions(std::string_view directory) {
-    const LogMetadata& log = reader_.log();
-    const std::string path = CheckpointPath(directory, log.token, kLogMetaName);
-    if (log.sessions.size() > kMaxSessions)
-      return Refuse(Status::kUnsupported, path, 0, "at most 96 sessions", std::to_string(log.sessions.size()),
-                    why_);
-    for (const SessionCommit& session : log.sessions) {
-      if (!session.excluded.empty())
-        return Refuse(Status::kUnsupported, path, 0, "no serials excluded from a commit point",
-                      std::to_string(session.excluded.size()) + " of session " + session.session.Text(),
-                      why_);
-    }
-    return Status::kOk;
-  }
-
   Status CheckTarget() {
     const uint64_t size = options_.table_size;
     if (size != 0 && (!std::has_single_bit(size) || size < kLeastTable || size > kLargestTable))
       return Refuse(Status::kInvalidArgument, "", 0, "a table of 2048 to 2^30 buckets, a power of two",
                     std::to_string(size), why_);
-    Status status = to_->CreateDirectory(target_);
     std::vector<std::string> names;
-    if (status == Status::kOk) status = to_->List(target_, &names);
-    if (status != Status::kOk)
-      return Refuse(status, target_, 0, "a directory for the store", std::string(StatusName(status)), why_);
+    const Status status = target_.Open(&names, why_);
+    if (status != Status::kOk) return status;
     for (const std::string& name : names) {
       if (name == kIndexCheckpoints || name == kCprCheckpoints || name.starts_with(kLogName))
-        return Refuse(Status::kExists, JoinPath(target_, name), 0, "a directory without a store of theirs",
-                      "a part of one", why_);
+        return Refuse(Status::kExists, JoinPath(target_.directory(), name), 0,
+                      "a directory without a store of theirs", "a part of one", why_);
     }
     return Status::kOk;
   }
 
   Status MakeDirectories() {
     const std::string token = reader_.log().token.Text();
-    const std::string index = JoinPath(target_, kIndexCheckpoints), log = JoinPath(target_, kCprCheckpoints);
-    index_directory_ = JoinPath(index, token);
-    log_directory_ = JoinPath(log, token);
-    for (const std::string& directory : {index, index_directory_, log, log_directory_}) {
-      made_.push_back(directory);
-      const Status status = to_->CreateDirectory(directory);
-      if (status != Status::kOk) return Failed(status, directory);
+    indexes_ = JoinPath(target_.directory(), kIndexCheckpoints);
+    logs_ = JoinPath(target_.directory(), kCprCheckpoints);
+    index_directory_ = JoinPath(indexes_, token);
+    log_directory_ = JoinPath(logs_, token);
+    for (const std::string& directory : {indexes_, index_directory_, logs_, log_directory_}) {
+      const Status status = target_.MakeDirectory(directory, why_);
+      if (status != Status::kOk) return status;
     }
     return Status::kOk;
   }
@@ -106,7 +82,7 @@ class ExportRun {
     if (status != Status::kOk) return status;
     done_.log.version =
         static_cast<uint32_t>(log.version == 0 || log.version > kLatestVersion ? 1 : log.version);
-    LogWriter writer(to_, target_, geometry_);
+    LogWriter writer(target_.storage(), target_.directory(), geometry_);
     if (options_.snapshot) writer.SnapshotFrom(options_.log_pages, JoinPath(log_directory_, kSnapshotName));
     Batch batch{this, &writer};
     status = reader_.ForEach(
@@ -115,7 +91,7 @@ class ExportRun {
     if (status == Status::kOk) status = batch.Flush();
     Diagnosis own;  // an error of the writer stays with it until it ends
     const Status ended = writer.Finish(&done_.log.final_address, &own);
-    made_.insert(made_.end(), writer.paths().begin(), writer.paths().end());
+    for (const std::string& path : writer.paths()) target_.Making(path);
     if (ended != Status::kOk) {
       *why_ = own;
       return ended;
@@ -170,7 +146,10 @@ class ExportRun {
     info.version = done_.log.version;
     info.begin = kFirstAddress;
     info.start = done_.log.final_address;
-    Status status = table_.Write(to_, index_directory_, geometry_, options_.observer, &info, &made_, why_);
+    std::vector<std::string> paths;
+    const Status status =
+        table_.Write(target_.storage(), index_directory_, geometry_, options_.observer, &info, &paths, why_);
+    for (const std::string& path : paths) target_.Making(path);
     if (status != Status::kOk) return status;
     std::string text(kSectorBytes, '\0');
     const auto bytes = Bytes(info);
@@ -188,35 +167,28 @@ class ExportRun {
       if (status != Status::kOk) return status;
     }
     // A crash keeps any subset of the names made since a directory's last sync; info.dat must be the last.
-    for (const std::string& directory : {log_directory_, JoinPath(target_, kIndexCheckpoints),
-                                         JoinPath(target_, kCprCheckpoints), target_}) {
-      const Status status = to_->SyncDirectory(directory);
-      if (status != Status::kOk) return Failed(status, directory);
-    }
+    const Status status =
+        target_.SyncDirectories({log_directory_, indexes_, logs_, target_.directory()}, why_);
+    if (status != Status::kOk) return status;
     const auto bytes = Bytes(info, options_.order);
     return WriteInfo(log_directory_, kInfoName, std::string(bytes.begin(), bytes.end()));
   }
 
   Status WriteInfo(const std::string& directory, std::string_view name, const std::string& bytes) {
-    const std::string path = JoinPath(directory, name);
-    made_.push_back(JoinPath(directory, "." + std::string(name) + ".tmp"));
-    made_.push_back(path);
-    const Status status = WriteFileDurably(*to_, directory, name, bytes);
-    return status == Status::kOk ? status : Failed(status, path);
+    return target_.WriteDurably(directory, name, bytes, why_);
   }
 
-  Storage* const to_;
-  const std::string target_;
+  TransferTarget target_;
   const ExportOptions& options_;
   Geometry geometry_;
   Diagnosis* const why_;
   NativeReader reader_;
   Table table_;
   ExportResult done_;
+  std::string indexes_;  // a directory of each kind, and this checkpoint's in it
+  std::string logs_;
   std::string index_directory_;
   std::string log_directory_;
-  std::vector<std::string> made_;
-  bool finished_ = false;
 };
 
 }  // namespace

@@ -15,6 +15,7 @@ constexpr uint64_t kMostPartBytes = uint64_t{4} << 20;
 
 Status NativeReader::Open(Storage* storage, std::string_view directory, const std::optional<Token>& token,
                           Diagnosis* why) {
+  directory_ = directory;
   std::vector<CatalogEntry> entries;
   Status status = ListCheckpoints(*storage, directory, &entries, why);
   if (status != Status::kOk) return status;
@@ -39,6 +40,19 @@ Status NativeReader::Open(Storage* storage, std::string_view directory, const st
   const uint64_t segment_bytes = uint64_t{log_.segment_pages} << log_.page_bits;
   file_ = std::make_unique<SegmentedFile>(storage, std::string(directory), segment_bytes, 1, OpenMode::kRead);
   return source_.emplace(&log_, file_.get()).Open(storage, directory, why);
+}
+
+Status NativeReader::RequirePlainSessions(size_t most, Diagnosis* why) const {
+  const std::string path = CheckpointPath(directory_, log_.token, kLogMetaName);
+  if (log_.sessions.size() > most)
+    return Refuse(Status::kUnsupported, path, 0, "at most " + std::to_string(most) + " sessions",
+                  std::to_string(log_.sessions.size()), why);
+  for (const SessionCommit& session : log_.sessions) {
+    if (!session.excluded.empty())
+      return Refuse(Status::kUnsupported, path, 0, "no serials excluded from a commit point",
+                    std::to_string(session.excluded.size()) + " of session " + session.session.Text(), why);
+  }
+  return Status::kOk;
 }
 
 uint64_t NativeReader::PartBytes() const {

@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <memory>
 #include <optional>
+#include <string>
 #include <string_view>
 
 #include "faster/core/checkpoint_types.h"
@@ -31,6 +32,8 @@ class NativeReader {
   Status Open(Storage* storage, std::string_view directory, const std::optional<Token>& token,
               Diagnosis* why);
   const LogMetadata& log() const { return log_; }
+  // kUnsupported unless formats without excluded serials, for at most `most` sessions, can hold its sessions.
+  Status RequirePlainSessions(size_t most, Diagnosis* why) const;
 
   // visit(key, value, tombstone) for each, until it returns another status than kOk.
   template <class Visit>
@@ -61,6 +64,7 @@ class NativeReader {
  private:
   uint64_t PartBytes() const;  // that are read at a time; a power of two
 
+  std::string directory_;
   LogMetadata log_;
   std::unique_ptr<SegmentedFile> file_;
   std::optional<CheckpointLog> source_;  // of log_ and file_

@@ -17,35 +17,18 @@ using Rec = Record<uint64_t, uint64_t>;
 }  // namespace
 
 NativeWriter::NativeWriter(Storage* storage, const StoreConfig& config, KeyHashFunction hash)
-    : storage_(storage), config_(config), hash_(hash), ids_(config.seed) {}
-
-NativeWriter::~NativeWriter() {
-  if (!finished_) Discard();
-}
-
-// Best effort: what stays is no checkpoint.
-void NativeWriter::Discard() {
-  stream_.reset();
-  file_.reset();
-  for (size_t i = made_.size(); i-- > 0;) static_cast<void>(storage_->Remove(made_[i]));
-  made_.clear();
-}
-
-Status NativeWriter::Failed(Status status, const std::string& path, Diagnosis* why) {
-  return Refuse(status, path, 0, "a durable write", std::string(StatusName(status)), why);
-}
+    : config_(config), hash_(hash), ids_(config.seed), target_(storage, config.directory) {}
 
 Status NativeWriter::Open(uint64_t version, Diagnosis* why) {
   Status status = config_.Validate(Rec::kBytes, why);
   if (status != Status::kOk) return status;
-  if ((status = storage_->CreateDirectory(config_.directory)) != Status::kOk)
-    return Refuse(status, config_.directory, 0, "a directory for the store", std::string(StatusName(status)),
-                  why);
-  if ((status = storage_->Lock(config_.directory, &lock_)) != Status::kOk)
+  if ((status = target_.Open(nullptr, why)) != Status::kOk) return status;
+  if ((status = target_.storage()->Lock(config_.directory, &lock_)) != Status::kOk)
     return Refuse(status, config_.directory, 0, "a directory that no process has open",
                   std::string(StatusName(status)), why);
   std::vector<CatalogEntry> entries;
-  if ((status = ListCheckpoints(*storage_, config_.directory, &entries, why)) != Status::kOk) return status;
+  if ((status = ListCheckpoints(*target_.storage(), config_.directory, &entries, why)) != Status::kOk)
+    return status;
   for (const CatalogEntry& entry : entries) {
     if (!entry.empty())
       return Refuse(Status::kExists, TokenDirectory(config_.directory, entry.token), 0,
@@ -72,9 +55,9 @@ Status NativeWriter::OpenSegment(Diagnosis* why) {
   Status status = CloseSegment(why);
   if (status != Status::kOk) return status;
   segment_path_ = SegmentPath(config_.directory, block_at_ / segment_bytes);
-  status = storage_->Open(segment_path_, OpenMode::kTruncate, &file_);
-  if (status != Status::kOk) return Failed(status, segment_path_, why);
-  made_.push_back(segment_path_);
+  status = target_.storage()->Open(segment_path_, OpenMode::kTruncate, &file_);
+  if (status != Status::kOk) return FailedWrite(status, segment_path_, why);
+  target_.Making(segment_path_);
   stream_ = std::make_unique<StreamWriter>(file_.get(), segment_bytes);
   return Status::kOk;
 }
@@ -85,7 +68,7 @@ Status NativeWriter::CloseSegment(Diagnosis* why) {
   if (status == Status::kOk) status = file_->Sync();
   stream_.reset();
   file_.reset();
-  return status == Status::kOk ? status : Failed(status, segment_path_, why);
+  return FailedWrite(status, segment_path_, why);
 }
 
 Status NativeWriter::FlushBlock(Diagnosis* why) {
@@ -113,15 +96,15 @@ Status NativeWriter::FlushBlock(Diagnosis* why) {
   block_[0] = BlockChecksum(block_.data(), config_.block_bytes, block_at_, generation_);
   block_at_ += config_.block_bytes;
   status = stream_->Append(block_.data(), config_.block_bytes);
-  return status == Status::kOk ? status : Failed(status, segment_path_, why);
+  return FailedWrite(status, segment_path_, why);
 }
 
 Status NativeWriter::WriteIndex(const LogMetadata& log, const TransferObserver& observer, Diagnosis* why) {
   const std::string path = CheckpointPath(config_.directory, log.token, kIndexDataName);
   std::unique_ptr<File> file;
-  Status status = storage_->Open(path, OpenMode::kTruncate, &file);
-  if (status != Status::kOk) return Failed(status, path, why);
-  made_.push_back(path);
+  Status status = target_.storage()->Open(path, OpenMode::kTruncate, &file);
+  if (status != Status::kOk) return FailedWrite(status, path, why);
+  target_.Making(path);
   IndexMetadata index;
   index.token = log.token;
   index.version = log.version;
@@ -138,10 +121,9 @@ Status NativeWriter::WriteIndex(const LogMetadata& log, const TransferObserver& 
   if (status == Status::kOk)
     status = writer.Finish(&index.overflow_buckets, &index.data_bytes, &index.data_checksum);
   if (status == Status::kOk) status = file->Sync();
-  if (status != Status::kOk) return Failed(status, path, why);
-  for (const std::string_view name : {".index.meta.tmp", "index.meta"})
-    made_.push_back(CheckpointPath(config_.directory, log.token, name));
-  return WriteMetadata(*storage_, config_.directory, index, why);
+  if (status != Status::kOk) return FailedWrite(status, path, why);
+  target_.MakingDurably(TokenDirectory(config_.directory, log.token), kIndexMetaName);
+  return WriteMetadata(*target_.storage(), config_.directory, index, why);
 }
 
 Status NativeWriter::Finish(const Token& token, const std::vector<SessionCommit>& sessions,
@@ -149,8 +131,7 @@ Status NativeWriter::Finish(const Token& token, const std::vector<SessionCommit>
   Status status = FlushBlock(why);
   if (status == Status::kOk) status = CloseSegment(why);
   if (status != Status::kOk) return status;
-  if ((status = storage_->SyncDirectory(config_.directory)) != Status::kOk)
-    return Failed(status, config_.directory, why);
+  if ((status = target_.SyncDirectories({config_.directory}, why)) != Status::kOk) return status;
   LogMetadata log;
   log.token = token.IsNull() ? Token{ids_.Next(), ids_.Next()} : token;
   log.version = version_;
@@ -164,18 +145,17 @@ Status NativeWriter::Finish(const Token& token, const std::vector<SessionCommit>
   log.sessions = sessions;
   log.generations = {{0, generation_, 0}};
   const std::string directory = TokenDirectory(config_.directory, log.token);
-  made_.push_back(directory);
-  status = CreateTokenDirectory(*storage_, config_.directory, log.token);
+  target_.Making(directory);
+  status = CreateTokenDirectory(*target_.storage(), config_.directory, log.token);
   if (status == Status::kExists)
     return Refuse(status, directory, 0,
                   "a directory to be made: what an import left that was cut off goes first", "files in it",
                   why);
-  if (status != Status::kOk) return Failed(status, directory, why);
+  if (status != Status::kOk) return FailedWrite(status, directory, why);
   if ((status = WriteIndex(log, observer, why)) != Status::kOk) return status;
-  for (const std::string_view name : {".log.meta.tmp", "log.meta"})
-    made_.push_back(CheckpointPath(config_.directory, log.token, name));
-  if ((status = WriteMetadata(*storage_, config_.directory, log, why)) != Status::kOk) return status;
-  finished_ = true;
+  target_.MakingDurably(directory, kLogMetaName);
+  if ((status = WriteMetadata(*target_.storage(), config_.directory, log, why)) != Status::kOk) return status;
+  target_.Keep();
   *done = std::move(log);
   return Status::kOk;
 }

@@ -22,6 +22,7 @@
 #include "faster/device/storage.h"
 #include "faster/index/hash_table.h"
 #include "faster/interop/transfer.h"
+#include "faster/interop/transfer_target.h"
 
 namespace faster {
 
@@ -33,9 +34,6 @@ class NativeWriter {
  public:
   // Of `config`: directory, page_bits, block_bytes, segment_pages, version_bits, index_buckets and seed.
   NativeWriter(Storage* storage, const StoreConfig& config, KeyHashFunction hash);
-  ~NativeWriter();
-  NativeWriter(const NativeWriter&) = delete;
-  NativeWriter& operator=(const NativeWriter&) = delete;
 
   // kExists: there is a checkpoint already. kBusy: another process has the directory open.
   Status Open(uint64_t version, Diagnosis* why);
@@ -54,14 +52,12 @@ class NativeWriter {
   Status OpenSegment(Diagnosis* why);
   Status CloseSegment(Diagnosis* why);
   Status WriteIndex(const LogMetadata& log, const TransferObserver& observer, Diagnosis* why);
-  Status Failed(Status status, const std::string& path, Diagnosis* why);
-  void Discard();
 
-  Storage* const storage_;
   const StoreConfig config_;
   const KeyHashFunction hash_;
   IdSource ids_;
-  std::unique_ptr<DirectoryLock> lock_;
+  std::unique_ptr<DirectoryLock> lock_;  // goes after what was made
+  TransferTarget target_;                // files, then directories
   HashTable table_;
   uint64_t version_ = 0;
   uint64_t generation_ = 0;
@@ -72,8 +68,6 @@ class NativeWriter {
   std::unique_ptr<File> file_;
   std::unique_ptr<StreamWriter> stream_;
   std::string segment_path_;
-  std::vector<std::string> made_;  // files, then directories
-  bool finished_ = false;
 };
 
 }  // namespace faster

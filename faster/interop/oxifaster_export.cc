@@ -9,6 +9,7 @@
 #include "faster/interop/native_reader.h"
 #include "faster/interop/oxifaster_checkpoint.h"
 #include "faster/interop/oxifaster_index.h"
+#include "faster/interop/transfer_target.h"
 
 namespace faster::oxifaster {
 namespace {
@@ -84,11 +85,7 @@ class LogWriter {
 class ExportRun {
  public:
   ExportRun(Storage* to, std::string_view target, const ExportOptions& options, Diagnosis* why)
-      : to_(to), target_(target), options_(options), why_(why) {}
-  ~ExportRun() {
-    if (finished_) return;
-    for (size_t i = made_.size(); i-- > 0;) static_cast<void>(to_->Remove(made_[i]));
-  }
+      : target_(to, target), options_(options), why_(why) {}
 
   Status Run(Storage* from, std::string_view directory, ExportResult* result) {
     Status status = CheckOptions();
@@ -98,16 +95,12 @@ class ExportRun {
     if (status == Status::kOk) status = WriteRecords();
     if (status == Status::kOk) status = WriteMetadataFiles();
     if (status != Status::kOk) return status;
-    finished_ = true;
+    target_.Keep();
     *result = done_;
     return Status::kOk;
   }
 
  private:
-  Status Failed(Status status, const std::string& path) {
-    return Refuse(status, path, 0, "a durable write", std::string(StatusName(status)), why_);
-  }
-
   Status CheckOptions() {
     const uint64_t size = options_.table_size;
     if (size != 0 && (!std::has_single_bit(size) || size > kMostTable))
@@ -120,41 +113,26 @@ class ExportRun {
 
   Status CheckSource(std::string_view directory) {
     const LogMetadata& log = reader_.log();
-    const std::string path = CheckpointPath(directory, log.token, kLogMetaName);
-    const auto no = [&](std::string expected, std::string found) {
-      return Refuse(Status::kUnsupported, path, 0, std::move(expected), std::move(found), why_);
-    };
-    if (log.sessions.size() > kMostSessions)
-      return no("at most 96 sessions", std::to_string(log.sessions.size()));
-    if (log.version > 0xffffffff) return no("a version below 2^32", std::to_string(log.version));
-    for (const SessionCommit& session : log.sessions) {
-      if (!session.excluded.empty())
-        return no("no serials excluded from a commit point",
-                  std::to_string(session.excluded.size()) + " of session " + session.session.Text());
-    }
-    return Status::kOk;
+    if (log.version <= 0xffffffff) return reader_.RequirePlainSessions(kMostSessions, why_);
+    return Refuse(Status::kUnsupported, CheckpointPath(directory, log.token, kLogMetaName), 0,
+                  "a version below 2^32", std::to_string(log.version), why_);
   }
 
   Status CheckTarget() {
     const std::string token = reader_.log().token.Text();
-    directory_ = JoinPath(target_, token);
-    Status status = to_->CreateDirectory(target_);
+    directory_ = JoinPath(target_.directory(), token);
     std::vector<std::string> names, left;
-    if (status == Status::kOk) status = to_->List(target_, &names);
-    if (status != Status::kOk)
-      return Refuse(status, target_, 0, "a directory for the checkpoint", std::string(StatusName(status)),
-                    why_);
+    const Status status = target_.Open(&names, why_);
+    if (status != Status::kOk) return status;
     const auto has = [&](std::string_view name) {
       return std::find(names.begin(), names.end(), name) != names.end();
     };
     if (!options_.snapshot && has(kDeviceName))
-      return Refuse(Status::kExists, JoinPath(target_, kDeviceName), 0, "a directory without a device", "one",
-                    why_);
-    if (has(token) && to_->List(directory_, &left) == Status::kOk && !left.empty())
-      return Refuse(Status::kExists, directory_, 0, "a directory to be made", "files in it", why_);
-    if (!has(token)) made_.push_back(directory_);
-    status = to_->CreateDirectory(directory_);
-    return status == Status::kOk ? status : Failed(status, directory_);
+      return Refuse(Status::kExists, JoinPath(target_.directory(), kDeviceName), 0,
+                    "a directory without a device", "one", why_);
+    if (!has(token)) return target_.MakeDirectory(directory_, why_);
+    if (target_.storage()->List(directory_, &left) == Status::kOk && left.empty()) return Status::kOk;
+    return Refuse(Status::kExists, directory_, 0, "a directory to be made", "files in it", why_);
   }
 
   Status WriteRecords() {
@@ -164,10 +142,11 @@ class ExportRun {
     Status status = table_.Allocate(size, why_);
     if (status != Status::kOk) return status;
     const std::string path =
-        options_.snapshot ? JoinPath(directory_, kSnapshotName) : JoinPath(target_, kDeviceName);
+        options_.snapshot ? JoinPath(directory_, kSnapshotName) : JoinPath(target_.directory(), kDeviceName);
     std::unique_ptr<File> file;
-    made_.push_back(path);
-    if ((status = to_->Open(path, OpenMode::kTruncate, &file)) != Status::kOk) return Failed(status, path);
+    target_.Making(path);
+    status = target_.storage()->Open(path, OpenMode::kTruncate, &file);
+    if (status != Status::kOk) return FailedWrite(status, path, why_);
     LogWriter writer(file.get(), options_.snapshot, options_.page_bits);
     if ((status = writer.Allocate()) != Status::kOk)
       return Refuse(status, "", 0, "memory for a page of the log", "none", why_);
@@ -180,7 +159,7 @@ class ExportRun {
         why_);
     if (status == Status::kOk) status = written = writer.Finish();
     if (status == Status::kOk) status = written = file->Sync();
-    if (written != Status::kOk) return Failed(written, path);
+    if (written != Status::kOk) return FailedWrite(written, path, why_);
     if (status != Status::kOk) return status;
     done_.pages = writer.pages();
     done_.log.begin = kBegin;
@@ -207,34 +186,21 @@ class ExportRun {
   }
 
   Status WriteSums(const std::string& of, const std::string& bytes) {
-    const std::string path = of + std::string(kSumSuffix);
-    std::unique_ptr<File> file;
-    made_.push_back(path);
-    Status status = to_->Open(path, OpenMode::kTruncate, &file);
-    if (status == Status::kOk) status = WriteAll(*file, 0, bytes.data(), bytes.size());
-    if (status == Status::kOk) status = file->Sync();
-    return status == Status::kOk ? status : Failed(status, path);
+    return target_.Write(of + std::string(kSumSuffix), bytes, why_);
   }
   Status WriteText(std::string_view name, const std::string& text) {
-    const std::string path = JoinPath(directory_, name);
     const uint64_t sum = XorSum(text.data(), text.size());
-    Status status = WriteSums(path, {reinterpret_cast<const char*>(&sum), sizeof sum});
-    if (status != Status::kOk) return status;
+    Status status = WriteSums(JoinPath(directory_, name), {reinterpret_cast<const char*>(&sum), sizeof sum});
     // What follows log.meta is nothing: a crash must not keep it without the other names.
-    for (const std::string& directory : {directory_, target_}) {
-      if ((status = to_->SyncDirectory(directory)) != Status::kOk) return Failed(status, directory);
-    }
-    made_.push_back(JoinPath(directory_, "." + std::string(name) + ".tmp"));
-    made_.push_back(path);
-    status = WriteFileDurably(*to_, directory_, name, text);
-    return status == Status::kOk ? status : Failed(status, path);
+    if (status == Status::kOk) status = target_.SyncDirectories({directory_, target_.directory()}, why_);
+    return status == Status::kOk ? target_.WriteDurably(directory_, name, text, why_) : status;
   }
 
   Status WriteMetadataFiles() {
     const LogMetadata& log = reader_.log();
     const std::string path = JoinPath(directory_, kIndexDataName);
-    made_.push_back(path);
-    Status status = WriteIndex(to_, path, table_, options_.observer, &done_.index, why_);
+    target_.Making(path);
+    Status status = WriteIndex(target_.storage(), path, table_, options_.observer, &done_.index, why_);
     if (status != Status::kOk) return status;
     done_.index.token = done_.log.token = log.token;
     done_.log.snapshot = options_.snapshot;
@@ -244,16 +210,13 @@ class ExportRun {
     return status == Status::kOk ? WriteText(kLogMetaName, Format(done_.log)) : status;
   }
 
-  Storage* const to_;
-  const std::string target_;
+  TransferTarget target_;
   const ExportOptions& options_;
   Diagnosis* const why_;
   NativeReader reader_;
   microsoft::Table table_;
   ExportResult done_;
   std::string directory_;
-  std::vector<std::string> made_;
-  bool finished_ = false;
 };
 
 }  // namespace
