@@ -11,6 +11,7 @@
 
 #include "faults/oracle/history_json.h"
 #include "faults/sched/tape.h"
+#include "tests/fuzz/microsoft_reference.h"
 #include "tests/fuzz/oxifaster_reference.h"
 #include "tests/fuzz/references.h"
 #include "tests/fuzz/subject.h"
@@ -103,6 +104,14 @@ int main(int argc, char** argv) {
                                         &why) == faster::Status::kOk,
                   why.Text());
     ok = Write(root / target / "whole", bytes) && ok;
+  }
+  fuzz::MicrosoftReference microsoft;
+  for (const auto& [target, kind, file] : fuzz::kMicrosoftFiles) {
+    const std::string bytes = microsoft.Bytes(microsoft.Path(kind, file));
+    // Bucket 5 as it is, at its place.
+    const std::string input =
+        fuzz::IsPatched(target) ? std::string("\x40\x01\0\0", 4) + bytes.substr(320, 64) : bytes;
+    ok = Write(root / target / "whole", input) && ok;
   }
   ok = Write(root / "tape" / "whole", Tape()) && ok;
   ok = Write(root / "history" / "whole", History()) && ok;
