@@ -148,6 +148,10 @@ bool CheckVerifiable(const Options& options, std::string* error) {
     *error = "--crash-after: updates and RMWs of the same key do not commute; verify one or the other";
   } else if (!(options.spec.load_file + options.spec.run_file).empty()) {
     *error = "--crash-after: keys from a file are not verified; use a requestdistribution";
+  } else if (options.spec.insert_start > 0 &&
+             (options.spec.keys.distribution == workloads::Distribution::kLatest ||
+              options.spec.keys.distribution == workloads::Distribution::kExponential)) {
+    *error = "--crash-after: this requestdistribution draws keys below insertstart, which nobody loaded";
   } else if (options.spec.keys.distribution == workloads::Distribution::kSequential) {
     *error = "--crash-after: the sequential distribution is shared by the threads and cannot be verified";
   }
