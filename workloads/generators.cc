@@ -58,25 +58,26 @@ ZipfianGenerator::ZipfianGenerator(uint64_t min, uint64_t max, double theta)
     : ZipfianGenerator(min, max, theta, Zeta(max - min + 1, theta)) {}
 
 ZipfianGenerator::ZipfianGenerator(uint64_t min, uint64_t max, double theta, double zetan)
-    : min_(min), items_(max - min + 1), theta_(theta), zetan_(zetan) {
-  Derive();
+    : min_(min),
+      items_(max - min + 1),
+      first_items_(items_),
+      theta_(theta),
+      zetan_(zetan),
+      zeta2_(Zeta(2, theta)),
+      alpha_(1 / (1 - theta)),
+      second_(1 + std::pow(0.5, theta)) {
+  DeriveEta();
 }
 
-void ZipfianGenerator::Derive() {
-  zeta2_ = Zeta(2, theta_);
-  alpha_ = 1 / (1 - theta_);
-  eta_ = (1 - std::pow(2.0 / static_cast<double>(items_), 1 - theta_)) / (1 - zeta2_ / zetan_);
-  second_ = 1 + std::pow(0.5, theta_);
+void ZipfianGenerator::DeriveEta() {
+  eta_ = (1 - std::pow(2.0 / static_cast<double>(first_items_), 1 - theta_)) / (1 - zeta2_ / zetan_);
 }
 
-void ZipfianGenerator::Resize(uint64_t items) {
-  if (items == items_) return;
-  if (items > items_ && items - items_ < kExactTerms)
-    zetan_ = SumOfTerms(items_ + 1, items, theta_, zetan_);
-  else
-    zetan_ = Zeta(items, theta_);
+void ZipfianGenerator::GrowTo(uint64_t items) {
+  if (items <= items_) return;
+  zetan_ = items - items_ < kExactTerms ? SumOfTerms(items_ + 1, items, theta_, zetan_) : Zeta(items, theta_);
   items_ = items;
-  Derive();
+  DeriveEta();
 }
 
 uint64_t ZipfianGenerator::RankOf(double u) const {
@@ -122,7 +123,7 @@ SkewedLatestGenerator::SkewedLatestGenerator(const AcknowledgedCounter* newest, 
 
 uint64_t SkewedLatestGenerator::Next(Random& random) {
   const uint64_t newest = newest_->Last();
-  ages_.Resize(newest);
+  ages_.GrowTo(newest);
   return newest - ages_.Next(random);
 }
 

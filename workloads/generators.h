@@ -87,15 +87,17 @@ class ZipfianGenerator {
   uint64_t Next(Random& random) const { return min_ + RankOf(random.NextDouble()); }
   // The rank (0 is the hottest) that the drawing u of [0, 1) stands for.
   uint64_t RankOf(double u) const;
-  // Makes it a generator over `items` items. Cost: one pow per item added, so grow in small steps.
-  void Resize(uint64_t items);
+  // Draws over `items` items from now on, if that is more; as YCSB does it, eta keeps the number that it
+  // began with, so the ranks behind the first two are a little hotter than of a new one. Cost: one pow per
+  // item added.
+  void GrowTo(uint64_t items);
   uint64_t items() const { return items_; }
   double zetan() const { return zetan_; }
 
  private:
-  void Derive();
+  void DeriveEta();
 
-  uint64_t min_, items_;
+  uint64_t min_, items_, first_items_;
   double theta_, zetan_, zeta2_, alpha_, eta_, second_;
 };
 

@@ -34,7 +34,8 @@ bool HasLog(const CheckpointJournal& checkpoint) {
 
 std::unique_ptr<workloads::ycsb::Engine> MakeEngine(const StoreOptions& options) {
   using workloads::ycsb::Engine;
-  return options.cold ? Engine::MakeF2(options.spec.stored_bytes) : Engine::Make(options.spec.stored_bytes);
+  return options.cold ? Engine::MakeF2(options.spec.stored_bytes)
+                      : Engine::Make(options.spec.stored_bytes, options.spec.value_lengths);
 }
 
 uint32_t Requested(const RunJournal& run) {

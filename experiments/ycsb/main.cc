@@ -5,16 +5,20 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <random>
+#include <thread>
 
 #include "experiments/common/cli.h"
 #include "experiments/ycsb/crash.h"
 #include "experiments/ycsb/options.h"
 #include "experiments/ycsb/output.h"
+#include "experiments/ycsb/report_output.h"
+#include "workloads/key_file.h"
 #include "workloads/peers/peers.h"
 
 namespace experiments::ycsb {
@@ -50,6 +54,11 @@ uint64_t ResidentBytes() {
   return resident * static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
 }
 
+void SleepSeconds(uint64_t seconds) {
+  for (uint64_t tenth = 0; tenth < seconds * 10 && !g_interrupted; ++tenth)
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+}
+
 bool OpenStore(const Options& options, faster::Storage* storage, CheckpointLog* log, Engine* engine,
                std::string* error) {
   faster::StoreConfig config = options.spec.Store();
@@ -73,7 +82,12 @@ bool Perform(const Options& options, Engine* engine, CheckpointLog* log, RunOutc
   settings.status = options.status;
   settings.label = options.label;
   settings.interrupted = &g_interrupted;
+  settings.status_style = StatusStyleOf(options);
+  settings.keep_points = options.report.keeps_points();
+  settings.keep_intended = options.report.intervals != workloads::ycsb::Intervals::kOperation;
+  settings.points_are_intended = options.report.intervals == workloads::ycsb::Intervals::kIntended;
   Driver driver(options.spec, engine, log, settings);
+  if (!driver.ReadKeyFiles(options.load, options.run, error)) return false;
   if (options.run) driver.Prepare();
   if (options.load && !g_interrupted) {
     const uint64_t before = ResidentBytes();
@@ -90,6 +104,7 @@ bool Perform(const Options& options, Engine* engine, CheckpointLog* log, RunOutc
       return false;
     }
   }
+  if (options.load && options.run) SleepSeconds(options.spec.sleep_after_load);
   if (options.run && !g_interrupted) {
     if (!driver.Run(&outcome->run, error)) return false;
     outcome->ran = true;
@@ -112,10 +127,22 @@ int Verdict(const RunOutcome& outcome) {
   return 1;
 }
 
+int ConvertKeyFile(const Options& options) {
+  workloads::Conversion done;
+  std::string error;
+  if (!workloads::ConvertKeys(options.convert_keys, options.convert_to, &done, &error))
+    return Complain(error);
+  std::printf("%llu keys of %s are in %s; %llu other lines\n", static_cast<unsigned long long>(done.keys),
+              options.convert_keys.c_str(), options.convert_to.c_str(),
+              static_cast<unsigned long long>(done.other_lines));
+  return 0;
+}
+
 int RunWorkload(const Options& options) {
   const nlohmann::ordered_json environment = EnvironmentJson();
   ResultFolder folder;
   std::string error;
+  if (!CheckReportFiles(options, &error)) return Complain(error);
   if (!folder.Create(ProjectRoot(), "ycsb", options.out, &error)) return Complain(error);
   const std::string data = options.dir.empty() ? folder.File("data") : options.dir;
   std::error_code code;
@@ -131,16 +158,17 @@ int RunWorkload(const Options& options) {
     const std::unique_ptr<faster::Storage> storage = MakeStorage(options.storage, data);
     CheckpointLog log;
     const workloads::peers::Peer* peer = workloads::peers::FindPeer(options.db);
-    const std::unique_ptr<Engine> engine = peer != nullptr ? peer->make(options.spec.stored_bytes, data)
-                                                           : Engine::Make(options.spec.stored_bytes);
+    const std::unique_ptr<Engine> engine =
+        peer != nullptr ? peer->make(options.spec.stored_bytes, data)
+                        : Engine::Make(options.spec.stored_bytes, options.spec.value_lengths);
     const bool good = OpenStore(options, storage.get(), &log, engine.get(), &error) &&
                       Perform(options, engine.get(), &log, &outcome, &error);
     if (good) {
-      PrintReport(options, outcome);
+      const bool printed = PrintReport(options, outcome, &error);
       status = Verdict(outcome);
-      if (!WriteResults(folder, options, environment, outcome, &error))
+      if (!printed || !WriteResults(folder, options, environment, outcome, &error))
         status = Complain(error);
-      else if (!options.json)
+      else if (PrintsText(options))
         std::printf("# results: %s\n", folder.path().c_str());
       std::fflush(stdout);
     } else {
@@ -169,9 +197,8 @@ int main(int argc, char** argv) {
     std::fputs(options.help_text.c_str(), stdout);
     return 0;
   }
-  for (const std::string& key : UnknownProperties(options.properties)) {
-    std::fprintf(stderr, "cpr ycsb: property %s has no meaning here\n", key.c_str());
-  }
+  if (!options.convert_keys.empty()) return ConvertKeyFile(options);
+  for (const std::string& note : Notes(options)) std::fprintf(stderr, "cpr ycsb: %s\n", note.c_str());
   std::signal(SIGINT, OnSignal);
   std::signal(SIGTERM, OnSignal);
   return options.crash_after > 0 ? RunAndKill(options, &g_interrupted) : RunWorkload(options);

@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
-#include <string_view>
 
 #include "experiments/common/cli.h"
+#include "experiments/ycsb/ycsb_flags.h"
 #include "workloads/peers/peers.h"
 
 namespace experiments::ycsb {
@@ -16,81 +16,35 @@ using workloads::Properties;
 constexpr const char* kUsage =
     "./cpr ycsb -P workloads/ycsb/workloada [-P FILE]... [-p KEY=VALUE]... [-threads N] [-s] [FLAGS]";
 constexpr const char* kDescription =
-    "Runs a YCSB core workload (A, B, C, D, F, or workloadrmw) on the engine, with checkpoints if asked, and "
-    "prints\n"
-    "YCSB's report lines. YCSB's own flags:\n"
+    "Runs a YCSB core workload (A, B, C, D, F, or workloadrmw) on the engine, with checkpoints if asked, "
+    "and\n"
+    "prints YCSB's report. YCSB's own flags:\n"
     "  -P FILE  -p KEY=VALUE         workload files, and properties that win over them\n"
     "  -threads N  -target N         threads (sessions); operations per second over all of them\n"
     "  -load  -t | -run              only the load phase, only the run phase; both if neither is given\n"
-    "  -s  -l TEXT  -db NAME         status lines on stderr; their prefix; faster, rocksdb, leveldb or tbb\n"
+    "  -s  -l TEXT  -db NAME         status lines on stderr; their prefix; faster, f2, rocksdb, leveldb, "
+    "tbb\n"
+    "  load DB, run DB               in front of all flags: as for bin/ycsb\n"
     "readmodifywriteproportion is YCSB's read and then update; rmwproportion one atomic RMW of the engine. "
     "The\n"
-    "store is set by faster.* properties (memory, mutable_fraction, index_buckets, grow_percent, grow_to, "
-    "page_bits,\n"
-    "block_bytes, segment_bytes, open_segments, huge_pages, prefault, refresh_interval, keys_per_thread,\n"
-    "prefetch, readcache, readcache.second_chance, copy_reads_to_tail, seed).";
+    "store is set by faster.* properties (memory, mutable_fraction, index_buckets, grow_percent, grow_to,\n"
+    "page_bits, block_bytes, segment_bytes, open_segments, huge_pages, prefault, refresh_interval,\n"
+    "keys_per_thread, prefetch, readcache, readcache.second_chance, copy_reads_to_tail, seed, time_all,\n"
+    "load_file, run_file). All properties, YCSB's and ours: workloads/ycsb/README.md.\n"
+    "\n"
+    "Examples:\n"
+    "  ./cpr ycsb -P workloads/ycsb/workloada -p recordcount=100000 -p operationcount=1000000 -threads 2 -s\n"
+    "  ./cpr ycsb -P workloads/ycsb/workloadb -p operationcount=300000 -db tbb\n"
+    "  ./cpr ycsb -P workloads/ycsb/workloadf -p operationcount=100000 -p measurementtype=timeseries\n"
+    "  ./cpr ycsb -P workloads/ycsb/workloada -p recordcount=50000 -p operationcount=1 --checkpoint-every "
+    "0.1\n"
+    "      --crash-after 1 --verify";
 
 bool Seconds(const std::string& text, double* seconds) {
   char* end = nullptr;
   *seconds = std::strtod(text.c_str(), &end);
   return !text.empty() && *end == 0 && std::isfinite(*seconds) && *seconds >= 0.05 && *seconds <= 1e6;
 }
-
-// YCSB's flags leave `arguments`; what remains is for CommandLine.
-class YcsbFlags {
- public:
-  YcsbFlags(const std::vector<std::string>& arguments, Options* options)
-      : arguments_(arguments), options_(*options) {}
-
-  bool Take(std::vector<std::string>* rest, std::string* error) {
-    bool load = false, run = false;
-    for (at_ = 0; at_ < arguments_.size(); ++at_) {
-      const std::string& flag = arguments_[at_];
-      std::string value;
-      if (flag == "-load")
-        load = true;
-      else if (flag == "-t" || flag == "-run")
-        run = true;
-      else if (flag == "-s")
-        options_.status = true;
-      else if (flag == "-P" || flag == "-p" || flag == "-threads" || flag == "-target" || flag == "-db" ||
-               flag == "-l") {
-        if (!Value(flag, &value, error) || !Apply(flag, value, error)) return false;
-      } else {
-        rest->push_back(flag);
-      }
-    }
-    if (load || run) options_.load = load, options_.run = run;
-    return true;
-  }
-
- private:
-  bool Value(const std::string& flag, std::string* value, std::string* error) {
-    if (at_ + 1 == arguments_.size()) {
-      *error = flag + " needs a value";
-      return false;
-    }
-    *value = arguments_[++at_];
-    return true;
-  }
-  bool Apply(const std::string& flag, const std::string& value, std::string* error) {
-    Properties& properties = options_.properties;
-    if (flag == "-P") {
-      options_.workload_files.push_back(value);
-      return properties.Load(value, error);
-    }
-    if (flag == "-p") return properties.Assign(value, error);
-    if (flag == "-threads") return properties.Assign("threadcount=" + value, error);
-    if (flag == "-target") return properties.Assign("target=" + value, error);
-    if (flag == "-db") return properties.Assign("db=" + value, error);
-    options_.label = value;
-    return true;
-  }
-
-  const std::vector<std::string>& arguments_;
-  Options& options_;
-  size_t at_ = 0;
-};
 
 bool CheckStore(const Properties& properties, Options* options, std::string* error) {
   const std::string db = properties.Text("dbname", properties.Text("db", "faster"));
@@ -111,6 +65,23 @@ bool CheckStore(const Properties& properties, Options* options, std::string* err
   return error->empty();
 }
 
+bool CheckReport(const Options& options, std::string* error) {
+  using namespace workloads::ycsb;
+  const ReportPlan& report = options.report;
+  const bool raw =
+      std::find(report.types.begin(), report.types.end(), MeasurementType::kRaw) != report.types.end();
+  if (options.json && report.exporter != Exporter::kText) {
+    *error = "--json and exporter are two forms of the report: leave out one of them";
+  } else if (options.cpp_report && (options.json || report.exporter != Exporter::kText)) {
+    *error = "--report cpp is text: leave out --json and exporter";
+  } else if (raw && report.raw_file.empty() && (options.json || report.exporter != Exporter::kText)) {
+    *error =
+        "measurementtype with raw prints lines on stdout, between the JSON: name a file for them with "
+        "measurement.raw.output_file";
+  }
+  return error->empty();
+}
+
 bool CheckStorageFlags(const Options& options, std::string* error) {
   *error = CheckFlags(options.storage);
   if (error->empty() && options.db != "faster" && !StorageFlags(options.storage).empty())
@@ -122,6 +93,8 @@ bool CheckCombination(const Options& options, std::string* error) {
   if (options.run && options.spec.operation_count == 0) {
     *error =
         "operationcount is not set: say how many operations there are, as with -p operationcount=1000000";
+  } else if (options.run && options.load && options.spec.load_file.empty() != options.spec.run_file.empty()) {
+    *error = "faster.load_file and faster.run_file: a run on the keys of a file needs both";
   } else if (!options.load && options.dir.empty()) {
     *error = "a run without a load phase needs --dir with a store that was loaded before";
   } else if (options.verify && options.crash_after == 0) {
@@ -173,6 +146,12 @@ bool CheckVerifiable(const Options& options, std::string* error) {
   } else if (mix.Contains(Operation::kRmw) &&
              (mix.Contains(Operation::kUpdate) || mix.Contains(Operation::kReadModifyWrite))) {
     *error = "--crash-after: updates and RMWs of the same key do not commute; verify one or the other";
+  } else if (!(options.spec.load_file + options.spec.run_file).empty()) {
+    *error = "--crash-after: keys from a file are not verified; use a requestdistribution";
+  } else if (options.spec.insert_start > 0 &&
+             (options.spec.keys.distribution == workloads::Distribution::kLatest ||
+              options.spec.keys.distribution == workloads::Distribution::kExponential)) {
+    *error = "--crash-after: this requestdistribution draws keys below insertstart, which nobody loaded";
   } else if (options.spec.keys.distribution == workloads::Distribution::kSequential) {
     *error = "--crash-after: the sequential distribution is shared by the threads and cannot be verified";
   }
@@ -225,6 +204,7 @@ bool ParseOptions(const std::vector<std::string>& arguments, Options* options, s
   };
   CommandLine line(kUsage, kDescription);
   uint64_t batch = 1;
+  std::string report = "java";
   line.AddNumber(
       "batch", "N",
       "N operations per call of the engine: its batched operations; those of one kind together (1)", &batch,
@@ -239,6 +219,11 @@ bool ParseOptions(const std::vector<std::string>& arguments, Options* options, s
   line.AddSwitch("keep", "keep the store of a run without --dir", &options->keep);
   line.AddText("out", "DIR", "results there instead of store/ycsb/<UTC time>", &options->out);
   line.AddSwitch("json", "the report as a JSON array", &options->json);
+  line.AddChoice("report", {"java", "cpp"}, "status lines and report as YCSB or as YCSB-cpp has them (java)",
+                 &report);
+  line.AddText("convert-keys", "FILE", "make a key file of what YCSB's basic database printed, and end",
+               &options->convert_keys);
+  line.AddText("to", "FILE", "the key file that --convert-keys makes", &options->convert_to);
   line.Add("crash-after", "S", "run in a child process, kill it S seconds into the run phase, recover",
            seconds(&options->crash_after));
   line.AddSwitch("verify", "after the recovery check every key against the sessions' commit points",
@@ -253,46 +238,35 @@ bool ParseOptions(const std::vector<std::string>& arguments, Options* options, s
     *error = "unexpected argument " + ShellQuote(line.positional().front());
     return false;
   }
+  if (options->convert_keys.empty() != options->convert_to.empty()) {
+    *error = "--convert-keys FILE and --to FILE belong together";
+    return false;
+  }
+  if (!options->convert_keys.empty()) return true;
   if (options->workload_files.empty()) {
     *error = "which workload? Name a file, as in -P workloads/ycsb/workloada";
     return false;
   }
   words.Apply(options);
   const bool checkpoints = options->checkpoint_every > 0;
-  if (!CheckStore(options->properties, options, error) ||
+  options->cpp_report = report == "cpp";
+  if (!flags.TakeProperties(error) || !CheckStore(options->properties, options, error) ||
+      !workloads::ycsb::ParseReport(options->properties, &options->report, error) ||
       !workloads::ycsb::ParseSpec(options->properties, checkpoints, &options->spec, error)) {
     return false;
   }
   options->spec.batch = static_cast<uint32_t>(batch);
-  return CheckStorageFlags(*options, error) && CheckBatch(*options, error) &&
+  return CheckReport(*options, error) && CheckStorageFlags(*options, error) && CheckBatch(*options, error) &&
          CheckCombination(*options, error) && CheckVerifiable(*options, error);
 }
 
-std::vector<std::string> UnknownProperties(const Properties& properties) {
-  // YCSB's properties that change nothing on a store of one field, one table and keys of its own.
-  constexpr std::string_view kWithoutEffect[] = {"workload",
-                                                 "readallfields",
-                                                 "readallfieldsbyname",
-                                                 "writeallfields",
-                                                 "fieldnameprefix",
-                                                 "minfieldlength",
-                                                 "table",
-                                                 "zeropadding",
-                                                 "maxscanlength",
-                                                 "minscanlength",
-                                                 "scanlengthdistribution",
-                                                 "measurementtype",
-                                                 "histogram.buckets",
-                                                 "timeseries.granularity",
-                                                 "dotransactions",
-                                                 "hdrhistogram.percentiles"};
-  std::vector<std::string> unknown;
-  for (const std::string& key : properties.Unused()) {
-    if (std::find(std::begin(kWithoutEffect), std::end(kWithoutEffect), key) == std::end(kWithoutEffect)) {
-      unknown.push_back(key);
-    }
-  }
-  return unknown;
+std::vector<std::string> Notes(const Options& options) {
+  std::vector<std::string> notes;
+  for (const std::string& key : options.properties.Unused())
+    notes.push_back("property " + key + " has no meaning here");
+  if (options.properties.Text("readallfields", "true") != "true")
+    notes.push_back("readallfields=false has no effect: a record is one value, and all of it is read");
+  return notes;
 }
 
 }  // namespace experiments::ycsb

@@ -8,6 +8,7 @@
 
 #include "experiments/common/storage_choice.h"
 #include "workloads/ycsb/checkpoint_log.h"
+#include "workloads/ycsb/report.h"
 #include "workloads/ycsb/spec.h"
 
 namespace experiments::ycsb {
@@ -24,6 +25,8 @@ struct Options {
   bool run = true;
   bool status = false;
   std::string label;
+  workloads::ycsb::ReportPlan report;
+  bool cpp_report = false;
 
   StorageChoice storage;
   std::string dir;  // the store's directory; "" = a new one in the result folder
@@ -34,14 +37,15 @@ struct Options {
   workloads::ycsb::CheckpointChoice checkpoint;
   double crash_after = 0;
   bool verify = false;
-  std::string survive = "random";  // what of the unsynced sectors survives the kill: none, all, random
+  std::string survive = "random";        // what of the unsynced sectors survives the kill: none, all, random
+  std::string convert_keys, convert_to;  // nothing else is done then
   std::vector<std::string> arguments;
 };
 
 // False and one line in *error for what cannot be run. With `help` set nothing else is.
 bool ParseOptions(const std::vector<std::string>& arguments, Options* options, std::string* error);
 
-// Properties that were set and are neither ours nor YCSB's: misspelt, most likely.
-std::vector<std::string> UnknownProperties(const workloads::Properties& properties);
+// What the user may not have meant: properties that nobody asked for, and values without effect.
+std::vector<std::string> Notes(const Options& options);
 
 }  // namespace experiments::ycsb

@@ -8,6 +8,7 @@
 #include <fstream>
 #include <thread>
 
+#include "experiments/ycsb/report_output.h"
 #include "plots/throughput.h"
 #include "workloads/peers/peers.h"
 
@@ -83,7 +84,7 @@ std::string CheckpointsCsv(const std::vector<CheckpointEvent>& events) {
   return csv;
 }
 
-ordered_json PhaseJson(const PhaseResult& phase) {
+ordered_json PhaseJson(const Options& options, const PhaseResult& phase) {
   ordered_json json;
   json["seconds"] = phase.seconds;
   json["operations"] = phase.operations;
@@ -92,7 +93,7 @@ ordered_json PhaseJson(const PhaseResult& phase) {
   json["interrupted"] = phase.interrupted;
   json["torn_values"] = phase.torn;
   ordered_json report = ordered_json::array();
-  for (const ReportLine& line : Report(phase.measurements, phase.seconds, phase.operations)) {
+  for (const ReportLine& line : Report(phase, options.report)) {
     report.push_back({{"metric", line.metric}, {"measurement", line.measurement}, {"value", line.value}});
   }
   json["report"] = std::move(report);
@@ -116,66 +117,7 @@ ordered_json CheckpointJson(const CheckpointEvent& event) {
   return json;
 }
 
-// Of whole samples (the first of a phase and the rest at its end are none), while the index grew and all.
-std::vector<ReportLine> GrowthLines(const PhaseResult& phase) {
-  if (phase.index_sizes.empty()) return {};
-  const auto& sizes = phase.index_sizes;
-  std::vector<double> rates;
-  for (size_t i = 1; i + 1 < phase.samples.size(); ++i) {
-    const auto &before = phase.samples[i - 1], &sample = phase.samples[i];
-    rates.push_back(static_cast<double>(sample.operations - before.operations) /
-                    std::max(sample.seconds - before.seconds, 1e-6));
-  }
-  std::sort(rates.begin(), rates.end());
-  std::vector<ReportLine> lines{{"GROWTH", "Buckets at start", std::to_string(sizes.front().buckets)},
-                                {"GROWTH", "Buckets at end", std::to_string(sizes.back().buckets)},
-                                {"GROWTH", "LastGrowthEnded(s)", Decimal(sizes.back().seconds, 2)}};
-  if (rates.empty()) return lines;
-  lines.push_back({"GROWTH", "WorstSample(ops/sec)", Decimal(rates.front(), 0)});
-  lines.push_back({"GROWTH", "MedianSample(ops/sec)", Decimal(rates[rates.size() / 2], 0)});
-  return lines;
-}
-
-void PrintPhase(const char* name, const Options& options, const PhaseResult& phase, bool last) {
-  std::vector<ReportLine> lines = Report(phase.measurements, phase.seconds, phase.operations);
-  const std::vector<ReportLine> growth = GrowthLines(phase);
-  lines.insert(lines.end(), growth.begin(), growth.end());
-  if (options.json) {
-    ordered_json array = ordered_json::array();
-    for (const ReportLine& line : lines) {
-      array.push_back({{"phase", name},
-                       {"metric", line.metric},
-                       {"measurement", line.measurement},
-                       {"value", line.value}});
-    }
-    const std::string text = array.dump(1);
-    std::printf("%s\n", text.c_str());
-    return;
-  }
-  if (!last) std::printf("# %s phase\n", name);
-  for (const ReportLine& line : lines) {
-    std::printf("[%s], %s, %s\n", line.metric.c_str(), line.measurement.c_str(), line.value.c_str());
-  }
-}
-
 }  // namespace
-
-std::vector<ReportLine> MemoryReport(const Options& options, const RunOutcome& outcome) {
-  std::vector<ReportLine> lines;
-  const auto add = [&](const char* name, double value) {
-    char text[40];
-    std::snprintf(text, sizeof text, "%.2f", value);
-    lines.push_back({"MEMORY", name, text});
-  };
-  const double keys = static_cast<double>(outcome.load.operations);
-  if (!outcome.loaded || keys == 0) return lines;
-  add("ResidentBytesPerKey", static_cast<double>(outcome.resident_bytes) / keys);
-  if (!options.ours) return lines;
-  add("LogBytesPerKey", static_cast<double>(outcome.log_bytes) / keys);
-  add("IndexBytesPerKey", static_cast<double>(outcome.index_bytes) / keys);
-  add("RecordBytes", static_cast<double>(options.spec.record_bytes()));
-  return lines;
-}
 
 uint64_t RunOutcome::durable() const {
   uint64_t count = 0;
@@ -187,8 +129,10 @@ std::string TitleOf(const Options& options) {
   const std::string& file = options.workload_files.front();
   const auto& spec = options.spec;
   std::string title =
-      file.substr(file.rfind('/') + 1) + ", " + std::string(DistributionName(spec.keys.distribution)) + ", " +
-      std::to_string(spec.record_count) + " records of " + std::to_string(spec.value_bytes) + " bytes, " +
+      file.substr(file.rfind('/') + 1) + ", " +
+      (spec.run_file.empty() ? std::string(DistributionName(spec.keys.distribution)) : "keys of a file") +
+      ", " + std::to_string(spec.record_count) + " records of " +
+      (spec.value_lengths == nullptr ? "" : "up to ") + std::to_string(spec.value_bytes) + " bytes, " +
       std::to_string(spec.threads) + (spec.threads == 1 ? " thread" : " threads");
   if (options.checkpoint_every > 0) {
     title += "; " + std::string(CheckpointKindName(options.checkpoint.kind)) + " checkpoints (" +
@@ -209,7 +153,10 @@ ordered_json ParametersJson(const Options& options) {
   json["insertcount"] = spec.insert_count;
   json["value_bytes"] = spec.value_bytes;
   json["stored_bytes"] = spec.stored_bytes;
-  json["requestdistribution"] = DistributionName(spec.keys.distribution);
+  json["requestdistribution"] =
+      spec.run_file.empty() ? std::string(DistributionName(spec.keys.distribution)) : "file";
+  json["load_file"] = spec.load_file;
+  json["run_file"] = spec.run_file;
   json["zipfian_const"] = spec.keys.theta;
   json["db"] = options.db;
   const workloads::peers::Peer* peer = workloads::peers::FindPeer(options.db);
@@ -221,7 +168,7 @@ ordered_json ParametersJson(const Options& options) {
   json["target"] = spec.target;
   json["maxexecutiontime"] = spec.max_seconds;
   json["keys_per_thread"] = spec.inserts() ? 0 : spec.keys_per_thread;
-  json["latency_sampled_every"] = workloads::ycsb::kSampleEvery;
+  json["latency_sampled_every"] = spec.time_all ? 1 : workloads::ycsb::kSampleEvery;
   json["seed"] = spec.seed;
   json["checkpoint_every"] = options.checkpoint_every;
   json["checkpoint"] = CheckpointKindName(options.checkpoint.kind);
@@ -264,23 +211,6 @@ ordered_json EnvironmentJson() {
   return json;
 }
 
-void PrintReport(const Options& options, const RunOutcome& outcome) {
-  if (outcome.loaded) PrintPhase("load", options, outcome.load, !outcome.ran);
-  for (const ReportLine& line : MemoryReport(options, outcome)) {
-    if (!options.json)
-      std::printf("[%s], %s, %s\n", line.metric.c_str(), line.measurement.c_str(), line.value.c_str());
-  }
-  if (outcome.loaded && outcome.ran && !options.json) std::printf("# run phase\n");
-  if (outcome.ran) PrintPhase("run", options, outcome.run, true);
-  if (options.json) return;
-  std::printf("# latencies: of every %lluth operation\n",
-              static_cast<unsigned long long>(workloads::ycsb::kSampleEvery));
-  if (options.checkpoint_every > 0) {
-    std::printf("# checkpoints: %llu durable of %zu requested\n",
-                static_cast<unsigned long long>(outcome.durable()), outcome.checkpoints.size());
-  }
-}
-
 bool WriteResults(const ResultFolder& folder, const Options& options, const ordered_json& environment,
                   const RunOutcome& outcome, std::string* error) {
   ordered_json json;
@@ -289,8 +219,8 @@ bool WriteResults(const ResultFolder& folder, const Options& options, const orde
   json["interrupted"] = outcome.interrupted;
   json["parameters"] = ParametersJson(options);
   json["environment"] = environment;
-  if (outcome.loaded) json["load"] = PhaseJson(outcome.load);
-  if (outcome.ran) json["run"] = PhaseJson(outcome.run);
+  if (outcome.loaded) json["load"] = PhaseJson(options, outcome.load);
+  if (outcome.ran) json["run"] = PhaseJson(options, outcome.run);
   for (const ReportLine& line : MemoryReport(options, outcome))
     json["memory"][line.measurement] = std::strtod(line.value.c_str(), nullptr);
   json["checkpoints_requested"] = outcome.checkpoints.size();

@@ -1,5 +1,5 @@
-// What a run of cpr-ycsb leaves: report lines on stdout; throughput.csv, checkpoints.csv, the picture and
-// results.json in the result folder. Errors are one line.
+// What a run of cpr-ycsb leaves beside its report (report_output.h): throughput.csv, checkpoints.csv, the
+// picture and results.json in the result folder. Errors are one line.
 #pragma once
 
 #include <nlohmann/json.hpp>
@@ -28,7 +28,6 @@ std::string TitleOf(const Options& options);
 nlohmann::ordered_json ParametersJson(const Options& options);
 // The machine, its load and the source.
 nlohmann::ordered_json EnvironmentJson();
-void PrintReport(const Options& options, const RunOutcome& outcome);
 // CSVs, results.json and, if anything was sampled, the picture.
 bool WriteResults(const ResultFolder& folder, const Options& options,
                   const nlohmann::ordered_json& environment, const RunOutcome& outcome, std::string* error);

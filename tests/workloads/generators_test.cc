@@ -108,14 +108,17 @@ TEST(Zipfian, MassOfTheHotKeysIsTheLaws) {
   EXPECT_NEAR(head / draws, Zeta(100, 0.99) / zeta, 0.02);  // the rest is Gray's approximation
 }
 
-TEST(Zipfian, ResizedEqualsNew) {
+TEST(Zipfian, GrownHasTheZetaOfANewOne) {
   ZipfianGenerator grown(0, 9);
-  grown.Resize(10);
-  for (uint64_t items = 11; items < 3000; items += 7) grown.Resize(items);
-  grown.Resize(500);  // and shrunk
-  const ZipfianGenerator fresh(0, 499);
+  grown.GrowTo(10);
+  for (uint64_t items = 11; items < 3000; items += 7) grown.GrowTo(items);
+  const ZipfianGenerator fresh(0, grown.items() - 1);
   EXPECT_NEAR(grown.zetan(), fresh.zetan(), 1e-12);
-  for (int i = 0; i < 1000; ++i) EXPECT_EQ(grown.RankOf(i / 1000.0 + 1e-4), fresh.RankOf(i / 1000.0 + 1e-4));
+  const double second = (1 + std::pow(0.5, 0.99)) / fresh.zetan();
+  for (const double u : {0.0, 0.9 * second, 1.0 - 1e-12}) EXPECT_EQ(grown.RankOf(u), fresh.RankOf(u)) << u;
+  const double zetan = grown.zetan();
+  grown.GrowTo(500);  // never back
+  EXPECT_EQ(grown.zetan(), zetan);
 }
 
 TEST(ScrambledZipfian, ScattersRanksOfTenBillionItems) {
@@ -215,7 +218,8 @@ TEST(Latest, NewestIsHottestAndTheKeySpaceGrows) {
   const ZipfianGenerator ages(0, 998);
   for (int i = 0; i < 1000; ++i) EXPECT_EQ(latest.Next(random), 999 - ages.Next(same));
   for (int i = 0; i < 500; ++i) EXPECT_TRUE(counter.Acknowledge(counter.Next()));
-  const ZipfianGenerator more(0, 1498);
+  ZipfianGenerator more(0, 998);
+  more.GrowTo(1499);
   for (int i = 0; i < 1000; ++i) EXPECT_EQ(latest.Next(random), 1499 - more.Next(same));
 }
 

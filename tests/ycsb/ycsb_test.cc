@@ -13,53 +13,15 @@
 #include <string>
 #include <thread>
 
-#include "experiments/common/results.h"
 #include "plots/csv.h"
+#include "tests/ycsb/ycsb_program.h"
 #include "workloads/ycsb/status_lines.h"
 
 namespace {
 
 namespace fs = std::filesystem;
-
-struct Outcome {
-  int status = -1;
-  std::string text;  // stdout and stderr
-  // The value of YCSB's line "[METRIC], MEASUREMENT, VALUE"; the last one, which is the run phase's.
-  double Value(const std::string& metric, const std::string& measurement) const {
-    const std::string start = "[" + metric + "], " + measurement + ", ";
-    const size_t at = text.rfind(start);
-    return at == std::string::npos ? -1 : std::strtod(text.c_str() + at + start.size(), nullptr);
-  }
-};
-
-class Ycsb : public ::testing::Test {
- protected:
-  void SetUp() override {
-    folder_ = (fs::temp_directory_path() / ("cpr-ycsb-" + std::to_string(getpid()) + "-" +
-                                            ::testing::UnitTest::GetInstance()->current_test_info()->name()))
-                  .string();
-    fs::remove_all(folder_);
-  }
-  void TearDown() override { fs::remove_all(folder_); }
-
-  Outcome Run(const std::string& workload, const std::string& arguments) {
-    const std::string command = std::string(CPR_YCSB_PROGRAM) + " -P " + CPR_WORKLOADS + workload +
-                                " --out " + folder_ + " " + arguments + " 2>&1";
-    Outcome outcome;
-    std::FILE* pipe = popen(command.c_str(), "r");
-    char buffer[4096];
-    for (size_t n; (n = std::fread(buffer, 1, sizeof buffer, pipe)) > 0;) outcome.text.append(buffer, n);
-    const int status = pclose(pipe);
-    outcome.status = WIFEXITED(status) ? WEXITSTATUS(status) : 256 + WTERMSIG(status);
-    return outcome;
-  }
-  nlohmann::json Results() {
-    std::string text, error;
-    EXPECT_TRUE(experiments::ReadWholeFile(folder_ + "/results.json", &text, &error)) << error;
-    return nlohmann::json::parse(text, nullptr, false);
-  }
-  std::string folder_;
-};
+using ycsb_program::Outcome;
+using ycsb_program::Ycsb;
 
 TEST_F(Ycsb, DoesEveryOperationOnce) {
   const Outcome a = Run("workloada", "-p recordcount=2000 -p operationcount=50001 -threads 3");
@@ -349,6 +311,10 @@ TEST_F(Ycsb, RefusesInOneLine) {
       {"workloada --read-limit 0", "read-limit"},
       {"workloada --crash-after 1", "--checkpoint-every"},
       {"workloadd --crash-after 1 --checkpoint-every 1", "insert"},
+      {"workloada -p insertstart=9 -p requestdistribution=latest --crash-after 1 --checkpoint-every 1",
+       "insertstart"},
+      {"workloada -p insertstart=9 -p requestdistribution=exponential --crash-after 1 --checkpoint-every 1",
+       "insertstart"},
       {"workloada -t", "--dir"},
       {"workloada -t --dir /nonexistent/store", "/nonexistent"},
       {"none", "none"},

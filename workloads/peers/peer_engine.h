@@ -26,25 +26,21 @@ class PeerClient final : public ycsb::Client {
   void Close() override {}
 
   void Load(const ycsb::LoadPlan& plan, ycsb::ThreadState* state) override {
+    Begin(plan, state);
     uint64_t n = 0;
-    for (; n < plan.count && Tick(plan.stop, n, state); ++n) {
+    for (; n < plan.count && Turn(plan, n, state); ++n) {
       const uint64_t record = plan.first + n;
-      Measure(state, ycsb::Metric::kInsert, n, [&] {
-        return store_->Put(ycsb::KeyOfRecord(record, plan.hashed), V::Of(ycsb::LoadedWord(record)));
-      });
+      Measure(state, ycsb::Metric::kInsert, n,
+              [&] { return store_->Put(plan.KeyOf(record), V::Of(ycsb::LoadedWord(record))); });
     }
     state->End(n);
   }
 
   void Run(const ycsb::RunPlan& plan, ycsb::ThreadState* state) override {
-    const auto begin = std::chrono::steady_clock::now();
+    Begin(plan, state);
     writer_ = ycsb::WriterWord(plan.session, plan.incarnation, 0);
     uint64_t n = 0;
-    for (; n < plan.count && Tick(plan.stop, n, state); ++n) {
-      if (plan.seconds_per_operation > 0)
-        std::this_thread::sleep_until(
-            begin + std::chrono::nanoseconds(
-                        static_cast<int64_t>(static_cast<double>(n) * plan.seconds_per_operation * 1e9)));
+    for (; n < plan.count && Turn(plan, n, state); ++n) {
       if (plan.drawn != nullptr) {
         PerformDrawn(*plan.drawn, n, state);
       } else {
@@ -93,35 +89,66 @@ class PeerClient final : public ycsb::Client {
       case Operation::kRmw:
         return Measure(state, ycsb::Metric::kRmw, n, [&] { return store_->Add(key, ycsb::OperandOf(word)); });
       case Operation::kReadModifyWrite:
-        return Measure(state, ycsb::Metric::kReadModifyWrite, n, [&] {
-          const Status status = read();
-          if (status != Status::kOk && status != Status::kNotFound) return status;
-          return store_->Put(key, V::Of(word));
-        });
+        return ReadModifyWrite(read, key, word, n, state);
       default:
         return Measure(state, ycsb::Metric::kUpdate, n, [&] { return store_->Put(key, V::Of(word)); });
     }
   }
 
+  // As YCSB counts it: the read, the update, and both as one.
+  template <class Read>
+  void ReadModifyWrite(const Read& read, uint64_t key, uint64_t word, uint64_t n, ycsb::ThreadState* state) {
+    const bool timed = Timed(n);
+    const uint64_t start = timed ? ycsb::NanosecondsNow() : 0, late = late_;
+    Measure(state, ycsb::Metric::kRead, n, read);
+    if (timed) late_ += ycsb::NanosecondsNow() - start;
+    Measure(state, ycsb::Metric::kUpdate, n, [&] { return store_->Put(key, V::Of(word)); });
+    late_ = late;
+    state->measurements.Count(ycsb::Metric::kReadModifyWrite, Status::kOk);
+    if (timed) state->Time(ycsb::Metric::kReadModifyWrite, Status::kOk, start, late);
+  }
+
   template <class Operate>
   void Measure(ycsb::ThreadState* state, ycsb::Metric metric, uint64_t n, const Operate& operate) {
-    if (n % ycsb::kSampleEvery != 0) return state->measurements.Count(metric, operate());
-    const auto start = std::chrono::steady_clock::now();
-    state->measurements.Count(metric, operate());
-    const auto taken = std::chrono::steady_clock::now() - start;
-    state->measurements.of(metric).nanoseconds.Record(
-        static_cast<uint64_t>(std::chrono::nanoseconds(taken).count()));
+    if (!Timed(n)) return state->measurements.Count(metric, operate());
+    const uint64_t start = ycsb::NanosecondsNow();
+    const Status status = operate();
+    state->measurements.Count(metric, status);
+    state->Time(metric, status, start, late_);
   }
+  bool Timed(uint64_t n) const { return time_all_ || n % ycsb::kSampleEvery == 0; }
+
   static bool Tick(const std::atomic<bool>* stop, uint64_t n, ycsb::ThreadState* state) {
-    if (n % ycsb::kSampleEvery != 0) return true;
     state->done.store(n, std::memory_order_relaxed);
     state->HandOver();
     return stop == nullptr || !stop->load(std::memory_order_relaxed);
+  }
+  // False: stop. Waits for the time of operation n if it has one.
+  bool Turn(const ycsb::Pace& pace, uint64_t n, ycsb::ThreadState* state) {
+    if (pace.seconds_per_operation <= 0) return n % ycsb::kSampleEvery != 0 || Tick(pace.stop, n, state);
+    const uint64_t turn =
+        begin_ + static_cast<uint64_t>(static_cast<double>(n) * pace.seconds_per_operation * 1e9);
+    for (;;) {
+      if (!Tick(pace.stop, n, state)) return false;
+      const uint64_t now = ycsb::NanosecondsNow();
+      if (now >= turn) {
+        late_ = now - turn;
+        return true;
+      }
+      std::this_thread::sleep_for(std::chrono::nanoseconds(std::min<uint64_t>(turn - now, 20'000'000)));
+    }
+  }
+  void Begin(const ycsb::Pace& pace, ycsb::ThreadState* state) {
+    time_all_ = pace.time_all;
+    begin_ = ycsb::NanosecondsNow();
+    if (state->extra != nullptr) state->extra->origin = begin_;
   }
 
   Store* const store_;
   uint64_t serial_ = 0;
   uint64_t writer_ = 0;
+  uint64_t begin_ = 0, late_ = 0;  // nanoseconds; the second is of the current operation
+  bool time_all_ = false;
 };
 
 template <class Store, class V>

@@ -1,10 +1,12 @@
 #include "workloads/ycsb/driver.h"
 
 #include <algorithm>
+#include <bit>
 #include <chrono>
 #include <cstdio>
 #include <thread>
 
+#include "workloads/key_file.h"
 #include "workloads/pinning.h"
 
 namespace workloads::ycsb {
@@ -31,10 +33,32 @@ std::vector<uint64_t> ThreadKeys(const WorkloadSpec& spec, size_t thread, bool a
 Driver::Driver(const WorkloadSpec& spec, Engine* engine, CheckpointLog* log, const DriverOptions& options)
     : spec_(spec), engine_(engine), log_(log), options_(options) {}
 
+// The run's keys are walked in a ring of a power of two, which a share of a file rarely is: the ring goes on
+// with the share's beginning.
+bool Driver::ReadKeyFiles(bool load, bool run, std::string* error) {
+  if (load && !spec_.load_file.empty() &&
+      !ReadKeys(spec_.load_file, 0, spec_.record_count, &loaded_keys_, error))
+    return false;
+  if (!run || spec_.run_file.empty()) return true;
+  keys_.resize(spec_.threads);
+  uint64_t first = 0;
+  for (size_t i = 0; i < spec_.threads; ++i) {
+    // With fewer keys than threads some share a key.
+    const uint64_t share = std::max<uint64_t>(Share(spec_.run_file_keys, i), 1);
+    const uint64_t used = std::min(share, std::max<uint64_t>(Share(spec_.operation_count, i), 1));
+    if (!ReadKeys(spec_.run_file, std::min(first, spec_.run_file_keys - share), used, &keys_[i], error))
+      return false;
+    keys_[i].resize(std::bit_ceil(used));
+    for (uint64_t at = used; at < keys_[i].size(); ++at) keys_[i][at] = keys_[i][at - used];
+    first += share;
+  }
+  return true;
+}
+
 void Driver::Prepare() {
   const uint64_t next = spec_.insert_start + spec_.insert_count;
   inserted_ = std::make_unique<AcknowledgedCounter>(next);
-  if (spec_.inserts()) return;
+  if (spec_.inserts() || !spec_.run_file.empty()) return;
   keys_.resize(spec_.threads);
   std::vector<std::thread> threads;
   for (size_t i = 0; i < spec_.threads; ++i) {
@@ -43,12 +67,22 @@ void Driver::Prepare() {
   for (std::thread& thread : threads) thread.join();
 }
 
+std::unique_ptr<ThreadState> Driver::NewState() const {
+  auto state = std::make_unique<ThreadState>();
+  if (!options_.keep_points && !options_.keep_intended) return state;
+  state->extra = std::make_unique<ExtraMeasurements>();
+  state->extra->keeps_points = options_.keep_points;
+  state->extra->keeps_intended = options_.keep_intended;
+  state->extra->points_are_intended = options_.points_are_intended;
+  return state;
+}
+
 bool Driver::OpenSessions(std::string* error) {
   clients_.clear();
   states_.clear();
   for (size_t i = 0; i < spec_.threads; ++i) {
     clients_.push_back(engine_->Start());
-    states_.push_back(std::make_unique<ThreadState>());
+    states_.push_back(NewState());
     if (clients_.back() != nullptr) continue;
     *error = "the store has no room for session " + std::to_string(i + 1);
     return false;
@@ -61,7 +95,7 @@ bool Driver::ContinueSessions(std::string* error) {
   states_.clear();
   for (const faster::SessionCommit& session : options_.resume) {
     clients_.push_back(engine_->Continue(session.session));
-    states_.push_back(std::make_unique<ThreadState>());
+    states_.push_back(NewState());
     if (clients_.back() == nullptr) {
       *error = "session " + session.session.Text() + " cannot be continued";
       return false;
@@ -106,6 +140,10 @@ bool Driver::Run(PhaseResult* result, std::string* error) {
   return true;
 }
 
+double Driver::SecondsPerOperation() const {
+  return static_cast<double>(spec_.threads) / static_cast<double>(spec_.target);
+}
+
 uint64_t Driver::Share(uint64_t total, size_t thread) const {
   return total / spec_.threads + (thread < total % spec_.threads ? 1 : 0);
 }
@@ -116,7 +154,10 @@ void Driver::LoadThread(size_t thread) {
   for (size_t i = 0; i < thread; ++i) plan.first += Share(spec_.insert_count, i);
   plan.count = Share(spec_.insert_count, thread);
   plan.hashed = spec_.hashed_keys;
+  if (!loaded_keys_.empty()) plan.keys = loaded_keys_.data();
   plan.batch = spec_.batch;
+  plan.time_all = spec_.time_all;
+  if (spec_.target != 0 && options_.limit_load) plan.seconds_per_operation = SecondsPerOperation();
   plan.stop = &stop_;
   clients_[thread]->Load(plan, states_[thread].get());
 }
@@ -130,8 +171,8 @@ void Driver::RunThread(size_t thread) {
   plan.prefetch = spec_.prefetch;
   plan.batch = spec_.batch;
   plan.stop = &stop_;
-  if (spec_.target != 0)
-    plan.seconds_per_operation = static_cast<double>(spec_.threads) / static_cast<double>(spec_.target);
+  plan.time_all = spec_.time_all;
+  if (spec_.target != 0) plan.seconds_per_operation = SecondsPerOperation();
   if (options_.journal != nullptr && thread < kJournalSessions)
     plan.journal = &options_.journal->session[thread];
   if (spec_.inserts()) {
@@ -162,23 +203,38 @@ void Driver::Perform(Body body, uint64_t total, double max_seconds, bool checkpo
   }
   while (ready_.load() < spec_.threads) std::this_thread::yield();
   if (options_.status) {
-    const StatusPlan plan{options_.label, static_cast<double>(spec_.status_interval), total, max_seconds};
+    const StatusPlan plan{options_.label, static_cast<double>(spec_.status_interval), total, max_seconds,
+                          options_.status_style};
     status_ = std::make_unique<StatusLines>(plan, &states_);
   }
   const Clock::time_point start = Clock::now();
+  result->began =
+      std::chrono::duration<double, std::milli>(std::chrono::system_clock::now().time_since_epoch()).count();
   if (checkpoints) log_->SetOrigin(start);
   go_ = true;
   Watch(max_seconds, checkpoints, body == &Driver::RunThread, result);
   for (std::thread& thread : threads) thread.join();
   result->seconds = Since(start);
   result->operations = Done();
-  if (status_) std::fprintf(stderr, "%s\n", status_->Last(result->seconds).c_str());
+  if (status_) SayStatus(status_->Last(result->seconds));
   status_.reset();
   result->samples.push_back({result->seconds, result->operations});
   result->interrupted = Interrupted();
   for (const auto& state : states_) {
     result->measurements.Merge(state->measurements);
     result->torn += state->torn;
+    if (state->extra == nullptr) continue;
+    result->intended.Merge(state->extra->intended);
+    result->points.insert(result->points.end(), state->extra->points.begin(), state->extra->points.end());
+  }
+}
+
+// YCSB-cpp has its lines on stdout; YCSB on stderr, and for a time series on stdout, too.
+void Driver::SayStatus(const std::string& line) const {
+  if (!options_.status_style.cpp) std::fprintf(stderr, "%s\n", line.c_str());
+  if (options_.status_style.on_stdout) {
+    std::printf("%s\n", line.c_str());
+    std::fflush(stdout);
   }
 }
 
@@ -204,7 +260,7 @@ void Driver::Watch(double max_seconds, bool checkpoints, bool run, PhaseResult* 
     if (checkpoints && !stop_.load()) WatchCheckpoints(now);
     const bool grows = spec_.grows() && WatchGrowth(now, run, result);
     if (status_ && status_->Due(now, &status_line)) {
-      std::fprintf(stderr, "%s\n", status_line.c_str());
+      SayStatus(status_line);
       if (checkpoint_runs_)
         std::fprintf(stderr, "%s  %s\n", options_.label.c_str(), engine_->Progress().Text().c_str());
     }

@@ -11,7 +11,7 @@
 
 #include "workloads/ycsb/checkpoint_log.h"
 #include "workloads/ycsb/engine.h"
-#include "workloads/ycsb/measurements.h"
+#include "workloads/ycsb/report.h"
 #include "workloads/ycsb/spec.h"
 #include "workloads/ycsb/status_lines.h"
 
@@ -20,8 +20,9 @@ namespace workloads::ycsb {
 struct DriverOptions {
   double checkpoint_every = 0;                // seconds, 0 = none
   std::vector<CheckpointChoice> checkpoints;  // taken in turn
-  bool limit_load = true;                     // maxexecutiontime ends the load phase, too
-  bool status = false;                        // lines on stderr
+  bool limit_load = true;                     // maxexecutiontime and target are the load phase's, too
+  bool status = false;                        // lines on stderr, but YCSB-cpp's on stdout
+  StatusStyle status_style;
   std::string label;
   double sample_seconds = 0.25;
   const std::atomic<bool>* interrupted = nullptr;
@@ -29,6 +30,9 @@ struct DriverOptions {
   uint32_t incarnation = 0;  // named in the words written
   // Sessions to continue, one per thread, each after the operation with its serial; empty: new ones.
   std::vector<faster::SessionCommit> resume;
+  bool keep_points = false;    // PhaseMeasurements::points
+  bool keep_intended = false;  // PhaseMeasurements::intended
+  bool points_are_intended = false;
 };
 
 struct Sample {
@@ -41,12 +45,8 @@ struct IndexSize {
   uint64_t buckets;
 };
 
-struct PhaseResult {
-  double seconds = 0;
-  uint64_t operations = 0;
-  uint64_t torn = 0;
+struct PhaseResult : PhaseMeasurements {
   bool interrupted = false;
-  Measurements measurements;
   std::vector<Sample> samples;
   std::vector<IndexSize> index_sizes;  // if the index may grow: at the start, and after each growth
 };
@@ -55,6 +55,8 @@ class Driver {
  public:
   Driver(const WorkloadSpec& spec, Engine* engine, CheckpointLog* log, const DriverOptions& options);
 
+  // The keys that come from files. False: *error; before everything else, if there are any.
+  bool ReadKeyFiles(bool load, bool run, std::string* error);
   // Draws the keys of the run phase (a second or two for many); nothing that is measured.
   void Prepare();
   // False: *error says why (a session could not be had). The loading sessions are closed afterwards.
@@ -68,6 +70,8 @@ class Driver {
   struct Thread;
   using Body = void (Driver::*)(size_t thread);
 
+  std::unique_ptr<ThreadState> NewState() const;
+  void SayStatus(const std::string& line) const;
   bool OpenSessions(std::string* error);
   bool ContinueSessions(std::string* error);
   void Perform(Body body, uint64_t total, double max_seconds, bool checkpoints, PhaseResult* result);
@@ -80,12 +84,14 @@ class Driver {
   bool Interrupted() const { return options_.interrupted != nullptr && options_.interrupted->load(); }
   bool StartCheckpoint(const CheckpointChoice& choice);
   uint64_t Share(uint64_t total, size_t thread) const;
+  double SecondsPerOperation() const;
 
   const WorkloadSpec spec_;
   Engine* const engine_;
   CheckpointLog* const log_;
   const DriverOptions options_;
-  std::vector<std::vector<uint64_t>> keys_;
+  std::vector<uint64_t> loaded_keys_;        // by record number; empty: KeyOfRecord
+  std::vector<std::vector<uint64_t>> keys_;  // of the run phase, for each thread
   std::unique_ptr<AcknowledgedCounter> inserted_;
   std::vector<std::unique_ptr<Client>> clients_;
   std::vector<std::unique_ptr<ThreadState>> states_;

@@ -2,12 +2,14 @@
 
 namespace workloads::ycsb {
 
-std::unique_ptr<Engine> MakeEngine8();                       // engine_8.cc
-std::unique_ptr<Engine> MakeEngine104();                     // engine_104.cc
-std::unique_ptr<Engine> MakeEngine256();                     // engine_256.cc
-std::unique_ptr<Engine> MakeEngineVariable(uint32_t bytes);  // engine_variable.cc
+std::unique_ptr<Engine> MakeEngine8();                      // engine_8.cc
+std::unique_ptr<Engine> MakeEngine104();                    // engine_104.cc
+std::unique_ptr<Engine> MakeEngine256();                    // engine_256.cc
+std::unique_ptr<Engine> MakeEngineVariable(uint32_t bytes,  // engine_variable.cc
+                                           std::shared_ptr<const ValueLengths> lengths);
 
-std::unique_ptr<Engine> Engine::Make(uint32_t stored_bytes) {
+std::unique_ptr<Engine> Engine::Make(uint32_t stored_bytes, std::shared_ptr<const ValueLengths> lengths) {
+  if (lengths != nullptr) return MakeEngineVariable(stored_bytes, std::move(lengths));
   switch (stored_bytes) {
     case 8:
       return MakeEngine8();
@@ -16,7 +18,7 @@ std::unique_ptr<Engine> Engine::Make(uint32_t stored_bytes) {
     case 256:
       return MakeEngine256();
     default:
-      return MakeEngineVariable(stored_bytes);
+      return MakeEngineVariable(stored_bytes, nullptr);
   }
 }
 

@@ -5,10 +5,12 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "faster/core/config.h"
 #include "faster/cpr/checkpointer.h"
@@ -17,8 +19,29 @@
 #include "workloads/ycsb/journal.h"
 #include "workloads/ycsb/measurements.h"
 #include "workloads/ycsb/stream.h"
+#include "workloads/ycsb/value_lengths.h"
 
 namespace workloads::ycsb {
+
+inline uint64_t NanosecondsNow() {
+  return static_cast<uint64_t>(std::chrono::steady_clock::now().time_since_epoch().count());
+}
+
+// What is kept of operations that were timed, beyond their latencies, if it is asked for.
+struct ExtraMeasurements {
+  bool keeps_points = false, keeps_intended = false;
+  bool points_are_intended = false;  // their latencies
+  uint64_t origin = 0;               // NanosecondsNow() when the phase began
+  Measurements intended;             // latencies from when an operation should have begun
+  std::vector<Point> points;
+
+  // `late`: nanoseconds that it began too late.
+  void Add(Metric metric, faster::Status status, uint64_t start, uint64_t now, uint64_t late) {
+    if (keeps_intended) intended.Time(metric, status, now - start + late);
+    if (keeps_points)
+      points.push_back({now - origin, now - start + (points_are_intended ? late : 0), metric, status});
+  }
+};
 
 // What a thread leaves behind; `done` is read while it runs.
 struct alignas(64) ThreadState {
@@ -27,8 +50,16 @@ struct alignas(64) ThreadState {
   std::atomic<Measurements*> wanted{nullptr};
   std::atomic<bool> ended{false};  // the measurements will not change any more
   Measurements measurements;
-  uint64_t torn = 0;  // values read that were put together from two writes
-  uint64_t sum = 0;   // of the words read: every value is copied out and used
+  uint64_t torn = 0;                         // values read that were put together from two writes
+  uint64_t sum = 0;                          // of the words read: every value is copied out and used
+  std::unique_ptr<ExtraMeasurements> extra;  // null: nothing is asked for
+
+  void Time(Metric metric, faster::Status status, uint64_t start, uint64_t late = 0) {
+    const uint64_t now = NanosecondsNow();
+    measurements.Time(metric, status, now - start);
+    if (extra != nullptr) [[unlikely]]
+      extra->Add(metric, status, start, now, late);
+  }
 
   // Both are the working thread's.
   [[gnu::noinline]] void HandOver() {
@@ -44,12 +75,25 @@ struct alignas(64) ThreadState {
   }
 };
 
-struct LoadPlan {
+// Key of a record number, as YCSB stores it (without its "user").
+inline uint64_t KeyOfRecord(uint64_t record, bool hashed) { return hashed ? FnvHash64(record) : record; }
+
+struct Pace {
+  double seconds_per_operation = 0;  // throttled if not 0
+  bool time_all = false;             // every operation, not every 64th
+  const std::atomic<bool>* stop = nullptr;
+  bool slow() const { return seconds_per_operation > 0 || time_all; }
+};
+
+struct LoadPlan : Pace {
   uint64_t first = 0;  // record numbers
   uint64_t count = 0;
   bool hashed = true;
-  uint32_t batch = 1;  // operations per call of the engine
-  const std::atomic<bool>* stop = nullptr;
+  const uint64_t* keys = nullptr;  // of the records, by number; null: by KeyOfRecord
+  uint32_t batch = 1;              // operations per call of the engine
+  uint64_t KeyOf(uint64_t record) const {
+    return keys != nullptr ? keys[record] : KeyOfRecord(record, hashed);
+  }
 };
 
 // Draws for workloads with inserts, where a thread cannot draw ahead.
@@ -61,17 +105,15 @@ struct DrawnKeys {
   bool hashed;
 };
 
-struct RunPlan {
+struct RunPlan : Pace {
   const OperationStream* stream = nullptr;  // or
   DrawnKeys* drawn = nullptr;
   uint64_t first = 0;  // number of the first element
   uint64_t count = 0;
   uint32_t session = 0;  // named in the words written
   uint32_t incarnation = 0;
-  double seconds_per_operation = 0;  // throttled if not 0
   uint32_t prefetch = 0;
   uint32_t batch = 1;  // operations per call of the engine; those of one kind follow each other then
-  const std::atomic<bool>* stop = nullptr;
   SessionJournal* journal = nullptr;
 };
 
@@ -95,7 +137,9 @@ struct LogState {
 class Engine {
  public:
   // stored_bytes: 8, 104 and 256 are compiled in; others, of 8 or more, use a store of variable length.
-  static std::unique_ptr<Engine> Make(uint32_t stored_bytes);
+  // With `lengths` values are that long, stored_bytes at most.
+  static std::unique_ptr<Engine> Make(uint32_t stored_bytes,
+                                      std::shared_ptr<const ValueLengths> lengths = nullptr);
   // The same with a cold store below it. Null: stored_bytes is none of the three.
   static std::unique_ptr<Engine> MakeF2(uint32_t stored_bytes);
 
@@ -119,8 +163,5 @@ class Engine {
   virtual faster::CheckpointProgress Progress() { return {}; }
   virtual std::string Describe() = 0;
 };
-
-// Key of a record number, as YCSB stores it (without its "user").
-inline uint64_t KeyOfRecord(uint64_t record, bool hashed) { return hashed ? FnvHash64(record) : record; }
 
 }  // namespace workloads::ycsb

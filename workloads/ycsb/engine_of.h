@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 #include <thread>
+#include <unordered_map>
 
 #include "faster/store/faster_kv.h"
 #include "workloads/ycsb/engine.h"
@@ -12,10 +13,6 @@
 #include "workloads/ycsb/value.h"
 
 namespace workloads::ycsb {
-
-inline uint64_t NanosecondsNow() {
-  return static_cast<uint64_t>(std::chrono::steady_clock::now().time_since_epoch().count());
-}
 
 template <class Records>
 class ClientOf final : public Client {
@@ -33,18 +30,17 @@ class ClientOf final : public Client {
 
   void Load(const LoadPlan& plan, ThreadState* state) override {
     state_ = state;
-    uint64_t begun = 0;
+    Begin();
     if (plan.batch > 1) return Finish(LoadBatches(plan));
+    uint64_t begun = 0;
     for (; begun < plan.count; ++begun) {
-      const bool timed = begun % kSampleEvery == 0;
-      if (timed && !Tick(plan.stop, begun)) break;
+      const bool tick = begun % kSampleEvery == 0;
+      if (!Turn(plan, begun)) break;
       const uint64_t record = plan.first + begun;
       const auto value = records_.Of(LoadedWord(record));
-      const uint64_t start = timed ? NanosecondsNow() : 0;
+      const uint64_t start = tick || plan.time_all ? NanosecondsNow() : 0;
       Ended(Metric::kInsert,
-            session_->Upsert(Records::Key(KeyOfRecord(record, plan.hashed)), value,
-                             User(Metric::kInsert, start)),
-            start);
+            session_->Upsert(Records::Key(plan.KeyOf(record)), value, User(Metric::kInsert, start)), start);
     }
     Finish(begun);
   }
@@ -53,12 +49,13 @@ class ClientOf final : public Client {
     state_ = state;
     journal_ = plan.journal;
     writer_ = WriterWord(plan.session, plan.incarnation, 0);
+    Begin();
     uint64_t begun = 0;
     if (plan.drawn != nullptr)
       begun = RunDrawn(plan);
     else if (plan.batch > 1)
       begun = RunBatches(plan);
-    else if (plan.seconds_per_operation > 0)
+    else if (plan.slow())
       begun = RunStream<true>(plan);
     else
       begun = RunStream<false>(plan);
@@ -93,16 +90,16 @@ class ClientOf final : public Client {
     return reinterpret_cast<void*>(start << 3 | static_cast<uint64_t>(metric));
   }
 
-  template <bool kThrottled>
+  // kSlow: throttled, or every operation is timed.
+  template <bool kSlow>
   uint64_t RunStream(const RunPlan& plan) {
     const OperationStream& stream = *plan.stream;
-    const uint64_t begin = NanosecondsNow();
     for (uint64_t n = 0; n < plan.count; ++n) {
       const bool tick = n % kSampleEvery == 0;
-      if (kThrottled ? !WaitForTurn(plan, begin, n) : tick && !Tick(plan.stop, n)) return n;
+      if (kSlow ? !Turn(plan, n) : tick && !Tick(plan.stop, n)) return n;
       const StreamElement element = stream.At(plan.first + n);
       if (plan.prefetch != 0) session_->Prefetch(Records::Key(stream.KeyAt(plan.first + n + plan.prefetch)));
-      Perform(element.operation, element.key, tick ? NanosecondsNow() : 0);
+      Perform(element.operation, element.key, tick || (kSlow && plan.time_all) ? NanosecondsNow() : 0);
     }
     return plan.count;
   }
@@ -123,7 +120,7 @@ class ClientOf final : public Client {
     while (begun < plan.count && Tick(plan.stop, begun)) {
       group.size = std::min<uint64_t>(plan.batch, plan.count - begun);
       for (size_t i = 0; i < group.size; ++i) {
-        group.keys.Set(i, KeyOfRecord(plan.first + begun + i, plan.hashed));
+        group.keys.Set(i, plan.KeyOf(plan.first + begun + i));
         group.values.Set(records_, i, LoadedWord(plan.first + begun + i));
       }
       UpsertGroup(Metric::kInsert, group);
@@ -209,19 +206,16 @@ class ClientOf final : public Client {
       measurements.Count(metric, status);
   }
   void EndGroup(Metric metric, uint64_t start) {
-    Time(metric, start);
+    state_->Time(metric, Status::kOk, start);
     if (journal_ != nullptr) journal_->pending.store(pending_, std::memory_order_relaxed);
     if (pending_ >= kMostPending) Complete(false);
   }
 
   uint64_t RunDrawn(const RunPlan& plan) {
     DrawnKeys& drawn = *plan.drawn;
-    const uint64_t begin = NanosecondsNow();
     for (uint64_t n = 0; n < plan.count; ++n) {
-      const bool tick = n % kSampleEvery == 0;
-      if (plan.seconds_per_operation > 0 ? !WaitForTurn(plan, begin, n) : tick && !Tick(plan.stop, n))
-        return n;
-      const uint64_t start = tick ? NanosecondsNow() : 0;
+      if (!Turn(plan, n)) return n;
+      const uint64_t start = n % kSampleEvery == 0 || plan.time_all ? NanosecondsNow() : 0;
       const Operation operation = drawn.mix.Choose(drawn.random.Next());
       if (operation != Operation::kInsert) {
         Perform(operation, KeyOfRecord(drawn.chooser.Next(drawn.random), drawn.hashed), start);
@@ -254,12 +248,13 @@ class ClientOf final : public Client {
             start);
       case Operation::kReadModifyWrite:
         // A client of YCSB waits for the value before it writes; so the update is always the next serial.
-        Read(Metric::kRead, key, 0);
+        Read(Metric::kRead, key, start);
         if (pending_ != 0) Complete(true);
-        Upsert(Metric::kUpdate, key, serial + 1, 0);
+        Upsert(Metric::kUpdate, key, serial + 1, start != 0 ? Part(start) : 0);
         state_->measurements.Count(Metric::kReadModifyWrite, Status::kOk);
-        if (start != 0) Time(Metric::kReadModifyWrite, start);
-        return;
+        if (start == 0) return;
+        late_ = whole_late_;
+        return state_->Time(Metric::kReadModifyWrite, Status::kOk, start, late_);
       default:
         return Upsert(Metric::kUpdate, key, serial, start);
     }
@@ -284,19 +279,24 @@ class ClientOf final : public Client {
     if (!records_.Whole(value)) [[unlikely]]
       ++state_->torn;
   }
-  void Time(Metric metric, uint64_t start) {
-    state_->measurements.of(metric).nanoseconds.Record(NanosecondsNow() - start);
+  // When the second part of an operation begins, which is late by the first one, too.
+  uint64_t Part(uint64_t start) {
+    const uint64_t now = NanosecondsNow();
+    whole_late_ = late_;
+    late_ += now - start;
+    return now;
   }
   [[gnu::always_inline]] void Ended(Metric metric, Status status, uint64_t start) {
     if (status == Status::kPending) [[unlikely]] {
       ++pending_;
       if (journal_ != nullptr) journal_->pending.store(pending_, std::memory_order_relaxed);
+      if (late_ != 0 && start != 0 && state_->extra != nullptr) lates_[start] = late_;
       if (pending_ >= kMostPending) Complete(false);
       return;
     }
     state_->measurements.Count(metric, status);
     if (start != 0) [[unlikely]]
-      Time(metric, start);
+      state_->Time(metric, status, start, late_);
   }
 
   void Complete(bool wait) {
@@ -308,7 +308,7 @@ class ClientOf final : public Client {
         --pending_;
         if (metric == Metric::kRead && op.result == Status::kOk) Use(op.value.Value());
         state_->measurements.Count(metric, op.result);
-        if (user >> 3 != 0) Time(metric, user >> 3);
+        if (user >> 3 != 0) state_->Time(metric, op.result, user >> 3, TakeLate(user >> 3));
       });
       if (pending_ < kMostPending) break;
       if (pending_ == before) std::this_thread::yield();  // to whoever brings what we wait for
@@ -324,15 +324,31 @@ class ClientOf final : public Client {
       state_->HandOver();
     return stop == nullptr || !stop->load(std::memory_order_relaxed);
   }
-  bool WaitForTurn(const RunPlan& plan, uint64_t begin, uint64_t n) {
+  // False: stop. Waits for the time of operation n if it has one.
+  bool Turn(const Pace& pace, uint64_t n) {
+    if (pace.seconds_per_operation <= 0) return n % kSampleEvery != 0 || Tick(pace.stop, n);
     const uint64_t turn =
-        begin + static_cast<uint64_t>(static_cast<double>(n) * plan.seconds_per_operation * 1e9);
+        begin_ + static_cast<uint64_t>(static_cast<double>(n) * pace.seconds_per_operation * 1e9);
     for (;;) {
-      if (!Tick(plan.stop, n)) return false;
+      if (!Tick(pace.stop, n)) return false;
       const uint64_t now = NanosecondsNow();
-      if (now >= turn) return true;
+      if (now >= turn) {
+        late_ = now - turn;
+        return true;
+      }
       std::this_thread::sleep_for(std::chrono::nanoseconds(std::min<uint64_t>(turn - now, 20'000'000)));
     }
+  }
+  uint64_t TakeLate(uint64_t start) {
+    const auto at = lates_.find(start);
+    if (at == lates_.end()) return 0;
+    const uint64_t late = at->second;
+    lates_.erase(at);
+    return late;
+  }
+  void Begin() {
+    begin_ = NanosecondsNow();
+    if (state_->extra != nullptr) state_->extra->origin = begin_;
   }
   void Finish(uint64_t begun) {
     if (pending_ != 0) Complete(true);
@@ -345,6 +361,9 @@ class ClientOf final : public Client {
   SessionJournal* journal_ = nullptr;
   uint64_t writer_ = 0;
   uint64_t pending_ = 0;
+  uint64_t begin_ = 0;
+  uint64_t late_ = 0, whole_late_ = 0;  // nanoseconds that the operation began too late, its turn being known
+  std::unordered_map<uint64_t, uint64_t> lates_;  // start: late, of operations that are pending
   std::vector<void*> users_;
   Records records_;
   typename Records::Kept read_;
@@ -356,6 +375,7 @@ class EngineOf final : public Engine {
   using Kv = typename Records::Kv;
 
   explicit EngineOf(uint32_t bytes) : records_(bytes) {}
+  explicit EngineOf(const Records& records) : records_(records) {}
 
   faster::Status Create(const faster::StoreConfig& config, faster::Storage* storage,
                         faster::CheckpointObserver* observer, faster::Diagnosis* why) override {

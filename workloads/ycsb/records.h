@@ -7,11 +7,14 @@
 
 #include <algorithm>
 #include <cstring>
+#include <memory>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "faster/store/faster_kv.h"
 #include "workloads/ycsb/value.h"
+#include "workloads/ycsb/value_lengths.h"
 
 namespace workloads::ycsb {
 
@@ -51,35 +54,40 @@ struct FixedRecords {
   bool Whole(const Out& value) const { return value.Whole(); }
 };
 
-// The template parameter F of a store of variable length: values of `bytes` bytes, 8 or more.
+// The template parameter F of a store of variable length: values of `bytes` bytes, 8 or more, or of a length
+// that follows from the first word, so that a reader knows how long a value has to be.
 struct AddWordOfLength {
   using Input = uint64_t;
-  uint32_t bytes = 8;
+  uint32_t bytes = 8;  // the most
+  std::shared_ptr<const ValueLengths> lengths = nullptr;
 
+  uint32_t LengthOf(uint64_t word) const { return lengths == nullptr ? bytes : lengths->Of(word); }
   static uint64_t WordOf(std::string_view value) {
     uint64_t word = 0;
     if (!value.empty()) std::memcpy(&word, value.data(), std::min<size_t>(8, value.size()));
     return word;
   }
   void Write(uint64_t first, char* to) const {
-    for (uint32_t at = 0; at < bytes; at += 8) {
+    const uint32_t length = LengthOf(first);
+    for (uint32_t at = 0; at < length; at += 8) {
       const uint64_t word = first + at / 8 * kGolden;
-      std::memcpy(to + at, &word, std::min<uint32_t>(8, bytes - at));
+      std::memcpy(to + at, &word, std::min<uint32_t>(8, length - at));
     }
   }
   bool Whole(std::string_view value) const {
-    if (value.size() != bytes) return false;
     const uint64_t first = WordOf(value);
-    for (uint32_t at = 8; at < bytes; at += 8) {
+    const uint32_t length = LengthOf(first);
+    if (value.size() != length) return false;
+    for (uint32_t at = 8; at < length; at += 8) {
       const uint64_t word = first + at / 8 * kGolden;
-      if (std::memcmp(value.data() + at, &word, std::min<uint32_t>(8, bytes - at)) != 0) return false;
+      if (std::memcmp(value.data() + at, &word, std::min<uint32_t>(8, length - at)) != 0) return false;
     }
     return true;
   }
   uint64_t Hash(std::string_view key) const { return AddWord<8>().Hash(WordOf(key)); }
-  size_t InitialBytes(uint64_t) const { return bytes; }
+  size_t InitialBytes(uint64_t input) const { return LengthOf(input); }
   void Initial(uint64_t input, char* to) const { Write(input, to); }
-  size_t UpdatedBytes(std::string_view, uint64_t) const { return bytes; }
+  size_t UpdatedBytes(std::string_view old, uint64_t input) const { return LengthOf(WordOf(old) + input); }
   void Update(std::string_view old, uint64_t input, char* to) const { Write(WordOf(old) + input, to); }
 };
 
@@ -114,7 +122,9 @@ class VariableRecords {
       for (size_t i = 0; i < count; ++i) views.emplace_back(bytes.data() + i * length, length);
     }
     void Set(const VariableRecords& records, size_t i, uint64_t word) {
-      records.functions_.Write(word, bytes.data() + i * records.functions_.bytes);
+      char* const to = bytes.data() + i * records.functions_.bytes;
+      records.functions_.Write(word, to);
+      views[i] = {to, records.functions_.LengthOf(word)};
     }
     const std::string_view* data() const { return views.data(); }
   };
@@ -127,12 +137,13 @@ class VariableRecords {
     Kept* kept;
   };
 
-  explicit VariableRecords(uint32_t bytes) : functions_{bytes}, made_(bytes) {}
+  explicit VariableRecords(uint32_t bytes, std::shared_ptr<const ValueLengths> lengths = nullptr)
+      : functions_{bytes, std::move(lengths)}, made_(bytes) {}
   Functions functions() const { return functions_; }
   static KeyBytes Key(uint64_t key) { return {key}; }
   std::string_view Of(uint64_t word) {  // until the next call
     functions_.Write(word, made_.data());
-    return {made_.data(), made_.size()};
+    return {made_.data(), functions_.LengthOf(word)};
   }
   static uint64_t WordOf(std::string_view value) { return AddWordOfLength::WordOf(value); }
   bool Whole(std::string_view value) const { return functions_.Whole(value); }

@@ -8,55 +8,139 @@
 
 #include "faster/core/record.h"
 #include "faster/core/variable_record.h"
+#include "workloads/key_file.h"
 #include "workloads/ycsb/value.h"
 
 namespace workloads::ycsb {
 namespace {
 
 constexpr uint64_t kMostRecords = uint64_t{1} << 32;
+constexpr uint64_t kUnlimited = uint64_t{1} << 40;  // operations
 
-bool ParseCounts(const Properties& p, WorkloadSpec* spec, std::string* error) {
-  if (!p.Number("recordcount", 0, 1, kMostRecords, &spec->record_count, error)) return false;
+// A class of another name would do something else.
+bool CheckWorkload(const Properties& p, std::string* error) {
+  const std::string name = p.Text("workload", "CoreWorkload");
+  if (name.substr(name.rfind('.') + 1) == "CoreWorkload") return true;
+  *error = p.Complaint("workload", "site.ycsb.workloads.CoreWorkload, the only one there is here");
+  return false;
+}
+
+// What changes nothing on a store of one field, one table, keys of 8 bytes and inserts that do not fail, but
+// has to make sense.
+bool CheckWithoutEffect(const Properties& p, std::string* error) {
+  uint64_t number;
+  bool flag;
+  std::string text;
+  for (const char* key : {"zeropadding", "minscanlength", "maxscanlength"}) {
+    if (!p.Number(key, 1, 0, 1u << 30, &number, error)) return false;
+  }
+  for (const char* key : {"core_workload_insertion_retry_limit", "core_workload_insertion_retry_interval"}) {
+    if (!p.Number(key, 0, 0, 1u << 30, &number, error)) return false;
+  }
+  for (const char* key : {"readallfields", "readallfieldsbyname", "writeallfields",
+                          "core_workload_insertion_keep_going_on_error"}) {
+    if (!p.Flag(key, false, &flag, error)) return false;
+  }
+  static_cast<void>(p.Has("table"));
+  static_cast<void>(p.Has("fieldnameprefix"));
+  if (p.Has("limit.file")) {
+    *error =
+        p.Complaint("limit.file", "no file: a limit that changes during the run is not possible; use target");
+    return false;
+  }
+  return p.Choice("scanlengthdistribution", "uniform", {"uniform", "zipfian"}, &text, error);
+}
+
+bool ParseKeyFiles(const Properties& p, uint64_t* records, WorkloadSpec* spec, std::string* error) {
+  spec->load_file = p.Text("faster.load_file", "");
+  spec->run_file = p.Text("faster.run_file", "");
+  if (!spec->load_file.empty() && !CountKeys(spec->load_file, records, error)) return false;
+  if (!spec->run_file.empty() && !CountKeys(spec->run_file, &spec->run_file_keys, error)) return false;
+  return true;
+}
+
+bool ParseRecords(const Properties& p, WorkloadSpec* spec, std::string* error) {
+  uint64_t in_file = 0;
+  if (!ParseKeyFiles(p, &in_file, spec, error)) return false;
+  if (!p.Number("recordcount", std::min(in_file, kMostRecords), 1, kMostRecords, &spec->record_count, error))
+    return false;
   if (spec->record_count == 0) {
     *error = "recordcount is not set: say how many records there are, as with -p recordcount=1000000";
     return false;
   }
-  if (!p.Number("operationcount", 0, 0, ~0ull, &spec->operation_count, error)) return false;
+  if (in_file != 0 && spec->record_count > in_file) {
+    *error = p.Complaint("recordcount",
+                         "at most as many as " + spec->load_file + " has keys, " + std::to_string(in_file));
+    return false;
+  }
   if (!p.Number("insertstart", 0, 0, kMostRecords, &spec->insert_start, error)) return false;
   if (spec->insert_start >= spec->record_count) {
     *error = p.Complaint("insertstart", "less than recordcount (" + std::to_string(spec->record_count) + ")");
     return false;
   }
   const uint64_t rest = spec->record_count - spec->insert_start;
-  if (!p.Number("insertcount", rest, 1, rest, &spec->insert_count, error)) return false;
+  return p.Number("insertcount", rest, 1, rest, &spec->insert_count, error);
+}
+
+bool ParsePace(const Properties& p, WorkloadSpec* spec, std::string* error) {
   uint64_t threads, status, limit_ops;
+  if (!p.Number("operationcount", 0, 0, ~0ull, &spec->operation_count, error)) return false;
   if (!p.Number("threadcount", 1, 1, 100, &threads, error)) return false;
   if (!p.Number("limit.ops", 0, 0, ~0ull, &limit_ops, error)) return false;
   if (!p.Number("target", limit_ops, 0, ~0ull, &spec->target, error)) return false;
   if (!p.Number("maxexecutiontime", 0, 0, 1u << 30, &spec->max_seconds, error)) return false;
   if (!p.Number("status.interval", 10, 1, 1u << 20, &status, error)) return false;
+  if (!p.Number("sleepafterload", 0, 0, 1u << 20, &spec->sleep_after_load, error)) return false;
+  if (!p.Flag("faster.time_all", false, &spec->time_all, error)) return false;
   spec->threads = static_cast<uint32_t>(threads);
   spec->status_interval = status;
   return true;
 }
 
-bool ParseValue(const Properties& p, WorkloadSpec* spec, std::string* error) {
-  uint64_t fields, length;
+bool ParseFieldLengths(const Properties& p, FieldLengths* fields, std::string* error) {
   std::string distribution = p.Text("field_len_dist", "constant");
-  if (!p.Number("fieldcount", 10, 1, 1u << 16, &fields, error)) return false;
-  if (!p.Number("fieldlength", 100, 1, 1u << 24, &length, error)) return false;
-  if (!p.Choice("fieldlengthdistribution", distribution, {"constant"}, &distribution, error)) return false;
-  const uint64_t bytes = fields * length;
-  constexpr uint64_t kMost = uint64_t{1} << 30;  // a page of the log
-  if (bytes >= kMost) {
-    *error = "values of " + std::to_string(bytes) + " bytes (fieldcount " + std::to_string(fields) +
-             " x fieldlength " + std::to_string(length) + "): the largest page of the log has " +
-             std::to_string(kMost);
+  bool integrity;
+  if (!p.Number("fieldcount", 10, 1, 1u << 16, &fields->fields, error) ||
+      !p.Number("fieldlength", 100, 1, 1u << 24, &fields->most, error) ||
+      !p.Number("minfieldlength", 1, 0, 1u << 24, &fields->least, error) ||
+      !p.Flag("dataintegrity", false, &integrity, error)) {
     return false;
   }
+  const char* const key = p.Has("fieldlengthdistribution") || !p.Has("field_len_dist")
+                              ? "fieldlengthdistribution"
+                              : "field_len_dist";
+  if (!p.Choice(key, distribution, {"constant", "uniform", "zipfian", "histogram"}, &distribution, error))
+    return false;
+  fields->distribution = distribution;
+  const std::string histogram = p.Text("fieldlengthhistogram", "hist.txt");
+  if (distribution == "constant") return true;
+  if (integrity) {
+    *error = p.Complaint(key, "constant, for dataintegrity=true");
+    return false;
+  }
+  if (distribution == "histogram") return LengthHistogram::Read(histogram, &fields->histogram, error);
+  if (fields->least <= fields->most) return true;
+  *error = p.Complaint("minfieldlength", "at most fieldlength (" + std::to_string(fields->most) + ")");
+  return false;
+}
+
+bool ParseValue(const Properties& p, WorkloadSpec* spec, std::string* error) {
+  FieldLengths fields;
+  if (!ParseFieldLengths(p, &fields, error)) return false;
+  uint64_t bytes = fields.longest();
+  constexpr uint64_t kMost = uint64_t{1} << 30;  // a page of the log
+  if (bytes >= kMost) {
+    *error = "values of " + std::to_string(bytes) + " bytes (fieldcount " + std::to_string(fields.fields) +
+             " x fieldlength " + std::to_string(bytes / fields.fields) +
+             "): the largest page of the log has " + std::to_string(kMost);
+    return false;
+  }
+  spec->value_lengths = MakeValueLengths(fields);
+  if (spec->value_lengths != nullptr) bytes = spec->value_lengths->longest();
   spec->value_bytes = static_cast<uint32_t>(bytes);
   // The first word of a value says who wrote it. 100 bytes have 104 bytes of room in either layout.
-  spec->stored_bytes = bytes == 100 ? 104 : std::max<uint32_t>(spec->value_bytes, 8);
+  spec->stored_bytes =
+      bytes == 100 && spec->value_lengths == nullptr ? 104 : std::max<uint32_t>(spec->value_bytes, 8);
   return true;
 }
 
@@ -92,6 +176,12 @@ bool ParseMix(const Properties& p, WorkloadSpec* spec, std::string* error) {
   }
   spec->keys.expected_new_keys =
       static_cast<uint64_t>(static_cast<double>(spec->operation_count) * inserts * 2);
+  // YCSB, too, goes on until the time is over.
+  if (spec->operation_count == 0 && spec->max_seconds != 0) spec->operation_count = kUnlimited;
+  if (inserts > 0 && !(spec->load_file + spec->run_file).empty()) {
+    *error = "insertproportion: keys come from a file, which has none for records that are inserted";
+    return false;
+  }
   return true;
 }
 
@@ -188,7 +278,7 @@ bool ParseEngine(const Properties& p, bool with_checkpoints, WorkloadSpec* spec,
 }  // namespace
 
 uint64_t WorkloadSpec::record_bytes() const {
-  switch (stored_bytes) {
+  switch (fixed() ? stored_bytes : 0) {
     case 8:
       return faster::Record<uint64_t, Value<8>>::kBytes;
     case 104:
@@ -228,9 +318,10 @@ faster::StoreConfig WorkloadSpec::Store() const {
 }
 
 bool ParseSpec(const Properties& properties, bool with_checkpoints, WorkloadSpec* spec, std::string* error) {
-  return ParseCounts(properties, spec, error) && ParseValue(properties, spec, error) &&
-         ParseMix(properties, spec, error) && ParseKeys(properties, spec, error) &&
-         ParseEngine(properties, with_checkpoints, spec, error);
+  return CheckWorkload(properties, error) && CheckWithoutEffect(properties, error) &&
+         ParseRecords(properties, spec, error) && ParsePace(properties, spec, error) &&
+         ParseValue(properties, spec, error) && ParseMix(properties, spec, error) &&
+         ParseKeys(properties, spec, error) && ParseEngine(properties, with_checkpoints, spec, error);
 }
 
 }  // namespace workloads::ycsb

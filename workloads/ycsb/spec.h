@@ -22,17 +22,23 @@
 //   faster.readcache.second_chance  records read again are kept longer, true
 //   faster.copy_reads_to_tail       records read from disk are appended to the log, false
 //   faster.seed              of keys, mixes and ids
+//   faster.time_all          every operation is timed, as YCSB does, and not every 64th, false
+//   faster.load_file, faster.run_file  key files (workloads/key_file.h): record n has the n-th key of the one
+//                            (recordcount: all of them); the run phase takes the keys of the other one in
+//                            turn
 //
 // Plain data; a failed parse leaves one line in *error.
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 
 #include "faster/core/config.h"
 #include "workloads/generators.h"
 #include "workloads/properties.h"
 #include "workloads/ycsb/stream.h"
+#include "workloads/ycsb/value_lengths.h"
 
 namespace workloads::ycsb {
 
@@ -41,15 +47,20 @@ struct WorkloadSpec {
   uint64_t operation_count = 0;
   uint64_t insert_start = 0;
   uint64_t insert_count = 0;
-  uint32_t value_bytes = 0;   // fieldcount x fieldlength
+  uint32_t value_bytes = 0;   // fieldcount x fieldlength, or the most that the distribution gave
   uint32_t stored_bytes = 0;  // as the engine stores it: 8, 104 or 256, or any larger than 8
+  std::shared_ptr<const ValueLengths> value_lengths;  // null: all alike
   OperationMix mix;
   KeyOptions keys;
+  std::string load_file, run_file;
+  uint64_t run_file_keys = 0;
   uint32_t threads = 1;
   uint64_t target = 0;            // operations per second over all threads, 0 = as fast as possible
   uint64_t max_seconds = 0;       // of each phase, 0 = no limit
+  uint64_t sleep_after_load = 0;  // seconds
   uint64_t status_interval = 10;  // seconds between status lines
   bool hashed_keys = true;
+  bool time_all = false;
 
   uint64_t memory = 0;  // bytes of log buffer
   double mutable_fraction = 0.9;
@@ -76,7 +87,9 @@ struct WorkloadSpec {
 
   bool grows() const { return grow_percent != 0 || grow_to != 0; }
   bool inserts() const { return mix.Contains(Operation::kInsert); }
-  bool fixed() const { return stored_bytes == 8 || stored_bytes == 104 || stored_bytes == 256; }
+  bool fixed() const {
+    return value_lengths == nullptr && (stored_bytes == 8 || stored_bytes == 104 || stored_bytes == 256);
+  }
   uint64_t record_bytes() const;  // in the log
   faster::StoreConfig Store() const;
 };

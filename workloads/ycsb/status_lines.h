@@ -14,15 +14,23 @@
 #include <vector>
 
 #include "workloads/ycsb/engine.h"
-#include "workloads/ycsb/measurements.h"
+#include "workloads/ycsb/report.h"
 
 namespace workloads::ycsb {
+
+// How YCSB's measurement types, and YCSB-cpp, say it.
+struct StatusStyle {
+  std::vector<MeasurementType> types = {MeasurementType::kHdr};
+  bool cpp = false;
+  bool on_stdout = false;
+};
 
 struct StatusPlan {
   std::string label;       // printed first
   double interval = 10;    // seconds
   uint64_t total = 0;      // operations to do
   double max_seconds = 0;  // 0: no limit
+  StatusStyle style = {};
 };
 
 class StatusLines {
@@ -52,7 +60,7 @@ class StatusLines {
 };
 
 // " [READ: Count=..., Max=..., ...] [UPDATE: ...]" with latencies in us; the operations that occurred.
-std::string StatusText(const Measurements& interval);
+std::string StatusText(const Measurements& interval, const StatusStyle& style = {});
 // "1 hour 5 minutes", "59 seconds": as YCSB says how long something will take.
 std::string RemainingText(double seconds);
 
