@@ -155,8 +155,8 @@ void SendBars(std::ostream& gp, const Figure& figure, size_t first, size_t last)
   for (size_t n = first; n < last; ++n) {
     const size_t s = stacked ? last - 1 - (n - first) : n;  // what is on top is drawn first
     gp << between << Source(s) << (stacked ? " using 1:2:" : " using 1:2:3:4:") << width
-       << (stacked ? " with boxes" : " with boxerrorbars lw 0.7") << " fs solid 0.85 border lc rgb '"
-       << kColour[s % kStyles] << "' title " << Quoted(figure.series[s].name);
+       << (stacked ? " with boxes" : " with boxerrorbars lw 0.7") << " lc rgb '" << kColour[s % kStyles]
+       << "' fs solid 0.8 border lc rgb '#404040' title " << Quoted(figure.series[s].name);
     between = ", \\\n  ";
   }
   for (size_t s = first; s < last; ++s) {

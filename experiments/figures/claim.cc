@@ -237,6 +237,19 @@ Judgement Judge(const Claim& claim, const Grid& grid, const Lookup& lookup) {
   return judgement;
 }
 
+nlohmann::ordered_json JudgementJson(const Claim& claim, const Judgement& judgement) {
+  nlohmann::ordered_json json;
+  json["text"] = claim.text;
+  json["source"] = claim.source;
+  json["robust"] = claim.robust;
+  json["bound"] = BoundText(claim);
+  json["verdict"] = VerdictText(judgement.verdict);
+  json["measured"] = judgement.Measured(claim);
+  json["rounds_least"] = judgement.least;
+  json["rounds_most"] = judgement.most;
+  return json;
+}
+
 std::string BoundText(const Claim& claim) {
   const std::string unit = claim.unit.empty() ? "" : " " + claim.unit;
   if (claim.at_least && claim.at_most)

@@ -70,6 +70,7 @@ struct Grid {
 };
 
 Judgement Judge(const Claim& claim, const Grid& grid, const Lookup& lookup);
+nlohmann::ordered_json JudgementJson(const Claim& claim, const Judgement& judgement);
 std::string BoundText(const Claim& claim);  // "at least 5", "from 0.9 to 1.1"
 
 // Complains at the place.

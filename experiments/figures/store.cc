@@ -31,19 +31,6 @@ bool ReadCellFiles(const std::string& folder, CellResult* cell, std::string* err
   return error->empty();
 }
 
-ordered_json JudgementJson(const Claim& claim, const Judgement& judgement) {
-  ordered_json json;
-  json["text"] = claim.text;
-  json["source"] = claim.source;
-  json["robust"] = claim.robust;
-  json["bound"] = BoundText(claim);
-  json["verdict"] = VerdictText(judgement.verdict);
-  json["measured"] = judgement.Measured(claim);
-  json["rounds_least"] = judgement.least;
-  json["rounds_most"] = judgement.most;
-  return json;
-}
-
 }  // namespace
 
 bool HoldsFigure(const std::string& folder) {

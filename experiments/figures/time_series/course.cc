@@ -156,11 +156,16 @@ class Course::Watch {
   bool asked_ = false;
 };
 
+void Course::Observer::OnPhase(faster::CheckpointKind kind, faster::Phase phase, uint64_t version) {
+  log_->OnPhase(kind, phase, version);
+  if (phase == faster::Phase::kInProgress && hold_in_progress > 0) Sleep(hold_in_progress);
+}
+
 std::unique_ptr<Course> Course::Make(const WorkloadSpec& spec, faster::Storage* storage, std::string* error) {
   std::unique_ptr<Course> course(new Course(spec));
   course->engine_ = Engine::Make(spec.stored_bytes);
   faster::Diagnosis why;
-  const faster::Status status = course->engine_->Create(spec.Store(), storage, &course->log_, &why);
+  const faster::Status status = course->engine_->Create(spec.Store(), storage, &course->observer_, &why);
   if (status != faster::Status::kOk) {
     *error = "cannot make the store: " + std::string(StatusName(status)) +
              (why.expected.empty() ? "" : ": " + why.Text());
@@ -223,6 +228,7 @@ bool Course::Load(std::string* error) {
 
 bool Course::Run(const CoursePlan& plan, CourseResult* result, std::string* error) {
   std::atomic<bool> stop{false};
+  observer_.hold_in_progress = plan.hold_in_progress;
   for (size_t i = 0; i < workers_.size(); ++i) {
     Worker& worker = *workers_[i];
     worker.thread = std::thread([&, i] {

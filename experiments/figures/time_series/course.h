@@ -36,6 +36,10 @@ struct CoursePlan {
   std::vector<double> marks;  // ascending
   workloads::ycsb::CheckpointChoice checkpoint;
   bool latency = false;
+  // How long the driver stands still in InProgress. Here it brings sessions to v+1 itself, between two of
+  // their operations, in microseconds; where each session has to look for itself, the slowest of many
+  // decides.
+  double hold_in_progress = 0;  // seconds
 };
 
 struct CourseResult {
@@ -58,12 +62,28 @@ class Course {
   struct Worker;
   class Watch;
 
+  // Tells the log, and holds the driver; sessions go on meanwhile.
+  class Observer final : public faster::CheckpointObserver {
+   public:
+    explicit Observer(workloads::ycsb::CheckpointLog* log) : log_(log) {}
+    void OnPhase(faster::CheckpointKind kind, faster::Phase phase, uint64_t version) override;
+    void OnDurable(const faster::Token& token, faster::CheckpointKind kind, faster::Status status,
+                   uint64_t version, const std::vector<faster::SessionCommit>& sessions) override {
+      log_->OnDurable(token, kind, status, version, sessions);
+    }
+    double hold_in_progress = 0;  // set before the first checkpoint
+
+   private:
+    workloads::ycsb::CheckpointLog* const log_;
+  };
+
   explicit Course(const workloads::ycsb::WorkloadSpec& spec);
   bool Load(std::string* error);
   bool OpenSessions(std::string* error);
 
   const workloads::ycsb::WorkloadSpec spec_;
-  workloads::ycsb::CheckpointLog log_;  // outlives the engine
+  workloads::ycsb::CheckpointLog log_;  // it and the observer outlive the engine
+  Observer observer_{&log_};
   std::unique_ptr<workloads::ycsb::Engine> engine_;
   std::vector<std::unique_ptr<Worker>> workers_;
 };

@@ -18,7 +18,7 @@ using workloads::ycsb::WorkloadSpec;
 struct Settings {
   uint64_t threads, records, value_bytes, memory, index_buckets, page_bits, refresh_interval, write_mb_per_s;
   double reads, updates, rmws, zipf_theta, mutable_fraction;
-  double warm_up_seconds, seconds, sample_seconds;
+  double warm_up_seconds, seconds, sample_seconds, hold_in_progress_seconds;
   std::vector<double> checkpoint_at;
   std::string distribution, kind, backend, shift;
   bool latency, sync;
@@ -49,6 +49,8 @@ void Declare(figures::Program* p, Settings* s) {
   p->AddReal("warm_up_seconds", "of load before time 0", &s->warm_up_seconds, 0, 1e6);
   p->AddReal("seconds", "of the course", &s->seconds, 0.05, 1e6);
   p->AddReal("sample_seconds", "between samples", &s->sample_seconds, 0.001, 1e3);
+  p->AddReal("hold_in_progress_seconds", "the driver stands still in IN_PROGRESS, as for a slow session",
+             &s->hold_in_progress_seconds, 0, 1);
   p->AddFlag("latency", "latencies are sampled", &s->latency);
 }
 
@@ -98,6 +100,7 @@ series::CoursePlan PlanOf(const Settings& s) {
   plan.checkpoint.backend =
       s.backend == "foldover" ? faster::LogBackend::kFoldOver : faster::LogBackend::kSnapshot;
   plan.latency = s.latency;
+  plan.hold_in_progress = s.hold_in_progress_seconds;
   return plan;
 }
 

@@ -17,8 +17,9 @@ namespace experiments::figures::time_series {
 using Metrics = std::vector<std::pair<std::string, double>>;
 
 //   rest_mops
-//   dip, dip_K            1 - lowest average of three samples in a row / rest: of all, of checkpoint K (from 1)
-//   lost_seconds, ..._K   seconds of work at rest's rate that the window lacks, below 0 if it has more; the
+//   dip, dip_K            1 - lowest average of three samples in a row / rest: of all, of checkpoint K (from
+//   1) lost_seconds, ..._K   seconds of work at rest's rate that the window lacks, below 0 if it has more;
+//   the
 //                         first is their sum
 //   recovery_seconds_K    from the request until three samples in a row average 90 % of rest; the window's
 //                         length if that does not happen
@@ -26,8 +27,8 @@ using Metrics = std::vector<std::pair<std::string, double>>;
 Metrics ThroughputShape(const std::vector<Sample>& samples, const std::vector<double>& requests);
 
 //   latency_rest_ns, latency_spike_ns, ..._K, latency_spike, ..._K (over rest), latency_p99_rest_ns,
-//   latency_p99_spike_ns; latency_during: median of the samples taken while a checkpoint ran / rest. A spike is
-//   one sample; on a machine that takes cores away it may be of that, while the median is not.
+//   latency_p99_spike_ns; latency_during: median of the samples taken while a checkpoint ran / rest. A spike
+//   is one sample; on a machine that takes cores away it may be of that, while the median is not.
 // Nothing if no operation was timed before the first request.
 Metrics LatencyShape(const std::vector<Sample>& samples, const std::vector<double>& requests);
 
