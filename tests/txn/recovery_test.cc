@@ -1,5 +1,6 @@
 // Commits and recoveries on a device that refuses a step, and of files that somebody damaged, cut or lost.
 #include <algorithm>
+#include <atomic>
 
 #include "tests/cpr/recording_storage.h"
 #include "tests/txn/test_txn_store.h"
@@ -260,6 +261,33 @@ TEST_P(TxnRecovery, AFailedStepOfARecoveryIsReported) {
     EXPECT_EQ(world.Recover(), Status::kIoError) << path;
     EXPECT_EQ(world.why().file, path);
   }
+}
+
+// On a device that refuses everything the ring fills up; then a transaction is refused with the device's
+// error, has no effect, and works again when the device does.
+TEST(WalFaults, AFullRingOnADeviceThatIsFullRefusesTransactions) {
+  RecordingStorage storage;
+  TestTxnStore world(&storage, SmallConfig(CommitScheme::kWal));
+  ASSERT_EQ(world.Start(), Status::kOk);
+  auto client = world.Open(1);
+  storage.failure = Status::kNoSpace;
+  std::atomic<bool> full{true};
+  storage.fails = [&full](const std::string& call) { return full && call.starts_with("write"); };
+  TxnResult result;
+  uint64_t done = 0;
+  while ((result = Put(*client, 1, done + 1)).committed()) ASSERT_LT(++done, 1000u);
+  EXPECT_EQ(result.outcome, TxnOutcome::kFailed);
+  EXPECT_EQ(result.status, Status::kNoSpace);
+  EXPECT_EQ(client->serial(), done);
+  EXPECT_EQ(world.Value(0, 1), done);
+  full = false;
+  const Commit commit = world.CommitNow();
+  EXPECT_EQ(commit.status, Status::kOk) << commit.why.Text();
+  EXPECT_EQ(PointOf(commit.points, 1), done);
+  EXPECT_TRUE(Put(*client, 1, done + 1).committed());
+  client.reset();
+  ASSERT_EQ(world.Recover(), Status::kOk);
+  EXPECT_GE(world.Value(0, 1), done);
 }
 
 // --- damaged files -------------------------------------------------------------------------------------

@@ -112,6 +112,7 @@ TEST_P(TxnStoreTest, CommitsPassThroughTheirPhases) {
   const Commit commit = world_.CommitNow();
   EXPECT_EQ(commit.status, Status::kOk) << commit.why.Text();
   EXPECT_EQ(PointOf(commit.points, 1), 1u);
+  EXPECT_EQ(commit.position, GetParam() == CommitScheme::kCalc ? 1u : 0u);
   using Phases = std::vector<std::pair<TxnPhase, uint64_t>>;
   const Phases calc = {{TxnPhase::kInProgress, 2}, {TxnPhase::kWaitFlush, 2}, {TxnPhase::kRest, 2}};
   Phases cpr = calc;

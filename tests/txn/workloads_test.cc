@@ -177,25 +177,24 @@ TEST_P(TxnWorkloads, YcsbTransactionsLeaveWhatTheirSerialsSay) {
   options.threads = 3;
   options.transactions = 20'000;
   options.commits_at = {0.001, 0.003, 0.006, 0.009, 0.012};
-  RunResult result = bench.Run(options);
-  EXPECT_EQ(result.committed, 20'000u);
-  EXPECT_GT(result.latency.count(), 100u);
-  EXPECT_EQ(Lines(workload.Check(bench.store())), "");
-  RecoveredTxns state;
-  bench.Recover(&state);
-  EXPECT_EQ(Lines(workload.Check(bench.store())), "");
-  uint64_t writes = 0, transactions = 0;
-  for (const ClientPoint& point : state.points) {
-    transactions += point.serial;
-    for (uint64_t serial = 1; serial <= point.serial; ++serial)
-      writes += workload.WritesOf(static_cast<uint32_t>(point.client - 1), serial);
+  for (int life = 0; life < 3; ++life) {  // the clients go on where they were
+    options.commit_at_end = life == 0;    // else the end of the run is lost
+    const RunResult result = bench.Run(options);
+    EXPECT_EQ(result.committed, 20'000u);
+    EXPECT_GT(result.latency.count(), 100u);
+    EXPECT_EQ(Lines(workload.Check(bench.store())), "");
+    RecoveredTxns state;
+    bench.Recover(&state);
+    EXPECT_EQ(Lines(workload.Check(bench.store())), "");
+    uint64_t writes = 0, transactions = 0;
+    for (const ClientPoint& point : state.points) {
+      transactions += point.serial;
+      for (uint64_t serial = 1; serial <= point.serial; ++serial)
+        writes += workload.WritesOf(static_cast<uint32_t>(point.client - 1), serial);
+    }
+    EXPECT_GE(transactions, 20'000u);
+    EXPECT_EQ(workload.Writes(bench.store()), writes) << "in life " << life;
   }
-  EXPECT_GT(transactions, 0u) << "no commit was in time";
-  EXPECT_EQ(workload.Writes(bench.store()), writes);
-  // The clients go on where they were.
-  result = bench.Run(options);
-  EXPECT_EQ(result.committed, 20'000u);
-  EXPECT_EQ(Lines(workload.Check(bench.store())), "");
 }
 
 TEST_P(TxnWorkloads, ADriverRunsForATimeSamplesAndBreaksDown) {

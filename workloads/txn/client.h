@@ -187,9 +187,9 @@ class Client {
       timing->BeginPart();
       MakeRecord();
       timing->EndLog();
-      if (!log_->Append(record_.data(), record_.size(), timing)) {
-        transaction_.Refuse(TxnOutcome::kFailed,
-                            log_->Fits(record_.size()) ? Status::kIoError : Status::kTooLarge);
+      const Status status = log_->Append(record_.data(), record_.size(), timing);
+      if (status != Status::kOk) {
+        transaction_.Refuse(TxnOutcome::kFailed, status);
         return false;
       }
       timing->EndLog();

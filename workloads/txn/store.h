@@ -45,9 +45,10 @@ struct TxnConfig {
 struct Commit {
   uint64_t number = 0;
   Status status = Status::kOk;
-  Diagnosis why;                    // unless kOk
-  uint64_t version = 0;             // the last version it holds; 0 with WAL
-  uint64_t bytes = 0;               // written
+  Diagnosis why;          // unless kOk
+  uint64_t version = 0;   // the last version it holds; 0 with WAL
+  uint64_t bytes = 0;     // written
+  uint64_t position = 0;  // CALC: transactions of that version before the point, in the order of the log
   std::vector<ClientPoint> points;  // kOk: of every client that there was when it began
 };
 
@@ -143,6 +144,7 @@ class TxnStore {
   Diagnosis capture_why_;
   Status capture_status_ = Status::kOk;
   bool capture_runs_ = false;
+  uint64_t position_ = 0;         // CALC: of the commit that runs
   uint64_t requested_flush_ = 0;  // WAL: a commit was requested, and this flush or a later one is it
   Status cleanup_ = Status::kOk;
   std::unique_ptr<WriteAheadLog> log_;  // its flush uses what is above

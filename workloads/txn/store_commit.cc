@@ -33,7 +33,9 @@ Status TxnStore::RequestCommit(uint64_t* number) {
       } else {
         // The point of consistency. From here on what commits is of the next version; a client that finds
         // itself there before the phase says so keeps old values at once.
-        tail_.word.store((now.version + 1) << CommitLogTail::kPositionBits, std::memory_order_release);
+        const uint64_t before =
+            tail_.word.exchange((now.version + 1) << CommitLogTail::kPositionBits, std::memory_order_acq_rel);
+        position_ = before & ((uint64_t{1} << CommitLogTail::kPositionBits) - 1);
         SetState({TxnPhase::kInProgress, now.version + 1});
       }
     }
@@ -121,8 +123,13 @@ void TxnStore::CaptureJob(void* context) {
 }
 
 void TxnStore::EndCommit() {
-  Commit commit{capturing_.number,  capture_status_,       capture_why_,
-                capturing_.version, capturing_.data_bytes, {}};
+  Commit commit;
+  commit.number = capturing_.number;
+  commit.status = capture_status_;
+  commit.why = capture_why_;
+  commit.version = capturing_.version;
+  commit.bytes = capturing_.data_bytes;
+  commit.position = position_;
   if (capture_status_ == Status::kOk) commit.points = std::move(capturing_.points);
   SetState({TxnPhase::kRest, state().version});
   observer_->OnCommit(commit);
@@ -141,13 +148,14 @@ bool TxnStore::Poll() {
 
 bool TxnStore::PollLog() {
   std::vector<GroupCommit> finished;
-  log_->TakeFinished(&finished);
   bool wanted;
   {
     std::lock_guard lock(mutex_);
+    log_->TakeFinished(&finished);  // and told under the same lock, so that they are told in order
     for (GroupCommit& group : finished) {
       if (requested_flush_ != 0 && group.number >= requested_flush_) requested_flush_ = 0;
-      observer_->OnCommit({group.number, group.status, group.why, 0, group.bytes, std::move(group.points)});
+      observer_->OnCommit(
+          {group.number, group.status, group.why, 0, group.bytes, 0, std::move(group.points)});
     }
     wanted = requested_flush_ != 0;
   }

@@ -35,12 +35,14 @@ Status WriteAheadLog::Open(const std::string& directory, uint64_t number,
   return status;
 }
 
-// The ring is full. True when it is worth another look.
-bool WriteAheadLog::AwaitRoom(uint64_t words) {
-  if (words > ring_words_ || failed_.load(std::memory_order_acquire)) return false;
+// The ring is full. kOk when it is worth another look.
+Status WriteAheadLog::AwaitRoom(uint64_t words) {
+  if (words > ring_words_) return Status::kTooLarge;
+  const Status last = last_.load(std::memory_order_acquire);
+  if (last != Status::kOk) return last;
   static_cast<void>(StartFlush());  // 0: one runs, and makes room
   std::this_thread::yield();
-  return true;
+  return Status::kOk;
 }
 
 uint64_t WriteAheadLog::StartFlush() {
@@ -82,7 +84,7 @@ void WriteAheadLog::Flush() {
   } else {
     commit.points.clear();
   }
-  failed_.store(commit.status != Status::kOk, std::memory_order_release);
+  last_.store(commit.status, std::memory_order_release);
   std::lock_guard lock(mutex_);
   commit.number = flushes_;
   finished_.push_back(std::move(commit));

@@ -63,16 +63,17 @@ class WriteAheadLog {
   Status Open(const std::string& directory, uint64_t number, const std::vector<ClientPoint>& known,
               Diagnosis* why);
 
-  // Appends record[0..words): its first word is filled in. Waits while the ring is full; false if it is and
-  // the last flush failed, or if the record is too long for the ring. The caller holds its locks.
+  // Appends record[0..words): its first word is filled in. Waits while the ring is full; if it is and the
+  // last flush failed, that is the error. kTooLarge: longer than the ring. The caller holds its locks.
   template <class Timing>
-  bool Append(uint64_t* record, uint64_t words, Timing* timing) {
+  Status Append(uint64_t* record, uint64_t words, Timing* timing) {
     uint64_t at = tail_.load(std::memory_order_relaxed);
     do {
       while (at + words > head_.load(std::memory_order_acquire) + ring_words_) {
         timing->EndTail();
-        if (!AwaitRoom(words)) return false;
+        const Status status = AwaitRoom(words);
         timing->EndLog();
+        if (status != Status::kOk) return status;
         at = tail_.load(std::memory_order_relaxed);
       }
     } while (
@@ -82,7 +83,7 @@ class WriteAheadLog {
     for (uint64_t i = 1; i < words; ++i) faster::StoreWord(&ring[(at + i) & (ring_words_ - 1)], record[i]);
     faster::StoreWord(&ring[at & (ring_words_ - 1)], kTransactionRecord << 56 | words,
                       std::memory_order_release);
-    return true;
+    return Status::kOk;
   }
 
   // Starts a flush of all that is in the log now unless one runs. Its number; 0 if one runs.
@@ -93,7 +94,6 @@ class WriteAheadLog {
   bool HasUnflushed() const {
     return tail_.load(std::memory_order_acquire) != head_.load(std::memory_order_acquire);
   }
-  bool Fits(uint64_t words) const { return words <= ring_words_; }
   Status allocated() const { return ring_.data() != nullptr ? Status::kOk : Status::kOutOfMemory; }
 
   // Applies the log of `marker` to `tables` and moves marker->points on.
@@ -101,7 +101,7 @@ class WriteAheadLog {
                        LogEnd* end, Diagnosis* why);
 
  private:
-  bool AwaitRoom(uint64_t words);
+  Status AwaitRoom(uint64_t words);
   static void FlushJob(void* log);
   void Flush();
   uint64_t Collect(std::vector<uint64_t>* frame, GroupCommit* commit);
@@ -116,7 +116,7 @@ class WriteAheadLog {
   faster::ZeroedMemory ring_;
   alignas(64) std::atomic<uint64_t> tail_{0};
   alignas(64) std::atomic<uint64_t> head_{0};  // below it all is durable and the ring is free again
-  std::atomic<bool> failed_{false};            // the last flush
+  std::atomic<Status> last_{Status::kOk};      // how the last flush ended
 
   // Of the flush that runs.
   std::unique_ptr<faster::File> file_;
