@@ -106,6 +106,17 @@ TEST_F(YcsbUsers, AThrottledPeerEndsInTime) {
   EXPECT_LT(Results()["run"]["seconds"].get<double>(), 1.8);
 }
 
+// Not until the watcher looks, which it does every 10 ms. The best of a few, as others may run here.
+TEST_F(YcsbUsers, ARunEndsWithItsLastOperation) {
+  double best = 1;
+  for (int i = 0; i < 20 && best > 0.0095; ++i) {
+    EXPECT_EQ(Run("workloadc", "-p operationcount=1000").status, 0);
+    best = std::min(best, Results()["run"]["seconds"].get<double>());
+    fs::remove_all(folder_);
+  }
+  EXPECT_LT(best, 0.0095);
+}
+
 TEST_F(YcsbUsers, SleepsAfterTheLoad) {
   const auto start = std::chrono::steady_clock::now();
   EXPECT_EQ(Run("workloada", "-p operationcount=1000 -p sleepafterload=1").status, 0);
@@ -267,7 +278,7 @@ TEST_F(YcsbUsers, RunsOnTheKeysOfFiles) {
     const Outcome both = Run("workloada", "-p recordcount=700 -p operationcount=5000 " + files + more);
     EXPECT_EQ(both.status, 0) << both.text;
     EXPECT_EQ(both.Value("INSERT", "Operations"), 700);
-    EXPECT_EQ(both.Value("READ", "Return=OK"), both.Value("READ", "Operations")) << more;
+    EXPECT_EQ(both.Value("READ-FAILED", "Operations"), -1) << more;
     EXPECT_EQ(both.Value("READ", "Return=OK") + both.Value("UPDATE", "Return=OK"), 5000);
     EXPECT_EQ(Results()["parameters"]["requestdistribution"], "file");
   }

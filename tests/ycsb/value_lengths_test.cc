@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <set>
 
 #include "workloads/ycsb/records.h"
@@ -98,7 +99,8 @@ WorkloadSpec Spec(std::initializer_list<const char*> assignments, std::string* e
   for (const char* assignment : assignments) EXPECT_TRUE(properties.Assign(assignment, &ignored));
   EXPECT_TRUE(properties.Assign("recordcount=1000", &ignored));
   error->clear();
-  EXPECT_EQ(ParseSpec(properties, false, &spec, error), error->empty());
+  const bool good = ParseSpec(properties, false, &spec, error);
+  EXPECT_EQ(good, error->empty());
   return spec;
 }
 
@@ -125,6 +127,48 @@ TEST(FieldLengths, BothSpellingsAndWhatCannotBe) {
   EXPECT_EQ(error, "-p: fieldlengthdistribution: expected constant, for dataintegrity=true, found 'uniform'");
   Spec({"fieldlengthdistribution=histogram", "fieldlengthhistogram=/nonexistent"}, &error);
   EXPECT_EQ(error.find("/nonexistent: expected a histogram"), 0u) << error;
+}
+
+// Every faster.* property that shapes the store arrives there, and rubbish is named.
+TEST(StoreProperties, AreTakenAndChecked) {
+  struct Case {
+    const char* name;
+    const char* value;
+    std::function<bool(const WorkloadSpec&, const faster::StoreConfig&)> arrived;
+  };
+  using Spec_ = const WorkloadSpec&;
+  using Store_ = const faster::StoreConfig&;
+  const Case cases[] = {
+      {"memory", "4194304", [](Spec_, Store_ c) { return c.page_bytes() * c.buffer_pages == 4194304; }},
+      {"mutable_fraction", "0.5", [](Spec_, Store_ c) { return c.mutable_pages == c.buffer_pages / 2; }},
+      {"page_bits", "14", [](Spec_, Store_ c) { return c.page_bits == 14; }},
+      {"block_bytes", "8192", [](Spec_, Store_ c) { return c.block_bytes == 8192; }},
+      {"segment_bytes", "1048576",
+       [](Spec_, Store_ c) { return c.segment_pages * c.page_bytes() == 1048576; }},
+      {"open_segments", "7", [](Spec_, Store_ c) { return c.open_segments == 7; }},
+      {"index_buckets", "64", [](Spec_, Store_ c) { return c.index_buckets == 64; }},
+      {"grow_percent", "20", [](Spec_, Store_ c) { return c.grow_at_overflow_percent == 20; }},
+      {"grow_to", "4096", [](Spec_ s, Store_) { return s.grow_to == 4096 && s.grows(); }},
+      {"huge_pages", "true", [](Spec_, Store_ c) { return c.huge_pages; }},
+      {"prefault", "true", [](Spec_, Store_ c) { return c.prefault; }},
+      {"refresh_interval", "16", [](Spec_, Store_ c) { return c.refresh_interval == 16; }},
+      {"keys_per_thread", "512", [](Spec_ s, Store_) { return s.keys_per_thread == 512; }},
+      {"prefetch", "8", [](Spec_ s, Store_) { return s.prefetch == 8; }},
+      {"readcache", "1048576", [](Spec_, Store_ c) { return c.read_cache_bytes == 1048576; }},
+      {"readcache.second_chance", "false", [](Spec_, Store_ c) { return !c.read_cache_second_chance; }},
+      {"copy_reads_to_tail", "true", [](Spec_, Store_ c) { return c.copy_reads_to_tail; }},
+      {"seed", "77", [](Spec_, Store_ c) { return c.seed == 77; }}};
+  for (const Case& property : cases) {
+    const std::string name = std::string("faster.") + property.name;
+    std::string error;
+    const WorkloadSpec usual = Spec({"operationcount=100000"}, &error);
+    EXPECT_FALSE(property.arrived(usual, usual.Store())) << name << " is the default";
+    const WorkloadSpec spec = Spec({"operationcount=100000", (name + "=" + property.value).c_str()}, &error);
+    EXPECT_EQ(error, "") << name;
+    EXPECT_TRUE(property.arrived(spec, spec.Store())) << name;
+    Spec({(name + "=rubbish").c_str()}, &error);
+    EXPECT_EQ(error.find("-p: " + name + ": expected "), 0u) << error;
+  }
 }
 
 }  // namespace

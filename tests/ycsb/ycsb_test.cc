@@ -128,6 +128,7 @@ TEST_F(Ycsb, LoadsNowAndRunsLater) {
   const Outcome run = Run("workloada", store + "-t -p operationcount=10000");
   EXPECT_EQ(run.status, 0) << run.text;
   EXPECT_EQ(run.Value("READ", "Return=OK"), run.Value("READ", "Operations"));
+  EXPECT_EQ(run.Value("READ-FAILED", "Operations"), -1);
   const Outcome again = Run("workloada", store + "-load");
   EXPECT_EQ(again.status, 2) << again.text;  // a store that holds a checkpoint is not overwritten
   fs::remove_all(folder_ + "-store");
@@ -239,6 +240,7 @@ TEST_F(Ycsb, BatchesDoTheSameOperations) {
   EXPECT_EQ(run.status, 0) << run.text;
   EXPECT_EQ(run.Value("READ", "Operations") + run.Value("UPDATE", "Operations"), 50000);
   EXPECT_EQ(run.Value("READ", "Return=OK"), run.Value("READ", "Operations"));
+  EXPECT_EQ(run.Value("READ-FAILED", "Operations"), -1);
   EXPECT_EQ(Results()["parameters"]["batch"], 48);
 }
 
@@ -268,6 +270,7 @@ TEST_F(Ycsb, RunsOnTheStorageThatIsAskedFor) {
     if (run.status == 2 && run.text.find("is not possible here") != std::string::npos) continue;
     EXPECT_EQ(run.status, 0) << flags << ": " << run.text;
     EXPECT_EQ(run.Value("READ", "Return=OK"), run.Value("READ", "Operations"));
+    EXPECT_EQ(run.Value("READ-FAILED", "Operations"), -1);
     EXPECT_EQ(Results()["parameters"]["storage"], text);
     fs::remove_all(folder_);
   }

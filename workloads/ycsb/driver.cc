@@ -198,7 +198,7 @@ void Driver::Perform(Body body, uint64_t total, double max_seconds, bool checkpo
       ready_.fetch_add(1);
       while (!go_.load()) std::this_thread::yield();
       (this->*body)(i);
-      ended_.fetch_add(1);
+      if (ended_.fetch_add(1) + 1 == spec_.threads) end_ = Clock::now();
     });
   }
   while (ready_.load() < spec_.threads) std::this_thread::yield();
@@ -214,10 +214,13 @@ void Driver::Perform(Body body, uint64_t total, double max_seconds, bool checkpo
   go_ = true;
   Watch(max_seconds, checkpoints, body == &Driver::RunThread, result);
   for (std::thread& thread : threads) thread.join();
-  result->seconds = Since(start);
+  result->seconds = std::chrono::duration<double>(end_ - start).count();
   result->operations = Done();
   if (status_) SayStatus(status_->Last(result->seconds));
   status_.reset();
+  // The watcher may have looked once more when all was done.
+  while (!result->samples.empty() && result->samples.back().seconds >= result->seconds)
+    result->samples.pop_back();
   result->samples.push_back({result->seconds, result->operations});
   result->interrupted = Interrupted();
   for (const auto& state : states_) {

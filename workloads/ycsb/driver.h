@@ -98,7 +98,8 @@ class Driver {
   std::atomic<bool> stop_{false};
   std::atomic<uint32_t> ready_{0}, ended_{0};
   std::atomic<bool> go_{false};
-  std::unique_ptr<StatusLines> status_;  // null: no lines
+  CheckpointLog::Clock::time_point end_;  // of the last thread
+  std::unique_ptr<StatusLines> status_;   // null: no lines
   bool checkpoint_runs_ = false;
   double next_checkpoint_ = 0;
   size_t checkpoints_started_ = 0;
