@@ -6,7 +6,7 @@
 
 #include "experiments/common/cli.h"
 #include "experiments/common/progress.h"
-#include "experiments/mutants/process.h"
+#include "experiments/common/process.h"
 
 namespace experiments::mutants {
 

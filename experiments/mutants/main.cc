@@ -17,7 +17,7 @@
 #include "experiments/common/cli.h"
 #include "experiments/common/progress.h"
 #include "experiments/mutants/hunt.h"
-#include "experiments/mutants/process.h"
+#include "experiments/common/process.h"
 #include "experiments/mutants/scoreboard.h"
 
 namespace experiments::mutants {

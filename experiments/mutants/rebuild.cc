@@ -5,7 +5,7 @@
 #include <sstream>
 
 #include "experiments/common/cli.h"
-#include "experiments/mutants/process.h"
+#include "experiments/common/process.h"
 
 namespace experiments::mutants {
 

@@ -1,5 +1,5 @@
 // Children of the hunter: copies of programs that can be started at once, and errors with their reason.
-#include "experiments/mutants/process.h"
+#include "experiments/common/process.h"
 
 #include <gtest/gtest.h>
 #include <unistd.h>
@@ -13,8 +13,8 @@
 namespace {
 
 namespace fs = std::filesystem;
-using experiments::mutants::CopyProgram;
-using experiments::mutants::RunProcess;
+using experiments::CopyProgram;
+using experiments::RunProcess;
 
 class Folder {
  public:

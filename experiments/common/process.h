@@ -4,11 +4,12 @@
 #pragma once
 
 #include <atomic>
+#include <cstdint>
 #include <filesystem>
 #include <string>
 #include <vector>
 
-namespace experiments::mutants {
+namespace experiments {
 
 // Set by SIGINT and SIGTERM; every running child is then ended within a second.
 extern std::atomic<bool> g_stop;
@@ -22,11 +23,12 @@ struct ProcessOptions {
 };
 
 struct ProcessResult {
-  int status = -1;  // exit status, 128 + signal, or 127 if the program could not be started
+  int status = -1;    // exit status, 128 + signal, or 127 if the program could not be started
   std::string error;  // why it could not be started
   bool timed_out = false;
   double cpu_seconds = 0;  // user and system, children included
   double wall_seconds = 0;
+  uint64_t resident_bytes = 0;  // the most it had in memory
   bool ok() const { return status == 0 && !timed_out; }
 };
 
@@ -40,4 +42,4 @@ std::string CopyProgram(const std::filesystem::path& from, const std::filesystem
 // The last lines of a file, at most `lines` of them.
 std::string TailOfFile(const std::filesystem::path& file, int lines);
 
-}  // namespace experiments::mutants
+}  // namespace experiments

@@ -1,4 +1,4 @@
-#include "experiments/mutants/process.h"
+#include "experiments/common/process.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -16,7 +16,7 @@
 
 #include "experiments/common/progress.h"
 
-namespace experiments::mutants {
+namespace experiments {
 
 std::atomic<bool> g_stop{false};
 
@@ -99,6 +99,7 @@ ProcessResult RunProcess(const std::vector<std::string>& argv, const ProcessOpti
     if (ended == pid) {
       result.status = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
       result.cpu_seconds = Seconds(usage.ru_utime) + Seconds(usage.ru_stime);
+      result.resident_bytes = static_cast<uint64_t>(usage.ru_maxrss) * 1024;
       break;
     }
     const double now = MonotonicSeconds();
@@ -137,4 +138,4 @@ std::string TailOfFile(const std::filesystem::path& file, int lines) {
   return text;
 }
 
-}  // namespace experiments::mutants
+}  // namespace experiments

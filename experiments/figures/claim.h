@@ -1,0 +1,79 @@
+// Claim: what a paper says of a figure, as an expression over the metrics of its cells, with a bound that was
+// fixed before the run; and what the rounds say about it.
+//
+// The expression gives numbers in every round: its least has to reach `at_least`, its greatest must not pass
+// `at_most`. Over the rounds that makes an interval of the median (at least 90 %, by order statistics):
+//
+//   holds                all of the interval is on the right side of the bound
+//   does not hold        all of it is on the wrong side
+//   not separable        the bound lies within it: noise, or too few rounds
+//   not measured         a cell or a metric is missing
+//
+// An exact figure has one round and no interval. Plain values.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "experiments/bench/statistics.h"
+#include "experiments/figures/json_place.h"
+
+namespace experiments::figures {
+
+// Metrics of cells. Without a series (or an x) it means every series (every x).
+struct CellReference {
+  std::string metric;
+  std::optional<std::string> series, x;
+};
+
+enum class ClaimKind {
+  kValue,   // the metric itself
+  kRatio,   // of two references; what one of them leaves open is the same cell in both
+  kOrder,   // the ratios of neighbours (later / earlier if rising): at_least 1 is the strict order
+  kSpread,  // greatest / least over what the reference leaves open
+};
+
+struct Claim {
+  std::string text;    // what the paper says, in our words
+  std::string source;  // "section 7.3.1, Figure 12b"
+  bool robust = true;  // a shape that one machine can show: the exit status depends on it
+  ClaimKind kind = ClaimKind::kValue;
+  std::vector<CellReference> cells;
+  bool rising = false;  // kOrder
+  std::optional<double> at_least, at_most;
+  std::string unit;   // of the value, for people
+  double factor = 1;  // measured x factor = what people read; the bound is in what people read
+};
+
+enum class Verdict { kHolds, kDoesNotHold, kNotSeparable, kNotMeasured };
+std::string_view VerdictText(Verdict verdict);
+
+struct Judgement {
+  Verdict verdict = Verdict::kNotMeasured;
+  std::string missing;                             // which metric of which cell, if not measured
+  std::vector<double> least, most;                 // per round
+  std::string Measured(const Claim& claim) const;  // "5.3 [5.1, 6.0] x"
+};
+
+// The metric of a cell, or nothing.
+using Lookup =
+    std::function<std::optional<double>(size_t series, size_t x, uint64_t round, const std::string& metric)>;
+struct Grid {
+  std::vector<std::string> series;
+  std::vector<std::string> x;  // the labels that this scale measures
+  uint64_t rounds = 0;
+  bool exact = false;
+};
+
+Judgement Judge(const Claim& claim, const Grid& grid, const Lookup& lookup);
+std::string BoundText(const Claim& claim);  // "at least 5", "from 0.9 to 1.1"
+
+// Complains at the place.
+Claim ParseClaim(const JsonPlace& place);
+// Does it name what the grid has? Complains at the place.
+void CheckClaim(const Claim& claim, const Grid& grid, const JsonPlace& place);
+
+}  // namespace experiments::figures
