@@ -1,7 +1,5 @@
 // The cache simulations against models that keep everything and look through all of it: every access of every
 // policy, over random traces of many shapes.
-#include "experiments/figures/cache_policies.h"
-
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -10,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "experiments/figures/caches/policies.h"
 #include "workloads/generators.h"
 
 namespace experiments::figures {

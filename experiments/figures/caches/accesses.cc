@@ -1,4 +1,4 @@
-#include "experiments/figures/cache_accesses.h"
+#include "experiments/figures/caches/accesses.h"
 
 #include <algorithm>
 #include <cmath>

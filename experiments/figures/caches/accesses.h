@@ -1,4 +1,4 @@
-// Which keys are accessed in the cache simulations (cache_policies.h), and how many accesses find nothing.
+// Which keys are accessed in the cache simulations (policies.h), and how many accesses find nothing.
 //
 //   uniform   every key alike
 //   zipfian   Zipf with theta over all keys (FASTER's figures: 0.99); which key has which rank is nothing to
@@ -16,7 +16,7 @@
 #include <memory>
 #include <string>
 
-#include "experiments/figures/cache_policies.h"
+#include "experiments/figures/caches/policies.h"
 #include "workloads/generators.h"
 
 namespace experiments::figures {

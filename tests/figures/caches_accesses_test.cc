@@ -1,12 +1,12 @@
 // What the cache simulations access: shares, drift, and ratios that are known without a simulation.
-#include "experiments/figures/cache_accesses.h"
-
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <cmath>
 #include <string>
 #include <vector>
+
+#include "experiments/figures/caches/accesses.h"
 
 namespace experiments::figures {
 namespace {

@@ -1,4 +1,4 @@
-#include "experiments/figures/cache_policies.h"
+#include "experiments/figures/caches/policies.h"
 
 #include <cmath>
 #include <queue>
