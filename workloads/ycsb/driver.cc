@@ -197,6 +197,7 @@ void Driver::Perform(Body body, uint64_t total, double max_seconds, bool checkpo
   for (const auto& state : states_) {
     result->measurements.Merge(state->measurements);
     result->torn += state->torn;
+    result->fuzzy += state->fuzzy;
   }
 }
 

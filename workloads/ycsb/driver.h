@@ -45,6 +45,7 @@ struct PhaseResult {
   double seconds = 0;
   uint64_t operations = 0;
   uint64_t torn = 0;
+  uint64_t fuzzy = 0;
   bool interrupted = false;
   Measurements measurements;
   std::vector<Sample> samples;

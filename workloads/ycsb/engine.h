@@ -29,6 +29,7 @@ struct alignas(64) ThreadState {
   Measurements measurements;
   uint64_t torn = 0;  // values read that were put together from two writes
   uint64_t sum = 0;   // of the words read: every value is copied out and used
+  uint64_t fuzzy = 0;  // operations that had to wait for other sessions (fuzzy region, version shift)
 
   // Both are the working thread's.
   [[gnu::noinline]] void HandOver() {
