@@ -3,9 +3,10 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <cstdlib>
 #include <memory>
 
-#include "experiments/bench/device_rate.h"
+#include "experiments/common/progress.h"
 #include "experiments/common/storage_choice.h"
 #include "experiments/figures/log/engines.h"
 #include "faster/core/variable_record.h"
@@ -13,6 +14,7 @@
 
 namespace experiments::figures {
 
+using faster::Status;
 using workloads::ycsb::Engine;
 using workloads::ycsb::LogState;
 using workloads::ycsb::PhaseResult;
@@ -55,15 +57,30 @@ void Report(const PhaseResult& result, const LogState& before, const LogState& a
   output->Metric("seconds", result.seconds);
 }
 
-// The same bytes by one thread in order, right after it.
-bool MeasureDevice(const std::string& folder, const PhaseResult& result, uint64_t bytes, Output* output,
+// The same bytes by one thread in order, in pieces of 4 MiB, through the same storage with its limits.
+bool MeasureDevice(faster::Storage* storage, double store_rate, uint64_t bytes, Output* output,
                    std::string* problem) {
-  double seconds = 0;
-  bytes &= ~(kBlockBytes - 1);
-  if (!bench::TimeSequentialWrite(folder, bytes, &seconds, problem)) return false;
-  const double rate = static_cast<double>(bytes) / seconds;
+  constexpr uint64_t kPiece = uint64_t{4} << 20;
+  std::unique_ptr<faster::File> file;
+  const std::unique_ptr<void, void (*)(void*)> piece(std::aligned_alloc(kBlockBytes, kPiece), std::free);
+  Status status = Status::kOutOfMemory;
+  if (piece != nullptr) {
+    workloads::Random noise(1);  // what no device makes smaller
+    for (uint64_t i = 0; i < kPiece / 8; ++i) static_cast<uint64_t*>(piece.get())[i] = noise.Next();
+    status = storage->Open("sequential", faster::OpenMode::kTruncate, &file);
+  }
+  bytes = std::max(bytes, kPiece) & ~(kPiece - 1);
+  const double start = MonotonicSeconds();
+  for (uint64_t at = 0; at < bytes && status == Status::kOk; at += kPiece)
+    status = faster::WriteFully(*file, at, piece.get(), kPiece);
+  if (status == Status::kOk) status = file->Sync();
+  const double rate = static_cast<double>(bytes) / (MonotonicSeconds() - start);
+  if (status != Status::kOk) {
+    *problem = "cannot write to the device in order: " + std::string(StatusName(status));
+    return false;
+  }
   output->Metric("device_bytes_per_second", rate);
-  output->Metric("share_of_device", static_cast<double>(bytes) / result.seconds / rate);
+  output->Metric("share_of_device", store_rate / rate);
   return true;
 }
 
@@ -73,8 +90,8 @@ Outcome MeasureStore(const LogSettings& settings, const WorkloadSpec& spec, uint
   if (storage == nullptr) return Outcome::kRefused;
   const std::unique_ptr<Engine> engine = MakeLogEngine(settings.engine, spec.stored_bytes);
   faster::Diagnosis why;
-  const faster::Status status = engine->Create(spec.Store(), storage.get(), nullptr, &why);
-  if (status != faster::Status::kOk) {
+  const Status status = engine->Create(spec.Store(), storage.get(), nullptr, &why);
+  if (status != Status::kOk) {
     *problem = "cannot make the store: " + std::string(StatusName(status)) + ": " + why.Text();
     return Outcome::kRefused;
   }
@@ -91,7 +108,9 @@ Outcome MeasureStore(const LogSettings& settings, const WorkloadSpec& spec, uint
   if (!good) return Outcome::kViolated;
   Report(result, before, after, record_bytes, output);
   if (!settings.device) return Outcome::kMeasured;
-  good = MeasureDevice(folder, result, after.flushed - before.flushed, output, problem);
+  const uint64_t written = after.flushed - before.flushed;
+  good =
+      MeasureDevice(storage.get(), static_cast<double>(written) / result.seconds, written, output, problem);
   return good ? Outcome::kMeasured : Outcome::kRefused;
 }
 
@@ -154,7 +173,7 @@ Outcome MeasureLog(const LogSettings& settings, const Cell& cell, Output* output
   const double in_memory = static_cast<double>(settings.memory >> settings.page_bits);
   Work::SetLog(settings.memory, static_cast<uint32_t>(settings.page_bits), (pages + 0.5) / in_memory, &spec);
   faster::Diagnosis why;
-  if (spec.Store().Validate(record_bytes, &why) != faster::Status::kOk) {
+  if (spec.Store().Validate(record_bytes, &why) != Status::kOk) {
     *problem = "the store cannot be made like this: " + why.Text();
     return Outcome::kRefused;
   }

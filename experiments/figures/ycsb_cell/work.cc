@@ -96,7 +96,9 @@ bool Worker::Perform(double operations, uint64_t seconds, uint64_t stream, Phase
   // No more keys than operations; a ring of four times the records repeats nothing that matters.
   const uint64_t most = std::min(spec.operation_count / spec.threads, spec.record_count * 4);
   spec.keys_per_thread = std::bit_ceil(std::clamp<uint64_t>(most, 1024, uint64_t{1} << 24));
-  Driver driver(spec, engine_, &log_, DriverOptions{});
+  DriverOptions options;
+  options.sample_seconds = 0.002;  // the driver sees the end of a phase so soon
+  Driver driver(spec, engine_, &log_, options);
   driver.Prepare();
   return driver.Run(result, problem) && Sound(*result, problem);
 }
