@@ -226,6 +226,7 @@ void Driver::Perform(Body body, uint64_t total, double max_seconds, bool checkpo
   for (const auto& state : states_) {
     result->measurements.Merge(state->measurements);
     result->torn += state->torn;
+    result->fuzzy += state->fuzzy;
     if (state->extra == nullptr) continue;
     result->intended.Merge(state->extra->intended);
     result->points.insert(result->points.end(), state->extra->points.begin(), state->extra->points.end());

@@ -46,6 +46,7 @@ struct IndexSize {
 };
 
 struct PhaseResult : PhaseMeasurements {
+  uint64_t fuzzy = 0;  // as in ThreadState
   bool interrupted = false;
   std::vector<Sample> samples;
   std::vector<IndexSize> index_sizes;  // if the index may grow: at the start, and after each growth

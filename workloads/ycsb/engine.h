@@ -52,6 +52,7 @@ struct alignas(64) ThreadState {
   Measurements measurements;
   uint64_t torn = 0;                         // values read that were put together from two writes
   uint64_t sum = 0;                          // of the words read: every value is copied out and used
+  uint64_t fuzzy = 0;                        // operations that waited for other sessions
   std::unique_ptr<ExtraMeasurements> extra;  // null: nothing is asked for
 
   void Time(Metric metric, faster::Status status, uint64_t start, uint64_t late = 0) {

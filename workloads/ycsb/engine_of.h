@@ -306,6 +306,7 @@ class ClientOf final : public Client {
         const uint64_t user = reinterpret_cast<uint64_t>(op.user);
         const Metric metric = static_cast<Metric>(user & 7);
         --pending_;
+        state_->fuzzy += op.disk_start == 0 && op.cold_stage == faster::ColdStage::kNotAsked;
         if (metric == Metric::kRead && op.result == Status::kOk) Use(op.value.Value());
         state_->measurements.Count(metric, op.result);
         if (user >> 3 != 0) state_->Time(metric, op.result, user >> 3, TakeLate(user >> 3));
