@@ -221,6 +221,21 @@ TEST(Recovered, TransactionsThatAborted) {
   Accept(b);
 }
 
+// Within the commit point it may have aborted, and nobody was told.
+TEST(Recovered, AnUnansweredTransactionIsAllOrNothing) {
+  TxnBuilder b(1);
+  const uint32_t commit = b.Request();
+  b.Begin(0, W{kX, 11}, W{kY, 12});
+  b.Durable(commit, {1});
+  TxnBuilder all = b, torn = b;
+  b.Recover({1}, {});
+  Accept(b);
+  all.Recover({1}, {{kX, 11}, {kY, 12}});
+  Accept(all);
+  torn.Recover({1}, {{kX, 11}});
+  Expect(torn.history, TxnFault::kTorn);
+}
+
 TEST(Recovered, StatesOfNobody) {
   TxnBuilder b = TwoTransfers();
   b.Recover({1, 1}, {{kX, 21}, {kY, 22}, {kZ, 99}});
