@@ -30,7 +30,8 @@ bool HoldsTogether(const uint64_t* value, uint32_t words) {
 workloads::txn::TxnConfig StoreConfig(const TxnSubjectConfig& config) {
   workloads::txn::TxnConfig store;
   store.scheme = static_cast<workloads::txn::CommitScheme>(config.scheme);
-  store.tables = {{config.value_words, config.keys}};
+  // With room to spare: of two keys that meet at the last place of a table both may be refused.
+  store.tables = {{config.value_words, config.keys + 16}};
   store.directory = config.directory;
   store.refresh_interval = config.refresh_interval;
   store.most_clients = 16;
