@@ -119,7 +119,16 @@ bool TxnExecution::Start() {
          recorder_.unexpected().empty();
 }
 
+void TxnExecution::AwaitPhase() {
+  const int row = recorder_.row();
+  ++clients_done_;
+  recorder_.Notify();
+  while (!no_more_commits_ && recorder_.row() == row) scheduler_->Wait(recorder_.progress_channel());
+  --clients_done_;
+}
+
 void TxnExecution::Act(ClientFiber* fiber, const TxnPlan& plan) {
+  if (plan.waits) return AwaitPhase();
   if (plan.uses.empty()) return fiber->client->Refresh();
   for (uint32_t attempt = 0; attempt < scenario_->tries; ++attempt) {
     {
@@ -165,15 +174,18 @@ void TxnExecution::CommitterBody() {
     recorder_.Requesting();
     const Status status = subject_->RequestCommit(&number);
     recorder_.Requested(status, number);
-    if (status != Status::kOk) return;
+    if (status != Status::kOk) break;
     while (!subject_->Poll()) scheduler_->Yield();
   }
+  no_more_commits_ = true;
+  recorder_.Notify();
 }
 
 bool TxnExecution::Work(uint32_t number) {
   life_ = &scenario_->lives[number];
   clients_.clear();
   clients_done_ = 0;
+  no_more_commits_ = false;
   clients_.resize(life_->actors.size());
   for (uint32_t c = 0; c < clients_.size(); ++c) {
     clients_[c].execution = this;

@@ -99,6 +99,7 @@ class TxnExecution {
   void RecoverBody();
   void FinishBody();
   static void ClientMain(void* fiber);
+  void AwaitPhase();
   void Act(ClientFiber* fiber, const TxnPlan& plan);
   void CommitterBody();
   void ReadAll(faults::TxnState* state);
@@ -115,8 +116,9 @@ class TxnExecution {
   faults::RunResult numbers_ = {};
   std::unique_ptr<TxnSubject> subject_;  // in the execution's arena
   std::vector<ClientFiber> clients_;
-  uint32_t clients_done_ = 0;
-  uint64_t word_ = 0;  // the last one written
+  uint32_t clients_done_ = 0;     // or waiting
+  bool no_more_commits_ = false;  // in this life
+  uint64_t word_ = 0;             // the last one written
 
   struct Attempt {
     faster::Status status = faster::Status::kOk;

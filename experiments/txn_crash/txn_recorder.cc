@@ -139,6 +139,7 @@ void TxnRecorder::Requesting() {
   ++requests_;
   Arm(Anchor::kRequest, requests_ - 1);
   if (scheme_ == kWal) Enter(kRowWaitFlush);
+  Notify();
 }
 
 void TxnRecorder::Requested(Status status, uint64_t number) {

@@ -43,6 +43,7 @@ class TxnRecorder final : public TxnSubjectObserver {
 
   faults::TxnHistory& history() { return history_; }
   TxnCell cell() const;
+  int row() const { return row_; }
   uint32_t begun() const { return begun_; }  // transactions in this life
   const std::string& unexpected() const { return unexpected_; }
   const char* unexpected_rule() const { return unexpected_rule_; }

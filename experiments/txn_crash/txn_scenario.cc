@@ -9,9 +9,11 @@ namespace {
 
 using Anchor = CrashPoint::Anchor;
 
-TxnPlan DrawPlan(Dice* dice, uint32_t keys, uint32_t blind) {
+TxnPlan DrawPlan(Dice* dice, uint32_t keys, uint32_t blind, uint32_t waits) {
   TxnPlan plan;
   if (dice->Chance(3)) return plan;
+  plan.waits = dice->Chance(waits);
+  if (plan.waits) return plan;
   const uint32_t count = std::min(keys, dice->Between(1, 4));
   while (plan.uses.size() < count) {
     const uint64_t key = dice->Below(keys);
@@ -26,16 +28,17 @@ TxnPlan DrawPlan(Dice* dice, uint32_t keys, uint32_t blind) {
 // Aimed: at the phases and the I/O of a commit and just after it became durable; sometimes at any step.
 CrashPoint DrawCrash(Dice* dice, uint32_t scheme, uint32_t commits, uint32_t steps) {
   CrashPoint crash;
-  crash.checkpoint = commits > 0 ? dice->Below(commits) : 0;
+  if (commits > 0) crash.checkpoint = dice->Below(commits);
+  if (commits > 1 && dice->Chance(50)) crash.checkpoint = dice->Between(1, commits - 1);  // one before it counts
   const uint32_t what = dice->Below(100);
-  if (commits == 0 || what < 15) {
+  if (commits == 0 || what < 10) {
     crash.anchor = Anchor::kStart;
     crash.delay = dice->Below(steps);
-  } else if (what < 30) {
+  } else if (what < 22) {
     crash.anchor = Anchor::kRequest;
     crash.events = dice->Chance(60);
     crash.delay = crash.events ? dice->Below(24) : dice->Skewed(steps);
-  } else if (what < 70) {
+  } else if (what < 55) {
     crash.anchor = Anchor::kPhase;
     crash.phase = scheme == 2 ? 3 : scheme == 1 ? dice->Between(2, 3) : dice->Between(1, 3);
     crash.events = dice->Chance(40);
@@ -78,15 +81,16 @@ TxnScenario DrawTxnScenario(const std::vector<uint32_t>& schemes, uint64_t seed)
   if (dice.Chance(12)) DrawFaults(&dice, &scenario);
   static constexpr uint32_t kBlind[] = {0, 0, 20, 60};
   const uint32_t blind = dice.Pick(kBlind);
+  const uint32_t waits = dice.Chance(30) ? 0 : dice.Between(5, 30);
   const uint32_t lives = dice.Between(2, 3), clients = dice.Between(2, 4);
   for (uint32_t l = 0; l < lives; ++l) {
     TxnLife life;
-    const uint32_t transactions = dice.Between(2, 7);
+    const uint32_t transactions = dice.Between(2, 9);
     for (uint32_t c = 0; c < clients; ++c) {
       TxnActor actor;
       actor.closes = dice.Chance(60);
       for (uint32_t t = dice.Chance(10) ? 0 : dice.Between(1, transactions); t > 0; --t)
-        actor.plans.push_back(DrawPlan(&dice, store.keys, blind));
+        actor.plans.push_back(DrawPlan(&dice, store.keys, blind, waits));
       life.actors.push_back(actor);
     }
     uint32_t at = 0;
@@ -119,12 +123,13 @@ std::string TxnPlanText(const TxnPlan& plan) {
              : use.writes            ? "w"
                                      : "r") +
             std::to_string(use.key);
-  return text.empty() ? "refresh" : text;
+  return !text.empty() ? text : plan.waits ? "await-phase" : "refresh";
 }
 
 bool ParseTxnPlan(const std::string& text, TxnPlan* plan) {
   plan->uses.clear();
-  if (text == "refresh") return true;
+  plan->waits = text == "await-phase";
+  if (plan->waits || text == "refresh") return true;
   for (size_t at = 0; at < text.size();) {
     const char kind = text[at++];
     if (kind != 'r' && kind != 'w' && kind != 'u') return false;

@@ -3,7 +3,8 @@
 // LIVES of the store follow each other: the first starts empty, every later one begins with a recovery, which
 // may itself be stopped a few times. In a life CLIENTS act side by side, each a list of transactions, one of
 // them asking for commits. A crash ends each life but the last, which comes to rest and is read back. A
-// transaction is a text, "r0 w3 u1": reads key 0, writes key 3 blindly, reads and writes key 1. One that is
+// transaction is a text, "r0 w3 u1": reads key 0, writes key 3 blindly, reads and writes key 1; "refresh" and
+// "await-phase" are others. One that is
 // refused (a lock, a CPR shift) is tried again, so often. Client c of a life is client c of every life.
 //
 // Plain values; the same seed draws the same scenario.
@@ -23,7 +24,8 @@ struct TxnPlan {
     uint64_t key;
     bool reads, writes;
   };
-  std::vector<Use> uses;  // no transaction, if there is none: the client refreshes
+  std::vector<Use> uses;  // no transaction, if there is none: the client refreshes, or waits
+  bool waits = false;     // until the commit is in another phase, or none will come
 };
 std::string TxnPlanText(const TxnPlan& plan);
 bool ParseTxnPlan(const std::string& text, TxnPlan* plan);

@@ -95,7 +95,8 @@ void ReadLife(Reader& reader, const Json& json, const std::string& path, uint32_
     reader.List(one, "transactions", at, 1000, [&](const Json& text, const std::string& where) {
       TxnPlan plan;
       if (!text.is_string() || !ParseTxnPlan(text.get<std::string>(), &plan))
-        return reader.Wrong(where, "a text such as \"r0 w3 u1\" with every key once, or \"refresh\"");
+        return reader.Wrong(
+            where, "a text such as \"r0 w3 u1\" with every key once, \"refresh\" or \"await-phase\"");
       for (const TxnPlan::Use& use : plan.uses)
         if (use.key >= keys) reader.Wrong(where, "of keys below store.keys");
       actor.plans.push_back(std::move(plan));
