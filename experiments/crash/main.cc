@@ -66,7 +66,10 @@ CommandLine CrashFlags(Arguments* a) {
   line.AddText("policy", "NAME[:D]", "one scheduling policy (random:P, pct:D, rr:Q) instead of the portfolio",
                &a->policy);
   line.AddText("out", "DIR", "results there instead of store/crash/<UTC time>", &a->out);
-  line.AddText("subject", "FILE", "the engine under test, a subject library", &a->subject);
+  line.AddText(
+      "subject", "FILE|txn",
+      "the engine under test, a subject library; txn: the transactional store, see --subject txn --help",
+      &a->subject);
   line.AddNumber("record", "N", "store the first N executions as folders that replay, whatever their verdict",
                  &a->record, 1, 1'000'000);
   line.AddSwitch("stop-at-first", "end at the first violation", &a->stop_at_first);
@@ -159,19 +162,29 @@ std::string ReadPlan(const Arguments& a, const CommandLine& line, CampaignOption
   return ReadScenario(a, options);
 }
 
-// The other program beside this build: real threads, real files, real kills.
-int BecomeProcessMode(const std::vector<std::string>& arguments) {
+// Another program beside this build: cpr-crash-process (real threads, real files, real kills), cpr-crash-txn.
+int Become(const char* name, const std::vector<std::string>& arguments) {
   std::error_code code;
   const std::filesystem::path self = std::filesystem::read_symlink("/proc/self/exe", code);
-  const std::string program = (self.parent_path() / "cpr-crash-process").string();
+  const std::string program = (self.parent_path() / name).string();
   std::vector<char*> argv = {const_cast<char*>(program.c_str())};
   for (const std::string& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
   argv.push_back(nullptr);
   execv(program.c_str(), argv.data());
-  return Wrong("--mode process: cannot start " + program + ": " + std::strerror(errno));
+  return Wrong("cannot start " + program + ": " + std::strerror(errno));
+}
+
+// `--subject txn`: stores with transactions have a program of their own, with other flags.
+bool WantsTransactions(const std::vector<std::string>& arguments) {
+  for (size_t i = 0; i < arguments.size(); ++i) {
+    if (arguments[i] == "--subject=txn") return true;
+    if (arguments[i] == "--subject" && i + 1 < arguments.size() && arguments[i + 1] == "txn") return true;
+  }
+  return false;
 }
 
 int Crash(const std::vector<std::string>& arguments) {
+  if (WantsTransactions(arguments)) return Become("cpr-crash-txn", arguments);
   Arguments a;
   CommandLine line = CrashFlags(&a);
   std::string error;
@@ -180,7 +193,7 @@ int Crash(const std::vector<std::string>& arguments) {
     std::fputs(line.Help().c_str(), stdout);
     return 0;
   }
-  if (a.mode == "process") return BecomeProcessMode(arguments);
+  if (a.mode == "process") return Become("cpr-crash-process", arguments);
   CampaignOptions options;
   error = ReadPlan(a, line, &options);
   if (!error.empty()) return Wrong(error);
@@ -237,6 +250,13 @@ int Replay(const std::vector<std::string>& arguments) {
   if (line.positional().size() != 1)
     return Wrong("replay needs one folder or file (see ./cpr replay --help)");
   options.path = line.positional()[0];
+  std::error_code code;
+  const std::filesystem::path path = options.path;
+  if (path.filename() == "txn.json" || std::filesystem::exists(path / "txn.json", code)) {
+    std::vector<std::string> words = arguments;
+    words.insert(words.begin(), "replay");
+    return Become("cpr-crash-txn", words);
+  }
   options.subject_given = !options.subject.empty();
   if (!options.subject_given) options.subject = DefaultSubjectPath();
   return RunReplay(options);

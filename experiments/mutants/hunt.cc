@@ -42,6 +42,8 @@ fs::path FolderOf(const HuntSettings& settings, const Patch& patch) { return set
 
 Programs CleanPrograms(const Builds& builds, Mode mode) {
   if (mode == Mode::kProcess) return {builds.release.build() / builds.process, ""};
+  if (mode == Mode::kTxn)
+    return {builds.sim.build() / builds.txn_host, builds.sim.build() / builds.txn_subject};
   return {builds.sim.build() / builds.host, builds.sim.build() / builds.subject};
 }
 
@@ -71,10 +73,12 @@ std::string BuildMutant(const HuntSettings& settings, const Patch& patch, Progra
     wrong = RebuildOne(settings, patch, builds.release, builds.process, &programs->program, &reached,
                        cpu_seconds);
   } else {
-    wrong =
-        RebuildOne(settings, patch, builds.sim, builds.subject, &programs->subject, &reached, cpu_seconds);
+    const bool txn = patch.mode == Mode::kTxn;
+    wrong = RebuildOne(settings, patch, builds.sim, txn ? builds.txn_subject : builds.subject,
+                       &programs->subject, &reached, cpu_seconds);
     if (wrong.empty()) {
-      wrong = RebuildOne(settings, patch, builds.sim, builds.host, &programs->program, &reached, cpu_seconds);
+      wrong = RebuildOne(settings, patch, builds.sim, txn ? builds.txn_host : builds.host, &programs->program,
+                         &reached, cpu_seconds);
     }
   }
   if (wrong.empty() && !reached) return "changes nothing that the program is built from";
@@ -166,7 +170,8 @@ std::string CleanPasses(const HuntSettings& settings, const Patch& patch, const 
     seconds = settings.seconds;
   } else {
     extra.push_back(std::to_string(kCleanExecutions));
-    if (!found.scenario.empty()) extra.insert(extra.end(), {"--scenario", found.scenario + "/scenario.json"});
+    const char* const file = patch.mode == Mode::kTxn ? "/txn.json" : "/scenario.json";
+    if (!found.scenario.empty()) extra.insert(extra.end(), {"--scenario", found.scenario + file});
   }
   const Campaign clean = RunCampaign(settings, patch, CleanPrograms(*settings.builds, patch.mode),
                                      settings.out / patch.name / "clean", seconds, extra);

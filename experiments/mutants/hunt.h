@@ -22,9 +22,11 @@ struct Builds {
   std::filesystem::path root;  // the clean source
   BuildRecord sim;
   BuildRecord release;
-  std::string host = "experiments/crash/cpr-crash";             // within sim
-  std::string subject = "experiments/crash/faster_subject.so";  // within sim
-  std::string process = "experiments/crash/cpr-crash-process";  // within release
+  std::string host = "experiments/crash/cpr-crash";              // within sim
+  std::string subject = "experiments/crash/faster_subject.so";   // within sim
+  std::string txn_host = "experiments/crash/cpr-crash-txn";      // within sim
+  std::string txn_subject = "experiments/crash/txn_subject.so";  // within sim
+  std::string process = "experiments/crash/cpr-crash-process";   // within release
 };
 
 struct HuntSettings {

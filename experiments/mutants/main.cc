@@ -112,7 +112,8 @@ std::string ReadBuilds(const std::vector<Patch>& patches, const fs::path& work, 
   };
   std::string wrong;
   if (any(false))
-    wrong = builds->sim.Read(builds->root / "build" / "sim", {builds->host, builds->subject}, work);
+    wrong = builds->sim.Read(builds->root / "build" / "sim",
+                             {builds->host, builds->subject, builds->txn_host, builds->txn_subject}, work);
   if (wrong.empty() && any(true)) {
     wrong = builds->release.Read(builds->root / "build" / "release", {builds->process}, work);
   }

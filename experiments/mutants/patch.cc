@@ -31,7 +31,7 @@ std::vector<std::string> SplitCommas(const std::string& text) {
 }
 
 bool ParseMode(const std::string& text, Mode* mode) {
-  for (Mode candidate : {Mode::kSim, Mode::kProcess, Mode::kHarness}) {
+  for (Mode candidate : {Mode::kSim, Mode::kProcess, Mode::kHarness, Mode::kTxn}) {
     if (text == ModeName(candidate)) {
       *mode = candidate;
       return true;
@@ -85,6 +85,8 @@ const char* ModeName(Mode mode) {
       return "process";
     case Mode::kHarness:
       return "harness";
+    case Mode::kTxn:
+      return "txn";
   }
   return "?";
 }

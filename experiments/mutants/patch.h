@@ -6,7 +6,8 @@
 //   Violation: R3, R4                any of these must occur: a rule, `stuck`, or a text of the report
 //   Scenario: --log snapshot         extra flags for the crash program, when a bug needs a feature; a path
 //                                    to a *.json is relative to the patch's folder
-//   Mode: sim                        sim | process | harness (a bug of the harness itself)
+//   Mode: sim                        sim | process | harness (a bug of the harness itself) | txn (of the
+//                                    transactional store)
 //   What: one line                   for people
 //
 // A patch without any header line is a stranger's: it is hunted in sim mode and every violation counts.
@@ -19,7 +20,7 @@
 
 namespace experiments::mutants {
 
-enum class Mode { kSim, kProcess, kHarness };
+enum class Mode { kSim, kProcess, kHarness, kTxn };
 
 const char* ModeName(Mode mode);
 

@@ -79,15 +79,17 @@ class Record {
     if (rule.kind == VersionRule::Kind::kShift) ShiftExclusive(rule.version);
     return LockResult::kLocked;
   }
-  // From shared to exclusive; only the last reader can.
-  bool Upgrade() const {
+  // From shared to exclusive; only the last reader can. A reader of the next version may have shifted the
+  // record meanwhile: what a transaction of the old one wrote now would be in no commit.
+  LockResult Upgrade(VersionRule rule) const {
     std::atomic_ref<uint64_t> lock = Lock();
     uint64_t word = lock.load(std::memory_order_relaxed);
     do {
-      if ((word & kLocked) != 1) return false;
+      if (IsNewer(word, rule)) return LockResult::kNewer;
+      if ((word & kLocked) != 1) return LockResult::kConflict;
     } while (!lock.compare_exchange_weak(word, (word - 1) | kExclusive, std::memory_order_acquire,
                                          std::memory_order_relaxed));
-    return true;
+    return LockResult::kLocked;
   }
   void UnlockShared() const { Lock().fetch_sub(1, std::memory_order_release); }
   void UnlockExclusive() const {  // nobody else changes the word meanwhile

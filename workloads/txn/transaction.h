@@ -75,8 +75,9 @@ class Transaction {
   }
   uint64_t* Again(Access* access, bool exclusive) {
     if (exclusive && !access->exclusive) {
-      if (!access->record.Upgrade()) {
-        Refuse(TxnOutcome::kConflict, Status::kAborted);
+      const LockResult locked = access->record.Upgrade(rule_);
+      if (locked != LockResult::kLocked) [[unlikely]] {
+        Refuse(locked == LockResult::kNewer ? TxnOutcome::kShift : TxnOutcome::kConflict, Status::kAborted);
         return nullptr;
       }
       access->exclusive = true;
