@@ -106,17 +106,22 @@ fs::path ClaimWorkFolder(const fs::path& root) {
 }
 
 std::string ReadBuilds(const std::vector<Patch>& patches, const fs::path& work, Builds* builds) {
-  auto any = [&](bool process) {
-    return std::any_of(patches.begin(), patches.end(),
-                       [&](const Patch& patch) { return (patch.mode == Mode::kProcess) == process; });
-  };
-  std::string wrong;
-  if (any(false))
-    wrong = builds->sim.Read(builds->root / "build" / "sim",
-                             {builds->host, builds->subject, builds->txn_host, builds->txn_subject}, work);
-  if (wrong.empty() && any(true)) {
-    wrong = builds->release.Read(builds->root / "build" / "release", {builds->process}, work);
+  // Only what is hunted: the programs of a mode need not be built for the others.
+  std::vector<std::string> sim, release;
+  for (const Patch& patch : patches) {
+    if (patch.mode == Mode::kProcess)
+      release = {builds->process};
+    else if (patch.mode == Mode::kTxn)
+      sim.insert(sim.end(), {builds->txn_host, builds->txn_subject});
+    else
+      sim.insert(sim.end(), {builds->host, builds->subject});
   }
+  std::sort(sim.begin(), sim.end());
+  sim.erase(std::unique(sim.begin(), sim.end()), sim.end());
+  std::string wrong;
+  if (!sim.empty()) wrong = builds->sim.Read(builds->root / "build" / "sim", sim, work);
+  if (wrong.empty() && !release.empty())
+    wrong = builds->release.Read(builds->root / "build" / "release", release, work);
   return wrong;
 }
 
