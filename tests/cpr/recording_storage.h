@@ -28,6 +28,19 @@ class RecordingStorage : public Storage {
   std::atomic<uint64_t> async_reads{0};
   MemoryStorage inner;
 
+  // For stores whose own threads go on: begins a new list, whose call `step` fails (-1: none), and the list.
+  void Record(int step, Status with) {
+    std::lock_guard lock(mutex_);
+    calls.clear();
+    fail_at = step;
+    failure = with;
+  }
+  std::vector<std::string> Recorded() {
+    std::lock_guard lock(mutex_);
+    fail_at = -1;
+    return calls;
+  }
+
   void ReleaseReads() {
     hold_reads = false;
     for (const auto& read : std::exchange(held_, {})) read();
