@@ -1,10 +1,12 @@
 #include "experiments/figures/log/measure.h"
 
 #include <algorithm>
+#include <atomic>
 #include <bit>
 #include <cmath>
 #include <cstdlib>
 #include <memory>
+#include <thread>
 
 #include "experiments/common/progress.h"
 #include "experiments/common/storage_choice.h"
@@ -57,26 +59,35 @@ void Report(const PhaseResult& result, const LogState& before, const LogState& a
   output->Metric("seconds", result.seconds);
 }
 
-// The same bytes by one thread in order, in pieces of 4 MiB, through the same storage with its limits.
+// The same bytes in order, in pieces of 4 MiB of which two are always under way, through the same storage
+// with its limits.
 bool MeasureDevice(faster::Storage* storage, double store_rate, uint64_t bytes, Output* output,
                    std::string* problem) {
   constexpr uint64_t kPiece = uint64_t{4} << 20;
   std::unique_ptr<faster::File> file;
   const std::unique_ptr<void, void (*)(void*)> piece(std::aligned_alloc(kBlockBytes, kPiece), std::free);
-  Status status = Status::kOutOfMemory;
+  std::atomic<Status> status = Status::kOutOfMemory;
   if (piece != nullptr) {
     workloads::Random noise(1);  // what no device makes smaller
     for (uint64_t i = 0; i < kPiece / 8; ++i) static_cast<uint64_t*>(piece.get())[i] = noise.Next();
-    status = storage->Open("sequential", faster::OpenMode::kTruncate, &file);
+    status.store(storage->Open("sequential", faster::OpenMode::kTruncate, &file));
   }
   bytes = std::max(bytes, kPiece) & ~(kPiece - 1);
+  std::atomic<uint64_t> next{0};
+  const auto write = [&] {
+    for (uint64_t at; status.load() == Status::kOk && (at = next.fetch_add(kPiece)) < bytes;) {
+      const Status wrote = faster::WriteFully(*file, at, piece.get(), kPiece);
+      if (wrote != Status::kOk) status.store(wrote);
+    }
+  };
   const double start = MonotonicSeconds();
-  for (uint64_t at = 0; at < bytes && status == Status::kOk; at += kPiece)
-    status = faster::WriteFully(*file, at, piece.get(), kPiece);
-  if (status == Status::kOk) status = file->Sync();
+  std::thread other(write);
+  write();
+  other.join();
+  if (status.load() == Status::kOk) status.store(file->Sync());
   const double rate = static_cast<double>(bytes) / (MonotonicSeconds() - start);
-  if (status != Status::kOk) {
-    *problem = "cannot write to the device in order: " + std::string(StatusName(status));
+  if (status.load() != Status::kOk) {
+    *problem = "cannot write to the device in order: " + std::string(StatusName(status.load()));
     return false;
   }
   output->Metric("device_bytes_per_second", rate);
@@ -97,9 +108,8 @@ Outcome MeasureStore(const LogSettings& settings, const WorkloadSpec& spec, uint
   }
   Worker worker(settings.work, spec, engine.get());
   PhaseResult result;
-  bool good = worker.Load(problem) && worker.WarmUp(problem);
-  const LogState before = engine->Log();
-  good = good && worker.Run(&result, problem);
+  LogState before = engine->Log();
+  bool good = worker.Load(problem) && worker.WarmUp(problem) && worker.Run(&result, &before, problem);
   const LogState after = engine->Log();
   if (settings.storage == "null" && after.head > spec.record_bytes() + 8) {
     *problem = "memory: expected room for the whole log with storage null, which keeps nothing";

@@ -70,7 +70,8 @@ Outcome MeasurePeer(const PeerSettings& settings, const Cell& cell, Output* outp
   output->Threads(settings.work.threads);
   Worker worker(settings.work, spec, engine.get());
   PhaseResult result;
-  if (!worker.Load(problem) || !worker.WarmUp(problem) || !worker.Run(&result, problem))
+  workloads::ycsb::LogState before;
+  if (!worker.Load(problem) || !worker.WarmUp(problem) || !worker.Run(&result, &before, problem))
     return Outcome::kViolated;
   output->Metric("ops_per_second", static_cast<double>(result.operations) / result.seconds);
   output->Metric("seconds", result.seconds);

@@ -12,6 +12,7 @@ using workloads::Operation;
 using workloads::ycsb::Driver;
 using workloads::ycsb::DriverOptions;
 using workloads::ycsb::Engine;
+using workloads::ycsb::LogState;
 using workloads::ycsb::PhaseResult;
 using workloads::ycsb::WorkloadSpec;
 
@@ -87,7 +88,7 @@ bool Worker::Load(std::string* problem) {
 }
 
 bool Worker::Perform(double operations, uint64_t seconds, uint64_t stream, PhaseResult* result,
-                     std::string* problem) {
+                     LogState* before, std::string* problem) {
   WorkloadSpec spec = spec_;
   const double wanted = std::ceil(static_cast<double>(spec.record_count) * operations);
   spec.operation_count = std::max<uint64_t>(static_cast<uint64_t>(wanted), spec.threads);
@@ -100,16 +101,18 @@ bool Worker::Perform(double operations, uint64_t seconds, uint64_t stream, Phase
   options.sample_seconds = 0.002;  // the driver sees the end of a phase so soon
   Driver driver(spec, engine_, &log_, options);
   driver.Prepare();
+  *before = engine_->Log();
   return driver.Run(result, problem) && Sound(*result, problem);
 }
 
 bool Worker::WarmUp(std::string* problem) {
   PhaseResult result;
-  return work_.warm_up == 0 || Perform(work_.warm_up, 0, 1, &result, problem);
+  LogState before;
+  return work_.warm_up == 0 || Perform(work_.warm_up, 0, 1, &result, &before, problem);
 }
 
-bool Worker::Run(PhaseResult* result, std::string* problem) {
-  return Perform(work_.operations, work_.seconds, 2, result, problem);
+bool Worker::Run(PhaseResult* result, LogState* before, std::string* problem) {
+  return Perform(work_.operations, work_.seconds, 2, result, before, problem);
 }
 
 }  // namespace experiments::figures

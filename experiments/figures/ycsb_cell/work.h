@@ -40,11 +40,12 @@ class Worker {
   bool Load(std::string* problem);
   bool WarmUp(std::string* problem);
   // Every key is in the store, so an operation that found nothing fails it too, as does a torn value.
-  bool Run(workloads::ycsb::PhaseResult* result, std::string* problem);
+  // *before: the log as the first operation found it.
+  bool Run(workloads::ycsb::PhaseResult* result, workloads::ycsb::LogState* before, std::string* problem);
 
  private:
   bool Perform(double operations, uint64_t seconds, uint64_t stream, workloads::ycsb::PhaseResult* result,
-               std::string* problem);
+               workloads::ycsb::LogState* before, std::string* problem);
 
   const Work& work_;
   const workloads::ycsb::WorkloadSpec spec_;
