@@ -29,7 +29,8 @@ TxnPlan DrawPlan(Dice* dice, uint32_t keys, uint32_t blind, uint32_t waits) {
 CrashPoint DrawCrash(Dice* dice, uint32_t scheme, uint32_t commits, uint32_t steps) {
   CrashPoint crash;
   if (commits > 0) crash.checkpoint = dice->Below(commits);
-  if (commits > 1 && dice->Chance(50)) crash.checkpoint = dice->Between(1, commits - 1);  // one before it counts
+  if (commits > 1 && dice->Chance(50))
+    crash.checkpoint = dice->Between(1, commits - 1);  // one before it counts
   const uint32_t what = dice->Below(100);
   if (commits == 0 || what < 10) {
     crash.anchor = Anchor::kStart;
