@@ -1,0 +1,73 @@
+// Where a transaction's time goes (CPR paper, Figures 10e and 17e), and a clock cheap enough to ask.
+//
+// Client::Execute takes a timing as its template parameter. NoTiming is empty and costs nothing; TickTiming
+// reads the processor's time stamp counter (~8 ns) a few times per transaction. Ticks become nanoseconds by
+// a calibration against steady_clock. One thread each.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#if defined(__x86_64__)
+#include <x86intrin.h>
+#endif
+
+namespace workloads::txn {
+
+inline uint64_t ReadTicks() {
+#if defined(__x86_64__)
+  return __rdtsc();
+#else
+  return static_cast<uint64_t>(std::chrono::steady_clock::now().time_since_epoch().count());
+#endif
+}
+
+// In ticks, summed up over transactions. `exec` is what a transaction that committed took beside the rest.
+struct TimeBreakdown {
+  uint64_t exec = 0;
+  uint64_t tail = 0;   // the place in the commit log (CALC), the LSN (WAL)
+  uint64_t log = 0;    // making and writing the log record, waiting for room in the buffer
+  uint64_t abort = 0;  // attempts that were aborted, all of it
+
+  void Add(const TimeBreakdown& other) {
+    exec += other.exec;
+    tail += other.tail;
+    log += other.log;
+    abort += other.abort;
+  }
+};
+
+struct NoTiming {
+  explicit NoTiming(TimeBreakdown*) {}
+  void BeginPart() {}
+  void EndTail() {}
+  void EndLog() {}
+  void Committed() {}
+  void Aborted() {}
+};
+
+class TickTiming {
+ public:
+  explicit TickTiming(TimeBreakdown* sum) : sum_(sum), start_(ReadTicks()) {}
+  void BeginPart() { part_ = ReadTicks(); }
+  void EndTail() { tail_ += Next(); }
+  void EndLog() { log_ += Next(); }
+  void Committed() {
+    sum_->tail += tail_;
+    sum_->log += log_;
+    sum_->exec += ReadTicks() - start_ - tail_ - log_;
+  }
+  void Aborted() { sum_->abort += ReadTicks() - start_; }
+
+ private:
+  uint64_t Next() {  // ends one part and begins the next
+    const uint64_t now = ReadTicks();
+    const uint64_t took = now - part_;
+    part_ = now;
+    return took;
+  }
+  TimeBreakdown* const sum_;
+  const uint64_t start_;
+  uint64_t part_ = 0, tail_ = 0, log_ = 0;
+};
+
+}  // namespace workloads::txn
