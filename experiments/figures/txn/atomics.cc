@@ -54,8 +54,7 @@ void Stepper::OnTrap(int, void*, void* context) {
   const greg_t* const registers = static_cast<ucontext_t*>(context)->uc_mcontext.gregs;
   const uint64_t next = static_cast<uint64_t>(registers[REG_RIP]);  // it runs when the handler returns
   ++stepper->instructions_;
-  const auto address =
-      LockedAddress(reinterpret_cast<const uint8_t*>(next), next, RegistersOf(registers));
+  const auto address = LockedAddress(reinterpret_cast<const uint8_t*>(next), next, RegistersOf(registers));
   if (!address) return;
   if (stepper->seen_ < stepper->accesses_.size())
     stepper->accesses_[stepper->seen_] = {*address, stepper->client_};
@@ -156,8 +155,8 @@ bool CountAtomics(const AtomicsPlan& plan, TxnStore* store, AtomicsCount* count,
       const auto result = clients[c]->Execute(body);
       if (i != 0) stepper.End();
       if (!result.committed()) {
-        *error = "a transaction that nothing disturbs did not commit: " +
-                 std::string(StatusName(result.status));
+        *error =
+            "a transaction that nothing disturbs did not commit: " + std::string(StatusName(result.status));
         return false;
       }
       writing += writes && i != 0 ? 1 : 0;

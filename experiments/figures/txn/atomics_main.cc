@@ -80,8 +80,7 @@ int main(int argc, char** argv) {
                            "Counts the atomic changes of shared words that transactions of CPR, CALC and WAL "
                            "make, by executing them one instruction after another.");
   Declare(&program, &settings);
-  return program.Run(argc, argv,
-                     [&](const figures::Cell&, figures::Output* output, std::string* problem) {
-                       return Measure(settings, output, problem);
-                     });
+  return program.Run(argc, argv, [&](const figures::Cell&, figures::Output* output, std::string* problem) {
+    return Measure(settings, output, problem);
+  });
 }

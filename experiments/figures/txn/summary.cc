@@ -18,26 +18,26 @@ double Share(uint64_t part, uint64_t whole) {
 
 // Sample i is of the time from Begin(i) to samples[i].seconds.
 double Begin(const std::vector<Sample>& samples, size_t i) { return i == 0 ? 0 : samples[i - 1].seconds; }
-uint64_t Before(const std::vector<Sample>& samples, size_t i) { return i == 0 ? 0 : samples[i - 1].committed; }
+uint64_t Before(const std::vector<Sample>& samples, size_t i) {
+  return i == 0 ? 0 : samples[i - 1].committed;
+}
 
 }  // namespace
 
 Metrics RunMetrics(const RunResult& result) {
   const uint64_t attempts = result.committed + result.conflicts + result.shifts;
-  Metrics metrics = {
-      {"throughput", static_cast<double>(result.committed) / std::max(result.seconds, 1e-9)},
-      {"abort_rate", Share(result.conflicts + result.shifts, attempts)},
-      {"conflict_rate", Share(result.conflicts, attempts)},
-      {"shift_rate", Share(result.shifts, attempts)},
-      {"given_up_rate", Share(result.given_up, result.given_up + result.committed)},
-      {"commits", static_cast<double>(result.commits.size())},
-      {"group_commits_per_second",
-       static_cast<double>(result.group_commits) / std::max(result.seconds, 1e-9)}};
+  Metrics metrics = {{"throughput", static_cast<double>(result.committed) / std::max(result.seconds, 1e-9)},
+                     {"abort_rate", Share(result.conflicts + result.shifts, attempts)},
+                     {"conflict_rate", Share(result.conflicts, attempts)},
+                     {"shift_rate", Share(result.shifts, attempts)},
+                     {"given_up_rate", Share(result.given_up, result.given_up + result.committed)},
+                     {"commits", static_cast<double>(result.commits.size())},
+                     {"group_commits_per_second",
+                      static_cast<double>(result.group_commits) / std::max(result.seconds, 1e-9)}};
   if (result.latency.count() != 0) {
-    metrics.insert(metrics.end(),
-                   {{"latency_mean_ns", result.latency.mean()},
-                    {"latency_p50_ns", static_cast<double>(result.latency.Percentile(50))},
-                    {"latency_p99_ns", static_cast<double>(result.latency.Percentile(99))}});
+    metrics.insert(metrics.end(), {{"latency_mean_ns", result.latency.mean()},
+                                   {"latency_p50_ns", static_cast<double>(result.latency.Percentile(50))},
+                                   {"latency_p99_ns", static_cast<double>(result.latency.Percentile(99))}});
   }
   return metrics;
 }

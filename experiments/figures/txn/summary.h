@@ -12,10 +12,9 @@ namespace experiments::figures::txn {
 using Metrics = std::vector<std::pair<std::string, double>>;
 
 //   throughput            committed transactions per second
-//   abort_rate            attempts that a lock or CPR aborted / all attempts but those that their body gave up
-//   conflict_rate, shift_rate   its two parts
-//   given_up_rate         draws that their body gave up / those and the committed ones
-//   commits, group_commits_per_second
+//   abort_rate            attempts that a lock or CPR aborted / all attempts but those that their body gave
+//   up conflict_rate, shift_rate   its two parts given_up_rate         draws that their body gave up / those
+//   and the committed ones commits, group_commits_per_second
 // and if they were measured
 //   latency_mean_ns, latency_p50_ns, latency_p99_ns
 Metrics RunMetrics(const workloads::txn::RunResult& result);
