@@ -48,11 +48,10 @@ struct TxnConfig {
 struct Commit {
   uint64_t number = 0;
   Status status = Status::kOk;
-  Diagnosis why;         // unless kOk
-  uint64_t version = 0;  // the last version it holds; 0 with WAL
-  uint64_t bytes = 0;    // written
-  // kOk: of every client ever (WAL: of those that it moved on).
-  std::vector<ClientPoint> points;
+  Diagnosis why;                    // unless kOk
+  uint64_t version = 0;             // the last version it holds; 0 with WAL
+  uint64_t bytes = 0;               // written
+  std::vector<ClientPoint> points;  // kOk: of every client that there was when it began
 };
 
 struct RecoveredTxns {

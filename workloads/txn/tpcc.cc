@@ -28,7 +28,8 @@ class TpccThread final : public WorkloadThread {
   TpccThread(const TpccOptions& options, uint32_t thread) : options_(options), thread_(thread) {}
 
   void Draw(uint64_t serial, uint64_t given_up) override {
-    Random random((options_.seed * 1000003 + thread_ + 1) * kGolden ^ given_up << 48 ^ serial * 0xbf58476d1ce4e5b9ull);
+    Random random((options_.seed * 1000003 + thread_ + 1) * kGolden ^ given_up << 48 ^
+                  serial * 0xbf58476d1ce4e5b9ull);
     const uint64_t home =
         options_.home_per_thread ? thread_ % options_.warehouses : random.Below(options_.warehouses);
     warehouse_ = home;

@@ -78,7 +78,7 @@ void WriteAheadLog::Flush() {
   if (frame_.size() > kFrameHeader) commit.status = WriteFrame(&frame_, &commit.why);
   if (commit.status == Status::kOk) {
     commit.bytes = frame_.size() > kFrameHeader ? frame_.size() * 8 : 0;
-    Consume(until, commit);
+    Consume(until, &commit);
   } else {
     commit.points.clear();
   }
@@ -141,14 +141,15 @@ Status WriteAheadLog::WriteFrame(std::vector<uint64_t>* frame, Diagnosis* why) {
   return status;
 }
 
-void WriteAheadLog::Consume(uint64_t until, const GroupCommit& commit) {
+void WriteAheadLog::Consume(uint64_t until, GroupCommit* commit) {
   uint64_t* const ring = static_cast<uint64_t*>(ring_.data());
   for (uint64_t at = head_.load(std::memory_order_relaxed); at < until; ++at)
     StoreWord(&ring[at & (ring_words_ - 1)], 0);
   head_.store(until, std::memory_order_release);
-  for (const ClientPoint& point : commit.points) MovePoint(point.client, point.serial, &durable_);
-  if (commit.bytes == 0) return;
-  file_offset_ += commit.bytes;
+  for (const ClientPoint& point : commit->points) MovePoint(point.client, point.serial, &durable_);
+  commit->points = durable_;
+  if (commit->bytes == 0) return;
+  file_offset_ += commit->bytes;
   ++sequence_;
 }
 

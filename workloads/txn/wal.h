@@ -41,7 +41,7 @@ struct GroupCommit {
   Status status = Status::kOk;
   Diagnosis why;
   uint64_t bytes = 0;               // of the frame
-  std::vector<ClientPoint> points;  // of the clients it moved on, if kOk
+  std::vector<ClientPoint> points;  // of every client, if kOk
 };
 
 struct LogEnd {
@@ -108,7 +108,7 @@ class WriteAheadLog {
   void AddPoints(const std::vector<ClientPoint>& serials, std::vector<uint64_t>* frame, GroupCommit* commit);
   void MovePoint(uint64_t client, uint64_t serial, std::vector<ClientPoint>* points) const;
   Status WriteFrame(std::vector<uint64_t>* frame, Diagnosis* why);
-  void Consume(uint64_t until, const GroupCommit& commit);
+  void Consume(uint64_t until, GroupCommit* commit);
 
   Storage* const storage_;
   const uint64_t ring_words_;
