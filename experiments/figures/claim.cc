@@ -59,6 +59,9 @@ class Round {
         for (const At at : Open())
           numbers_.push_back(Ratio(Get(claim_.cells[0], at), Get(claim_.cells[1], at)));
         break;
+      case ClaimKind::kDifference:
+        for (const At at : Open()) numbers_.push_back(Get(claim_.cells[0], at) - Get(claim_.cells[1], at));
+        break;
       case ClaimKind::kOrder:
         Order();
         break;
@@ -244,8 +247,8 @@ std::string BoundText(const Claim& claim) {
 
 Claim ParseClaim(const JsonPlace& place) {
   Claim claim;
-  place.OnlyMembers({"text", "source", "robust", "value", "ratio", "order", "spread", "direction", "at_least",
-                     "at_most", "between", "unit", "factor"});
+  place.OnlyMembers({"text", "source", "robust", "value", "ratio", "difference", "order", "spread",
+                     "direction", "at_least", "at_most", "between", "unit", "factor"});
   claim.text = place.At("text").Text();
   claim.source = place.At("source").Text();
   claim.robust = place.At("robust").Flag();
@@ -253,6 +256,7 @@ Claim ParseClaim(const JsonPlace& place) {
   if (place.Has("factor")) claim.factor = place.At("factor").Real(1e-300, 1e300);
   constexpr std::pair<const char*, ClaimKind> kKinds[] = {{"value", ClaimKind::kValue},
                                                           {"ratio", ClaimKind::kRatio},
+                                                          {"difference", ClaimKind::kDifference},
                                                           {"order", ClaimKind::kOrder},
                                                           {"spread", ClaimKind::kSpread}};
   int expressions = 0;
@@ -267,12 +271,12 @@ Claim ParseClaim(const JsonPlace& place) {
       claim.cells.push_back(ParseReference(expression));
     }
     const size_t n = claim.cells.size();
-    if (kind == ClaimKind::kRatio && n != 2) expression.Expected("an array of two references");
-    if (kind != ClaimKind::kRatio && kind != ClaimKind::kOrder && n != 1)
-      expression.Expected("one reference");
+    const bool two = kind == ClaimKind::kRatio || kind == ClaimKind::kDifference;
+    if (two && n != 2) expression.Expected("an array of two references");
+    if (!two && kind != ClaimKind::kOrder && n != 1) expression.Expected("one reference");
     if (kind == ClaimKind::kOrder && n == 0) expression.Expected("references");
   }
-  if (expressions != 1) place.Complain("expected exactly one of value, ratio, order and spread");
+  if (expressions != 1) place.Complain("expected exactly one of value, ratio, difference, order and spread");
   if (claim.kind == ClaimKind::kOrder && !place.failed())
     claim.rising = place.At("direction").Choice({"rising", "falling"}) == "rising";
   else if (place.Has("direction"))

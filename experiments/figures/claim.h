@@ -30,10 +30,11 @@ struct CellReference {
 };
 
 enum class ClaimKind {
-  kValue,   // the metric itself
-  kRatio,   // of two references; what one of them leaves open is the same cell in both
-  kOrder,   // the ratios of neighbours (later / earlier if rising): at_least 1 is the strict order
-  kSpread,  // greatest / least over what the reference leaves open
+  kValue,       // the metric itself
+  kRatio,       // of two references; what one of them leaves open is the same cell in both
+  kDifference,  // first - second, likewise
+  kOrder,       // the ratios of neighbours (later / earlier if rising): at_least 1 is the strict order
+  kSpread,      // greatest / least over what the reference leaves open
 };
 
 struct Claim {

@@ -8,6 +8,7 @@
 #include "experiments/common/cli.h"
 #include "experiments/common/process.h"
 #include "experiments/common/results.h"
+#include "experiments/figures/drawing.h"
 #include "experiments/figures/environment.h"
 
 namespace experiments::figures {
@@ -190,10 +191,11 @@ class Session {
     const std::vector<Judgement> judgements = store.JudgeAll();
     Print(store, judgements);
     int status = 0;
+    if (options_.pictures && !store.cells().empty() && !DrawPicture(store, &error)) status = Complain(error);
     for (size_t i = 0; i < judgements.size(); ++i) {
       const bool failed =
           judgements[i].verdict == Verdict::kDoesNotHold || judgements[i].verdict == Verdict::kNotMeasured;
-      if (failed && store.definition().claims[i].robust) status = 1;
+      if (failed && store.definition().claims[i].robust) status = Worse(status, 1);
     }
     return status;
   }
