@@ -140,8 +140,8 @@ void WriteCommits(const RunSettings& s, const RunResult& result, Table* table) {
 
 void Write(const RunSettings& s, const RunResult& result, const std::vector<uint64_t>& serials,
            Output* output) {
-  for (const Metrics& part :
-       {RunMetrics(result), BreakdownMetrics(result.times), CommitMetrics(result.samples, result.commits)}) {
+  for (const Metrics& part : {RunMetrics(result, s.threads), BreakdownMetrics(result.times),
+                              CommitMetrics(result.samples, result.commits)}) {
     for (const auto& [name, value] : part) output->Metric(name, value);
   }
   uint64_t committed = 0;

@@ -24,16 +24,20 @@ uint64_t Before(const std::vector<Sample>& samples, size_t i) {
 
 }  // namespace
 
-Metrics RunMetrics(const RunResult& result) {
+Metrics RunMetrics(const RunResult& result, uint64_t threads) {
+  const double seconds = std::max(result.seconds, 1e-9);
   const uint64_t attempts = result.committed + result.conflicts + result.shifts;
-  Metrics metrics = {{"throughput", static_cast<double>(result.committed) / std::max(result.seconds, 1e-9)},
+  Metrics metrics = {{"throughput", static_cast<double>(result.committed) / seconds},
                      {"abort_rate", Share(result.conflicts + result.shifts, attempts)},
                      {"conflict_rate", Share(result.conflicts, attempts)},
                      {"shift_rate", Share(result.shifts, attempts)},
                      {"given_up_rate", Share(result.given_up, result.given_up + result.committed)},
                      {"commits", static_cast<double>(result.commits.size())},
-                     {"group_commits_per_second",
-                      static_cast<double>(result.group_commits) / std::max(result.seconds, 1e-9)}};
+                     {"group_commits_per_second", static_cast<double>(result.group_commits) / seconds}};
+  if (result.committed != 0) {
+    metrics.emplace_back("transaction_ns", static_cast<double>(threads) * seconds * 1e9 /
+                                               static_cast<double>(result.committed));
+  }
   if (result.latency.count() != 0) {
     metrics.insert(metrics.end(), {{"latency_mean_ns", result.latency.mean()},
                                    {"latency_p50_ns", static_cast<double>(result.latency.Percentile(50))},

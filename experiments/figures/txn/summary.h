@@ -12,12 +12,13 @@ namespace experiments::figures::txn {
 using Metrics = std::vector<std::pair<std::string, double>>;
 
 //   throughput            committed transactions per second
-//   abort_rate            attempts that a lock or CPR aborted / all attempts but those that their body gave
-//   up conflict_rate, shift_rate   its two parts given_up_rate         draws that their body gave up / those
-//   and the committed ones commits, group_commits_per_second
+//   transaction_ns        `threads` / throughput: what a transaction takes of a thread, draws and tries
+//   included abort_rate            attempts that a lock or CPR aborted / all attempts but those that their
+//   body gave up conflict_rate, shift_rate   its two parts given_up_rate         draws that their body gave
+//   up / those and the committed ones commits, group_commits_per_second
 // and if they were measured
 //   latency_mean_ns, latency_p50_ns, latency_p99_ns
-Metrics RunMetrics(const workloads::txn::RunResult& result);
+Metrics RunMetrics(const workloads::txn::RunResult& result, uint64_t threads);
 
 // exec_ns, tail_ns, log_ns, abort_ns per committed transaction, and the same as shares of their sum in per
 // cent: exec_percent, ... Nothing if no time was taken.
