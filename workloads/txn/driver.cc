@@ -272,7 +272,7 @@ void Driver::Finish(RunResult* result, double ns_per_tick) {
     result->commits.push_back(run);
     end_commit();
   }
-  TimeBreakdown ticks;
+  TimeParts ticks, readings;
   for (const auto& thread : threads_) {
     result->committed += thread->committed.load();
     result->conflicts += thread->conflicts.load();
@@ -285,11 +285,17 @@ void Driver::Finish(RunResult* result, double ns_per_tick) {
       for (uint64_t i = 0; i < count; ++i) result->latency.Record(static_cast<uint64_t>(ns));
     });
     ticks.Add(thread->client->times());
+    readings.Add(thread->client->times().readings);
   }
   if (options_.timed && result->committed != 0) {
     const double scale = ns_per_tick / static_cast<double>(result->committed);
-    result->times = {static_cast<double>(ticks.exec) * scale, static_cast<double>(ticks.tail) * scale,
-                     static_cast<double>(ticks.log) * scale, static_cast<double>(ticks.abort) * scale};
+    const uint64_t reading = TicksPerReading();
+    const auto part = [&](uint64_t TimeParts::*which) {
+      const uint64_t clock = readings.*which * reading;
+      return ticks.*which > clock ? static_cast<double>(ticks.*which - clock) * scale : 0;
+    };
+    result->times = {part(&TimeParts::exec), part(&TimeParts::tail), part(&TimeParts::log),
+                     part(&TimeParts::abort)};
   }
   result->phases = observer_->TakePhases();
   threads_.clear();  // closes the clients

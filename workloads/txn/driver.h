@@ -49,7 +49,7 @@ struct CommitRun {                  // a commit that the driver asked for
   std::string why;
 };
 
-struct BreakdownNs {  // per committed transaction
+struct BreakdownNs {  // per committed transaction, without the readings of the clock
   double exec = 0, tail = 0, log = 0, abort = 0;
 };
 

@@ -33,6 +33,7 @@ TxnStore::TxnStore(const TxnConfig& config, Storage* storage, TxnObserver* obser
     tables_.push_back(std::make_unique<Table>());
     const Status status = tables_[id]->Allocate(config_.tables[id], id, config_.scheme != CommitScheme::kWal);
     if (allocated_ == Status::kOk) allocated_ = status;
+    if (status == Status::kOk && config_.prefault) tables_[id]->Populate();
   }
   if (config_.scheme != CommitScheme::kWal) return;
   log_ = std::make_unique<WriteAheadLog>(storage_, config_.log_ring_bytes / 8,

@@ -39,6 +39,9 @@ struct TxnConfig {
   uint32_t refresh_interval = 1;      // transactions between looks at the phase
   uint32_t most_clients = 4096;       // open at a time
   uint64_t log_ring_bytes = 4 << 20;  // WAL: what fits between two group commits
+  // The tables' pages are there before the first transaction; else they come when they are first touched,
+  // which takes longer than the transaction that does it.
+  bool prefault = false;
 };
 
 // A commit that ended.

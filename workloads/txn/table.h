@@ -29,6 +29,8 @@ class Table {
   // `keeps_stable`: records have a second value (CPR and CALC). kOutOfMemory, kInvalidArgument.
   faster::Status Allocate(const TableConfig& config, uint32_t id, bool keeps_stable);
 
+  void Populate() { memory_.Populate(); }
+
   // The record of `key`, made if need be; null if the table is full or the key above kMaxKey.
   Record Find(uint64_t key) { return Search<true>(key); }
   Record Lookup(uint64_t key) { return Search<false>(key); }  // null if there is none

@@ -74,12 +74,12 @@ void WriteAheadLog::Flush() {
   GroupCommit commit;
   std::vector<ClientPoint> serials;
   serials_(&serials);  // before the tail is read: all that they cover is below it then
-  std::vector<uint64_t> frame(kFrameHeader);
-  const uint64_t until = Collect(&frame, &commit);
-  AddPoints(serials, &frame, &commit);
-  if (frame.size() > kFrameHeader) commit.status = WriteFrame(&frame, &commit.why);
+  frame_.assign(kFrameHeader, 0);
+  const uint64_t until = Collect(&frame_, &commit);
+  AddPoints(serials, &frame_, &commit);
+  if (frame_.size() > kFrameHeader) commit.status = WriteFrame(&frame_, &commit.why);
   if (commit.status == Status::kOk) {
-    commit.bytes = frame.size() > kFrameHeader ? frame.size() * 8 : 0;
+    commit.bytes = frame_.size() > kFrameHeader ? frame_.size() * 8 : 0;
     Consume(until, &commit);
   } else {
     commit.points.clear();

@@ -125,6 +125,7 @@ class WriteAheadLog {
   uint64_t file_offset_ = 0;  // where the next frame goes
   uint64_t sequence_ = 1;     // its sequence
   std::vector<ClientPoint> durable_;
+  std::vector<uint64_t> frame_;  // kept: new pages for each of some megabytes would cost more than the copy
 
   std::mutex mutex_;  // guards what follows; never held over I/O
   std::condition_variable ended_;
