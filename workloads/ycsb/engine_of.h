@@ -51,6 +51,7 @@ class ClientOf final : public Client {
 
   void Run(const RunPlan& plan, ThreadState* state) override {
     state_ = state;
+    most_pending_ = std::max(plan.most_pending, 1u);
     journal_ = plan.journal;
     writer_ = WriterWord(plan.session, plan.incarnation, 0);
     uint64_t begun = 0;
@@ -211,7 +212,7 @@ class ClientOf final : public Client {
   void EndGroup(Metric metric, uint64_t start) {
     Time(metric, start);
     if (journal_ != nullptr) journal_->pending.store(pending_, std::memory_order_relaxed);
-    if (pending_ >= kMostPending) Complete(false);
+    if (pending_ >= most_pending_) Complete(false);
   }
 
   uint64_t RunDrawn(const RunPlan& plan) {
@@ -291,7 +292,7 @@ class ClientOf final : public Client {
     if (status == Status::kPending) [[unlikely]] {
       ++pending_;
       if (journal_ != nullptr) journal_->pending.store(pending_, std::memory_order_relaxed);
-      if (pending_ >= kMostPending) Complete(false);
+      if (pending_ >= most_pending_) Complete(false);
       return;
     }
     state_->measurements.Count(metric, status);
@@ -310,7 +311,7 @@ class ClientOf final : public Client {
         state_->measurements.Count(metric, op.result);
         if (user >> 3 != 0) Time(metric, user >> 3);
       });
-      if (pending_ < kMostPending) break;
+      if (pending_ < most_pending_) break;
       if (pending_ == before) std::this_thread::yield();  // to whoever brings what we wait for
     }
     if (journal_ != nullptr) journal_->pending.store(pending_, std::memory_order_relaxed);
@@ -345,6 +346,7 @@ class ClientOf final : public Client {
   SessionJournal* journal_ = nullptr;
   uint64_t writer_ = 0;
   uint64_t pending_ = 0;
+  uint64_t most_pending_ = kMostPending;
   std::vector<void*> users_;
   Records records_;
   typename Records::Kept read_;
