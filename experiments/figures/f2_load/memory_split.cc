@@ -12,7 +12,7 @@ constexpr uint64_t kBucketBytes = sizeof(faster::HashBucket);
 constexpr uint64_t kChainsPerChunk = 32;
 constexpr uint64_t kMemoryPerChunk = 16;  // a quarter of a bucket
 constexpr uint64_t kHotLogFactor = 2;     // its length over its memory
-constexpr uint32_t kLeastPageBits = 12;
+constexpr uint32_t kLeastPageBits = 11;
 
 uint64_t Log2(uint64_t power) { return static_cast<uint64_t>(std::bit_width(power) - 1); }
 
