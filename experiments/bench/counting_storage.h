@@ -1,6 +1,6 @@
-// CountingStorage: a PosixStorage that counts the bytes handed to its files: what a checkpoint wrote.
-// Thread-safe as every storage; the count is exact once the writes have completed. Cost: one addition a
-// write.
+// CountingStorage: a PosixStorage that counts the bytes handed to its files, and those asked of them: what a
+// checkpoint wrote, what an operation costs the device. Thread-safe as every storage; the counts are exact
+// once the transfers have completed. Cost: one addition a transfer.
 #pragma once
 
 #include <atomic>
@@ -15,10 +15,12 @@ namespace experiments::bench {
 class CountingFile final : public faster::File {
  public:
   using Status = faster::Status;
-  CountingFile(std::unique_ptr<faster::File> file, std::atomic<uint64_t>* written)
-      : file_(std::move(file)), written_(written) {}
+  CountingFile(std::unique_ptr<faster::File> file, std::atomic<uint64_t>* written,
+               std::atomic<uint64_t>* read)
+      : file_(std::move(file)), written_(written), read_(read) {}
   void ReadAsync(uint64_t offset, void* buffer, uint64_t length, faster::IoCallback done,
                  void* context) override {
+    read_->fetch_add(length, std::memory_order_relaxed);
     file_->ReadAsync(offset, buffer, length, done, context);
   }
   void WriteAsync(uint64_t offset, const void* buffer, uint64_t length, faster::IoCallback done,
@@ -27,6 +29,7 @@ class CountingFile final : public faster::File {
     file_->WriteAsync(offset, buffer, length, done, context);
   }
   Status Read(uint64_t offset, void* buffer, uint64_t length, uint64_t* bytes) override {
+    read_->fetch_add(length, std::memory_order_relaxed);
     return file_->Read(offset, buffer, length, bytes);
   }
   Status Write(uint64_t offset, const void* buffer, uint64_t length, uint64_t* bytes) override {
@@ -40,6 +43,7 @@ class CountingFile final : public faster::File {
  private:
   const std::unique_ptr<faster::File> file_;
   std::atomic<uint64_t>* const written_;
+  std::atomic<uint64_t>* const read_;
 };
 
 class CountingStorage final : public faster::PosixStorage {
@@ -49,13 +53,14 @@ class CountingStorage final : public faster::PosixStorage {
                       std::unique_ptr<faster::File>* file) override {
     std::unique_ptr<faster::File> plain;
     const faster::Status status = PosixStorage::Open(path, mode, &plain);
-    if (status == faster::Status::kOk) *file = std::make_unique<CountingFile>(std::move(plain), &written_);
+    if (status == faster::Status::kOk) *file = std::make_unique<CountingFile>(std::move(plain), &written_, &read_);
     return status;
   }
   uint64_t written() const { return written_.load(std::memory_order_relaxed); }
+  uint64_t read() const { return read_.load(std::memory_order_relaxed); }
 
  private:
-  std::atomic<uint64_t> written_{0};
+  std::atomic<uint64_t> written_{0}, read_{0};
 };
 
 }  // namespace experiments::bench

@@ -62,10 +62,11 @@ faster::StoreConfig Config(const RecoveredStore& store) {
   return config;
 }
 
-bool TakeCheckpoint(const RecoveredStore& store, Kv* kv, Watcher* watcher, bool index, std::string* error) {
+bool TakeCheckpoint(const RecoveredStore& store, Kv* kv, Watcher* watcher, faster::CheckpointKind kind,
+                    std::string* error) {
   faster::Token token;
-  const auto kind = index ? faster::CheckpointKind::kFull : faster::CheckpointKind::kLogOnly;
   const auto backend = store.snapshot ? faster::LogBackend::kSnapshot : faster::LogBackend::kFoldOver;
+  watcher->status.store(Status::kPending);
   if (kv->Checkpoint(kind, backend, &token) != Status::kOk) {
     *error = "the checkpoint was refused";
     return false;
@@ -79,14 +80,33 @@ bool TakeCheckpoint(const RecoveredStore& store, Kv* kv, Watcher* watcher, bool 
   return false;
 }
 
+faster::CheckpointKind LastKind(const RecoveredStore& store) {
+  if (store.deltas != 0) return faster::CheckpointKind::kIncremental;
+  return store.index ? faster::CheckpointKind::kFull : faster::CheckpointKind::kLogOnly;
+}
+
+// Those before the last one that are due when `records` are there.
+bool TakeEarlier(const RecoveredStore& store, uint64_t records, Kv* kv, Watcher* watcher,
+                 std::string* error) {
+  if (records == store.index_after &&
+      !TakeCheckpoint(store, kv, watcher, faster::CheckpointKind::kIndexOnly, error))
+    return false;
+  const uint64_t half = store.records / 2;
+  if (store.deltas == 0 || records < half) return true;
+  const uint64_t step = std::max<uint64_t>((store.records - half) / store.deltas, 1);
+  if ((records - half) % step != 0 || records + step > store.records) return true;
+  const auto kind =
+      records == half ? faster::CheckpointKind::kLogOnly : faster::CheckpointKind::kIncremental;
+  return TakeCheckpoint(store, kv, watcher, kind, error);
+}
+
 bool Open(const RecoveredStore& store, uint32_t threads, uint64_t seed, faster::Storage* storage,
-          Watcher* watcher, std::unique_ptr<Kv>* kv, std::string* error) {
+          Watcher* watcher, std::unique_ptr<Kv>* kv, faster::RecoveryResult* result, std::string* error) {
   faster::StoreConfig config = Config(store);
   config.recovery_threads = threads;
   config.seed = seed;
-  faster::RecoveryResult result;
   faster::Diagnosis why;
-  const Status status = Kv::Recover(config, storage, {}, watcher, {}, {}, kv, &result, &why);
+  const Status status = Kv::Recover(config, storage, {}, watcher, {}, {}, kv, result, &why);
   if (status != Status::kOk) *error = "the recovery failed: " + why.Text();
   return status == Status::kOk;
 }
@@ -119,9 +139,11 @@ bool Fill(const RecoveredStore& store, std::string* error) {
     if (i % 4096 == 0 && Stopped(store)) return session->Close(), false;
     status = session->Upsert(key * 0x9e3779b97f4a7c15ull, i);
     if (++key == store.keys) key = 0;
+    if (i + 1 < store.records && !TakeEarlier(store, i + 1, kv.get(), &watcher, error))
+      return session->Close(), false;
   }
   session->Close();
-  if (status == Status::kOk) return TakeCheckpoint(store, kv.get(), &watcher, store.index, error);
+  if (status == Status::kOk) return TakeCheckpoint(store, kv.get(), &watcher, LastKind(store), error);
   *error = "an upsert failed: " + std::string(StatusName(status));
   return false;
 }
@@ -136,9 +158,11 @@ bool Recover(const RecoveredStore& store, uint32_t threads, uint64_t seed,
   watcher.progress = progress;
   const double start = MonotonicSeconds();
   const std::clock_t used = std::clock();
-  if (!Open(store, threads, seed, &storage, &watcher, &kv, error)) return false;
+  faster::RecoveryResult result;
+  if (!Open(store, threads, seed, &storage, &watcher, &kv, &result, error)) return false;
   *recovery = {MonotonicSeconds() - start, static_cast<double>(std::clock() - used) / CLOCKS_PER_SEC,
-               watcher.last.bytes, watcher.last.records};
+               watcher.last.bytes, watcher.last.records,
+               result.sessions.empty() ? 0 : result.sessions.front().serial};
   return true;
 }
 
@@ -147,8 +171,9 @@ bool AddIndex(const RecoveredStore& store, uint64_t seed, std::string* error) {
   faster::PosixStorage storage(store.folder);
   std::unique_ptr<Kv> kv;
   Watcher watcher;
-  return Open(store, 1, seed, &storage, &watcher, &kv, error) &&
-         TakeCheckpoint(store, kv.get(), &watcher, true, error);
+  faster::RecoveryResult result;
+  return Open(store, 1, seed, &storage, &watcher, &kv, &result, error) &&
+         TakeCheckpoint(store, kv.get(), &watcher, faster::CheckpointKind::kFull, error);
 }
 
 }  // namespace experiments::bench

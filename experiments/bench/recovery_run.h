@@ -2,6 +2,7 @@
 //
 // Records of 8-byte keys and values (24 bytes in the log). The log is as long as asked for, whatever the
 // number of keys: they come round again, and an update whose record is no longer mutable appends another.
+// Nothing but the last checkpoint is taken, unless one of the index is wanted before it, or a chain of deltas.
 // Blocking; used by one thread. Errors are one line, empty if it was interrupted.
 #pragma once
 
@@ -21,6 +22,10 @@ struct RecoveredStore {
   uint64_t memory_bytes = uint64_t{1} << 40;  // of log buffer, at most
   bool snapshot = false;                      // else fold-over
   bool index = false;                         // with the index; else it is rebuilt from the log
+  uint64_t index_after = 0;                   // the index alone when so many records are there; 0: never
+  // Snapshot: one when half of the records are there, then as many incremental checkpoints, the last of them
+  // at the end. 0: none.
+  uint32_t deltas = 0;
   const std::atomic<bool>* interrupted = nullptr;
 };
 
@@ -29,6 +34,7 @@ struct Recovery {
   double processor = 0;  // seconds of all threads
   uint64_t bytes = 0;    // read
   uint64_t records = 0;  // replayed
+  uint64_t serial = 0;   // commit point of the session that wrote the records
 };
 
 uint64_t BufferBytes(const RecoveredStore& store);

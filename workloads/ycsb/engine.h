@@ -115,6 +115,7 @@ struct RunPlan : Pace {
   uint32_t incarnation = 0;
   uint32_t prefetch = 0;
   uint32_t batch = 1;  // operations per call of the engine; those of one kind follow each other then
+  uint32_t most_pending = 1024;  // operations under way; then the thread waits for one of them
   SessionJournal* journal = nullptr;
 };
 
@@ -135,6 +136,15 @@ struct LogState {
   faster::LogAddress begin, head, flushed, read_only, tail;
 };
 
+// What a cold store gets besides the configuration of the hot one, in bytes. 0: from that, see engine_f2.cc.
+struct ColdShape {
+  uint64_t log_memory = 0;
+  uint64_t index_memory = 0;  // for chunks of its index
+  uint64_t index_chunks = 0;  // a power of two
+  uint64_t migrate_at = 0;    // length of the hot log
+  uint64_t compact_at = 0;    // of the cold log
+};
+
 class Engine {
  public:
   // stored_bytes: 8, 104 and 256 are compiled in; others, of 8 or more, use a store of variable length.
@@ -142,7 +152,7 @@ class Engine {
   static std::unique_ptr<Engine> Make(uint32_t stored_bytes,
                                       std::shared_ptr<const ValueLengths> lengths = nullptr);
   // The same with a cold store below it. Null: stored_bytes is none of the three.
-  static std::unique_ptr<Engine> MakeF2(uint32_t stored_bytes);
+  static std::unique_ptr<Engine> MakeF2(uint32_t stored_bytes, const ColdShape& cold = {});
 
   virtual ~Engine() = default;  // closes the store; every client is gone
   virtual faster::Status Create(const faster::StoreConfig& config, faster::Storage* storage,

@@ -47,6 +47,7 @@ class ClientOf final : public Client {
 
   void Run(const RunPlan& plan, ThreadState* state) override {
     state_ = state;
+    most_pending_ = std::max(plan.most_pending, 1u);
     journal_ = plan.journal;
     writer_ = WriterWord(plan.session, plan.incarnation, 0);
     Begin();
@@ -208,7 +209,7 @@ class ClientOf final : public Client {
   void EndGroup(Metric metric, uint64_t start) {
     state_->Time(metric, Status::kOk, start);
     if (journal_ != nullptr) journal_->pending.store(pending_, std::memory_order_relaxed);
-    if (pending_ >= kMostPending) Complete(false);
+    if (pending_ >= most_pending_) Complete(false);
   }
 
   uint64_t RunDrawn(const RunPlan& plan) {
@@ -291,7 +292,7 @@ class ClientOf final : public Client {
       ++pending_;
       if (journal_ != nullptr) journal_->pending.store(pending_, std::memory_order_relaxed);
       if (late_ != 0 && start != 0 && state_->extra != nullptr) lates_[start] = late_;
-      if (pending_ >= kMostPending) Complete(false);
+      if (pending_ >= most_pending_) Complete(false);
       return;
     }
     state_->measurements.Count(metric, status);
@@ -311,7 +312,7 @@ class ClientOf final : public Client {
         state_->measurements.Count(metric, op.result);
         if (user >> 3 != 0) state_->Time(metric, op.result, user >> 3, TakeLate(user >> 3));
       });
-      if (pending_ < kMostPending) break;
+      if (pending_ < most_pending_) break;
       if (pending_ == before) std::this_thread::yield();  // to whoever brings what we wait for
     }
     if (journal_ != nullptr) journal_->pending.store(pending_, std::memory_order_relaxed);
@@ -365,6 +366,7 @@ class ClientOf final : public Client {
   uint64_t begin_ = 0;
   uint64_t late_ = 0, whole_late_ = 0;  // nanoseconds that the operation began too late, its turn being known
   std::unordered_map<uint64_t, uint64_t> lates_;  // start: late, of operations that are pending
+  uint64_t most_pending_ = kMostPending;
   std::vector<void*> users_;
   Records records_;
   typename Records::Kept read_;
