@@ -272,10 +272,11 @@ Claim ParseClaim(const JsonPlace& place) {
                                                           {"difference", ClaimKind::kDifference},
                                                           {"order", ClaimKind::kOrder},
                                                           {"spread", ClaimKind::kSpread}};
-  int expressions = 0;
+  const auto expressions = std::count_if(std::begin(kKinds), std::end(kKinds),
+                                         [&](const auto& kind) { return place.Has(kind.first); });
+  if (expressions != 1) place.Complain("expected exactly one of value, ratio, difference, order and spread");
   for (const auto& [name, kind] : kKinds) {
     if (!place.Has(name)) continue;
-    ++expressions;
     claim.kind = kind;
     const JsonPlace expression = place.At(name);
     if (expression.is_array()) {
@@ -289,7 +290,6 @@ Claim ParseClaim(const JsonPlace& place) {
     if (!two && kind != ClaimKind::kOrder && n != 1) expression.Expected("one reference");
     if (kind == ClaimKind::kOrder && n == 0) expression.Expected("references");
   }
-  if (expressions != 1) place.Complain("expected exactly one of value, ratio, difference, order and spread");
   if (claim.kind == ClaimKind::kOrder && !place.failed())
     claim.rising = place.At("direction").Choice({"rising", "falling"}) == "rising";
   else if (place.Has("direction"))

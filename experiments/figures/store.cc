@@ -172,7 +172,7 @@ std::vector<Judgement> FigureStore::JudgeAll() const {
 uint64_t FigureStore::cores() const {
   uint64_t fewest = ~uint64_t{0};
   for (const ordered_json& environment : environments_) {
-    if (environment.contains("cores") && environment["cores"].is_number_unsigned())
+    if (environment.contains("cores") && environment["cores"].is_number_integer())
       fewest = std::min(fewest, environment["cores"].get<uint64_t>());
   }
   return fewest;
