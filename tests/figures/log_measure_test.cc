@@ -42,6 +42,8 @@ TEST(LogPages, WholeBlocksOfWholeRecords) {
   EXPECT_EQ(DataPages(171, 24, 4096, 4096), 2u);
   EXPECT_EQ(DataPages(1360, 24, 4096, 32768), 1u);
   EXPECT_EQ(DataPages(1361, 24, 4096, 32768), 2u);
+  EXPECT_EQ(DataPages(255, 16, 4096, 4096), 1u);
+  EXPECT_EQ(DataPages(256, 16, 4096, 4096), 2u);  // the checksum leaves no room for it
   EXPECT_EQ(DataPages(34, 120, 4096, 4096), 1u);
   EXPECT_EQ(DataPages(35, 120, 4096, 4096), 2u);
 }
@@ -61,6 +63,7 @@ TEST(LogPages, FewerTagBitsLeaveTheBucketAlone) {
 
 TEST_F(LogMeasure, NothingIsAppendedWhereAllOfTheDataIsMutable) {
   settings.work.threads = 2;
+  settings.work.records = 117 * 170;  // whole pages, so that what threads leave out needs another one
   ASSERT_EQ(Measure(), Outcome::kMeasured) << problem_;
   EXPECT_EQ(Metric("log_bytes_per_operation"), 0);
   EXPECT_EQ(Metric("fuzzy_percent"), 0);
