@@ -29,7 +29,7 @@ struct CutPlan {
 struct CutResult {
   std::vector<Cut> cuts;
   std::vector<Loss> losses;     // of every session, at moments 1 ms apart
-  uint64_t overwritten = 0;     // cuts that were reported too late to be found in time
+  uint64_t unplaced = 0;        // cuts with a session that had done nothing since, or too much
   uint64_t operations = 0;
   double seconds = 0;
   bool violated = false;  // by what *error says
