@@ -20,14 +20,16 @@ TEST(CutScenario, HasSessionsAndADriver) {
 TEST(CutScenario, Tally) {
   CutTally tally;
   std::string error;
-  EXPECT_TRUE(TallyOf({{"executions", 100}, {"recoveries_of_own_checkpoint", 80}, {"not_buffered_durable", 4}},
-                      &tally, &error));
+  EXPECT_TRUE(
+      TallyOf({{"executions", 100}, {"recoveries_of_own_checkpoint", 80}, {"not_buffered_durable", 4}},
+              &tally, &error));
   EXPECT_EQ(tally.recovered, 80);
   EXPECT_EQ(tally.unbuffered, 4);
   EXPECT_FALSE(TallyOf({{"executions", 100}}, &tally, &error));
   EXPECT_NE(error.find("recoveries_of_own_checkpoint"), std::string::npos);
-  EXPECT_FALSE(TallyOf({{"executions", 100}, {"recoveries_of_own_checkpoint", 0}, {"not_buffered_durable", 0}},
-                       &tally, &error));
+  EXPECT_FALSE(
+      TallyOf({{"executions", 100}, {"recoveries_of_own_checkpoint", 0}, {"not_buffered_durable", 0}}, &tally,
+              &error));
 }
 
 }  // namespace

@@ -84,8 +84,7 @@ struct Worker {
 
 class CutRun {
  public:
-  CutRun(const CutPlan& plan, const std::string& folder, CutResult* result)
-      : plan_(plan), result_(*result) {
+  CutRun(const CutPlan& plan, const std::string& folder, CutResult* result) : plan_(plan), result_(*result) {
     StorageChoice choice;
     choice.no_sync = !plan.sync;
     below_ = MakeStorage(choice, folder);

@@ -38,8 +38,8 @@ int Campaign(const std::string& program, const std::string& scenario, const Sett
       std::to_string(s.first_seed) + ".." + std::to_string(s.first_seed + s.executions - 1);
   experiments::ProcessOptions options;
   options.log = out + ".log";
-  return experiments::RunProcess(
-             {program, "crash", "--scenario", scenario, "--seeds", seeds, "--out", out}, options)
+  return experiments::RunProcess({program, "crash", "--scenario", scenario, "--seeds", seeds, "--out", out},
+                                 options)
       .status;
 }
 
@@ -52,7 +52,8 @@ Outcome Measure(const Settings& s, figures::Output* output, std::string* problem
   std::string folder;
   if (!output->WorkFolder(&folder, problem)) return Outcome::kRefused;
   const std::string scenario = folder + "/scenario.json", results = folder + "/campaign";
-  if (!experiments::WriteWholeFile(scenario, ScenarioOf(s.scenario).dump(1), problem)) return Outcome::kRefused;
+  if (!experiments::WriteWholeFile(scenario, ScenarioOf(s.scenario).dump(1), problem))
+    return Outcome::kRefused;
   const int status = Campaign(program, scenario, s, results);
   if (status != 0) {
     *problem = "the campaign ended with status " + std::to_string(status) + ": " +
