@@ -53,7 +53,8 @@ class CountingStorage final : public faster::PosixStorage {
                       std::unique_ptr<faster::File>* file) override {
     std::unique_ptr<faster::File> plain;
     const faster::Status status = PosixStorage::Open(path, mode, &plain);
-    if (status == faster::Status::kOk) *file = std::make_unique<CountingFile>(std::move(plain), &written_, &read_);
+    if (status == faster::Status::kOk)
+      *file = std::make_unique<CountingFile>(std::move(plain), &written_, &read_);
     return status;
   }
   uint64_t written() const { return written_.load(std::memory_order_relaxed); }

@@ -95,8 +95,7 @@ bool TakeEarlier(const RecoveredStore& store, uint64_t records, Kv* kv, Watcher*
   if (store.deltas == 0 || records < half) return true;
   const uint64_t step = std::max<uint64_t>((store.records - half) / store.deltas, 1);
   if ((records - half) % step != 0 || records + step > store.records) return true;
-  const auto kind =
-      records == half ? faster::CheckpointKind::kLogOnly : faster::CheckpointKind::kIncremental;
+  const auto kind = records == half ? faster::CheckpointKind::kLogOnly : faster::CheckpointKind::kIncremental;
   return TakeCheckpoint(store, kv, watcher, kind, error);
 }
 

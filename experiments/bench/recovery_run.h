@@ -2,8 +2,8 @@
 //
 // Records of 8-byte keys and values (24 bytes in the log). The log is as long as asked for, whatever the
 // number of keys: they come round again, and an update whose record is no longer mutable appends another.
-// Nothing but the last checkpoint is taken, unless one of the index is wanted before it, or a chain of deltas.
-// Blocking; used by one thread. Errors are one line, empty if it was interrupted.
+// Nothing but the last checkpoint is taken, unless one of the index is wanted before it, or a chain of
+// deltas. Blocking; used by one thread. Errors are one line, empty if it was interrupted.
 #pragma once
 
 #include <atomic>

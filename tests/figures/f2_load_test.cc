@@ -1,11 +1,11 @@
 // What figure-f2 computes: how memory is split, the metrics of given samples, and a short load of each kind.
-#include "experiments/figures/f2_load/load.h"
-
 #include <gtest/gtest.h>
 
 #include <bit>
 #include <filesystem>
 #include <map>
+
+#include "experiments/figures/f2_load/load.h"
 
 namespace experiments::figures {
 namespace {
@@ -64,9 +64,9 @@ TEST_P(ShortLoad, MigratesOrCompactsAndLosesNothing) {
   LoadPlan plan;
   workloads::Properties properties;
   std::string error;
-  for (const char* property : {"recordcount=20000", "operationcount=1000000000", "fieldcount=1", "fieldlength=100",
-                               "readproportion=50", "updateproportion=50", "faster.block_bytes=1024",
-                               "faster.keys_per_thread=32768"})
+  for (const char* property : {"recordcount=20000", "operationcount=1000000000", "fieldcount=1",
+                               "fieldlength=100", "readproportion=50", "updateproportion=50",
+                               "faster.block_bytes=1024", "faster.keys_per_thread=32768"})
     ASSERT_TRUE(properties.Assign(property, &error)) << error;
   error.clear();
   ASSERT_TRUE(workloads::ycsb::ParseSpec(properties, false, &plan.spec, &error)) << error;

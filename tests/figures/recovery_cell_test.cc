@@ -29,8 +29,9 @@ TEST(RecoveryCell, TakesTheMedianRecoveryAndTheMedianRateOfReading) {
   RecoverySettings settings = Settings();
   settings.records = 1000;
   // Readings: 1, 4 and 2 ns a byte.
-  const auto metrics = Metrics(settings, {{0.9, 1, 4000, 500, 0}, {0.2, 0.3, 4000, 500, 0}, {0.1, 1, 4000, 500, 0}},
-                               {{1e-6, 1000}, {4e-6, 1000}, {4e-6, 2000}});
+  const auto metrics =
+      Metrics(settings, {{0.9, 1, 4000, 500, 0}, {0.2, 0.3, 4000, 500, 0}, {0.1, 1, 4000, 500, 0}},
+              {{1e-6, 1000}, {4e-6, 1000}, {4e-6, 2000}});
   EXPECT_DOUBLE_EQ(metrics.at("recovery_seconds"), 0.2);
   EXPECT_DOUBLE_EQ(metrics.at("processor_seconds"), 0.3);
   EXPECT_DOUBLE_EQ(metrics.at("replayed_share"), 0.5);
@@ -69,9 +70,8 @@ class Recovered : public ::testing::Test {
     EXPECT_EQ(recovery.serial, settings.records);
     return recovery;
   }
-  const std::string folder_ =
-      ::testing::TempDir() + "recovery_cell_" +
-      ::testing::UnitTest::GetInstance()->current_test_info()->name();
+  const std::string folder_ = ::testing::TempDir() + "recovery_cell_" +
+                              ::testing::UnitTest::GetInstance()->current_test_info()->name();
 };
 
 TEST_F(Recovered, WithoutAnIndexEveryRecordIsReplayed) { EXPECT_EQ(Of(Settings()).records, 40'000u); }

@@ -35,7 +35,8 @@ void Declare(figures::Program* p, Settings* s) {
   p->AddChoice("compaction", "how what is live is found", &s->compaction, {"scan", "lookup"});
   p->AddNumber("records", "keys with values of 104 bytes, loaded in order", &s->records, 1000, 100'000'000);
   p->AddNumber("updates", "of keys drawn uniformly, after that", &s->updates, 0, 1'000'000'000);
-  p->AddReal("region_share", "share of the log, from its begin, that is compacted", &s->region_share, 0.001, 1);
+  p->AddReal("region_share", "share of the log, from its begin, that is compacted", &s->region_share, 0.001,
+             1);
   p->AddNumber("memory", "bytes of log buffer, a power of two", &s->memory, 1 << 16, uint64_t{1} << 40);
   p->AddNumber("index_buckets", "a power of two, 64 bytes each", &s->index_buckets, 1, uint64_t{1} << 32);
   p->AddNumber("block_bytes", "read from the device at once, a power of two", &s->block_bytes, 512, 1 << 20);
@@ -134,8 +135,7 @@ Outcome Measure(const Settings& s, const figures::Cell& cell, figures::Output* o
 
   const faster::LogAddress begin = kv->log().begin(), tail = kv->log().tail();
   const auto until = begin + static_cast<uint64_t>(s.region_share * static_cast<double>(tail - begin));
-  const auto kind =
-      s.compaction == "scan" ? faster::CompactionKind::kScan : faster::CompactionKind::kLookup;
+  const auto kind = s.compaction == "scan" ? faster::CompactionKind::kScan : faster::CompactionKind::kLookup;
   faster::CompactionProgress progress;
   const uint64_t read = device.read(), written = device.written();
   HeapWatcher heap;
@@ -168,7 +168,8 @@ Outcome Measure(const Settings& s, const figures::Cell& cell, figures::Output* o
 
 int main(int argc, char** argv) {
   Settings settings;
-  figures::Program program("figure-compaction", "Compaction of the oldest part of a log, by scan or by lookup.");
+  figures::Program program("figure-compaction",
+                           "Compaction of the oldest part of a log, by scan or by lookup.");
   Declare(&program, &settings);
   return program.Run(argc, argv,
                      [&](const figures::Cell& cell, figures::Output* output, std::string* problem) {

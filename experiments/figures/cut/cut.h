@@ -13,10 +13,10 @@
 
 namespace experiments::figures {
 
-struct SessionCut {         // ns
-  uint64_t last_invoked = 0;   // of the last operation inside
-  uint64_t point = 0;          // when it had returned: the next one was invoked
-  uint64_t first_returned = 0; // of the first operation outside; not before it did
+struct SessionCut {             // ns
+  uint64_t last_invoked = 0;    // of the last operation inside
+  uint64_t point = 0;           // when it had returned: the next one was invoked
+  uint64_t first_returned = 0;  // of the first operation outside; not before it did
 };
 struct Cut {
   uint64_t requested = 0, durable = 0;

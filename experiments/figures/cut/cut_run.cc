@@ -40,10 +40,10 @@ class Beginnings {
   }
   uint64_t issued() const { return issued_.load(std::memory_order_acquire); }
   uint64_t At(uint64_t serial) const { return times_[serial % kKept].load(std::memory_order_relaxed); }
-  // Those of serial, serial + 1 and serial + 2 are there and will be for a while.
+  // Those of serial and serial + 1 are there and will be for a while.
   bool Has(uint64_t serial) const {
     const uint64_t last = issued();
-    return serial > 0 && last >= serial + 2 && last - serial < kKept - kKept / 8;
+    return serial > 0 && last > serial && last - serial < kKept - kKept / 8;
   }
 
  private:
@@ -84,8 +84,7 @@ struct Worker {
 
 class CutRun {
  public:
-  CutRun(const CutPlan& plan, const std::string& folder, CutResult* result)
-      : plan_(plan), result_(*result) {
+  CutRun(const CutPlan& plan, const std::string& folder, CutResult* result) : plan_(plan), result_(*result) {
     StorageChoice choice;
     choice.no_sync = !plan.sync;
     below_ = MakeStorage(choice, folder);
@@ -182,15 +181,21 @@ class CutRun {
       for (const faster::SessionCommit& commit : durable.sessions)
         if (commit.session == worker->session->id()) serial = commit.serial;
       const Beginnings& began = worker->beginnings;
-      whole = whole && began.Has(serial);
+      worker->committed = 0;
+      if (!began.Has(serial)) {
+        whole = false;
+        continue;
+      }
       worker->committed = serial;
       worker->committed_at = began.At(serial + 1);
-      cut.sessions.push_back({began.At(serial), began.At(serial + 1), began.At(serial + 2)});
+      // One that has not begun the operation after may not have returned from that one.
+      const uint64_t returned = began.issued() > serial + 1 ? began.At(serial + 2) : ~uint64_t{0};
+      cut.sessions.push_back({began.At(serial), began.At(serial + 1), returned});
     }
     if (whole)
       result_.cuts.push_back(std::move(cut));
     else
-      ++result_.overwritten;
+      ++result_.unplaced;
   }
 
   void TakeLosses(uint64_t now) {

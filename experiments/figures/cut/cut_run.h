@@ -1,5 +1,6 @@
-// CutRun: sessions that add to shared counters as fast as they can while checkpoints are taken every so often;
-// when each of their operations began is kept, so that the commit points of a checkpoint can be found in time.
+// CutRun: sessions that add to shared counters as fast as they can while checkpoints are taken every so
+// often; when each of their operations began is kept, so that the commit points of a checkpoint can be found
+// in time.
 //
 // A clock reading per operation (some 25 ns) is part of what is measured. An operation that goes pending is
 // waited for, so a session's operations follow each other. At the end the store is recovered: the commit
@@ -19,8 +20,8 @@ struct CutPlan {
   uint32_t refresh_interval = 1;
   uint64_t period_ns = 0;  // between requests; one that finds a checkpoint running waits for its end
   uint64_t duration_ns = 0;
-  uint64_t poll_ns = 0;      // between polls of a running checkpoint
-  bool snapshot = false;     // else fold-over
+  uint64_t poll_ns = 0;   // between polls of a running checkpoint
+  bool snapshot = false;  // else fold-over
   bool sync = true;
   faster::ShiftScheme shift = faster::ShiftScheme::kFine;
   uint64_t seed = 1;
@@ -28,8 +29,8 @@ struct CutPlan {
 
 struct CutResult {
   std::vector<Cut> cuts;
-  std::vector<Loss> losses;     // of every session, at moments 1 ms apart
-  uint64_t overwritten = 0;     // cuts that were reported too late to be found in time
+  std::vector<Loss> losses;  // of every session, at moments 1 ms apart
+  uint64_t unplaced = 0;     // cuts with a session that had done nothing since, or too much
   uint64_t operations = 0;
   double seconds = 0;
   bool violated = false;  // by what *error says

@@ -42,10 +42,11 @@ Outcome Measure(const Settings& s, const figures::Cell& cell, figures::Output* o
   plan.shift = s.shift == "fine" ? faster::ShiftScheme::kFine : faster::ShiftScheme::kCoarse;
   plan.seed = cell.seed;
   figures::CutResult result;
-  if (!RunCuts(plan, folder, &result, problem)) return result.violated ? Outcome::kViolated : Outcome::kRefused;
+  if (!RunCuts(plan, folder, &result, problem))
+    return result.violated ? Outcome::kViolated : Outcome::kRefused;
   output->Threads(s.sessions);
   for (const auto& [name, value] : MetricsOf(result.cuts, result.losses)) output->Metric(name, value);
-  output->Metric("overwritten", static_cast<double>(result.overwritten));
+  output->Metric("unplaced", static_cast<double>(result.unplaced));
   const double rate = static_cast<double>(result.operations) / result.seconds;
   output->Metric("mops", rate / 1e6);
   // What a cut spans, in operations of one session at its average rate.

@@ -63,7 +63,8 @@ class Load {
   };
 
   bool Open(std::string* error) {
-    if (engine_ == nullptr) return *error = "value_bytes: a store of two tiers has values of 8, 104 or 256", false;
+    if (engine_ == nullptr)
+      return *error = "value_bytes: a store of two tiers has values of 8, 104 or 256", false;
     faster::Diagnosis why;
     const auto config = StoreOf(plan_.memory, plan_.spec, plan_.disk_budget, plan_.f2);
     const faster::Status status = engine_->Create(config, &storage_, &watcher_, &why);
@@ -124,7 +125,8 @@ class Load {
     workers_.clear();
     engine_.reset();  // ends upkeep
     watcher_.Report(result);
-    if (!result->failed_upkeep.empty()) *error = "a migration or compaction ended with " + result->failed_upkeep;
+    if (!result->failed_upkeep.empty())
+      *error = "a migration or compaction ended with " + result->failed_upkeep;
     return result->failed_upkeep.empty();
   }
 
@@ -152,7 +154,8 @@ class Load {
   LoadSample Now(double seconds) const {
     LoadSample sample;
     sample.seconds = seconds;
-    for (const auto& worker : workers_) sample.operations += worker->state.done.load(std::memory_order_relaxed);
+    for (const auto& worker : workers_)
+      sample.operations += worker->state.done.load(std::memory_order_relaxed);
     sample.read_bytes = device_.read();
     sample.written_bytes = device_.written();
     const workloads::ycsb::LogState log = engine_->Log();
@@ -186,7 +189,8 @@ class Load {
 };
 
 double Kops(const LoadSample& from, const LoadSample& to) {
-  return static_cast<double>(to.operations - from.operations) / std::max(to.seconds - from.seconds, 1e-9) / 1e3;
+  return static_cast<double>(to.operations - from.operations) / std::max(to.seconds - from.seconds, 1e-9) /
+         1e3;
 }
 
 }  // namespace

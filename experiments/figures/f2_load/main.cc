@@ -12,7 +12,8 @@ namespace figures = experiments::figures;
 using figures::Outcome;
 
 struct Settings {
-  uint64_t threads, most_pending, records, value_bytes, memory_budget, block_bytes, read_mb_per_s, write_mb_per_s;
+  uint64_t threads, most_pending, records, value_bytes, memory_budget, block_bytes, read_mb_per_s,
+      write_mb_per_s;
   double reads, updates, inserts, rmws, read_modify_writes, zipf_theta, disk_budget_share;
   double warm_up_seconds, seconds, sample_seconds;
   std::string engine, distribution;
@@ -22,15 +23,16 @@ struct Settings {
 void Declare(figures::Program* p, Settings* s) {
   p->AddChoice("engine", "with a cold tier, or without", &s->engine, {"f2", "faster"});
   p->AddNumber("threads", "worker threads, a session each", &s->threads, 1, 64);
-  p->AddNumber("most_pending", "operations of a thread that wait for the device at a time", &s->most_pending, 1,
-               100'000);
+  p->AddNumber("most_pending", "operations of a thread that wait for the device at a time", &s->most_pending,
+               1, 100'000);
   p->AddNumber("records", "keys, loaded before", &s->records, 1000, 1'000'000'000);
   p->AddNumber("value_bytes", "8, 100, 104 or 256; without a cold tier any larger than 8", &s->value_bytes, 8,
                1 << 20);
   p->AddNumber("block_bytes", "read from the device at once, a power of two", &s->block_bytes, 512, 1 << 20);
   p->AddNumber("memory_budget", "bytes for log, index and read cache; a power of two", &s->memory_budget,
                1 << 18, uint64_t{1} << 40);
-  p->AddReal("disk_budget_share", "length of the log, over that of the loaded data, that is kept; 0: no limit",
+  p->AddReal("disk_budget_share",
+             "length of the log, over that of the loaded data, that is kept; 0: no limit",
              &s->disk_budget_share, 0, 1000);
   p->AddFlag("read_cache", "with a cold tier: a quarter of the budget is a read cache", &s->read_cache);
   p->AddNumber("read_mb_per_s", "limit of the device, 10^6 bytes; 0: none", &s->read_mb_per_s, 0, 1'000'000);
@@ -40,7 +42,8 @@ void Declare(figures::Program* p, Settings* s) {
   p->AddReal("inserts", "share of new keys", &s->inserts, 0, 100);
   p->AddReal("rmws", "share of atomic read-modify-writes", &s->rmws, 0, 100);
   p->AddReal("read_modify_writes", "share of YCSB's, a read and an update", &s->read_modify_writes, 0, 100);
-  p->AddChoice("distribution", "of the keys", &s->distribution, {"uniform", "zipfian", "zipf_hashed", "latest"});
+  p->AddChoice("distribution", "of the keys", &s->distribution,
+               {"uniform", "zipfian", "zipf_hashed", "latest"});
   p->AddReal("zipf_theta", "skew", &s->zipf_theta, 0, 0.9999);
   p->AddReal("warm_up_seconds", "of load before time 0", &s->warm_up_seconds, 0, 1e6);
   p->AddReal("seconds", "that are measured", &s->seconds, 0.05, 1e6);
@@ -125,7 +128,8 @@ std::string Violation(const figures::LoadResult& result) {
 Outcome Measure(const Settings& s, const figures::Cell& cell, figures::Output* output, std::string* problem) {
   figures::LoadPlan plan;
   std::string folder;
-  if (!MakePlan(s, cell.seed, &plan, problem) || !output->WorkFolder(&folder, problem)) return Outcome::kRefused;
+  if (!MakePlan(s, cell.seed, &plan, problem) || !output->WorkFolder(&folder, problem))
+    return Outcome::kRefused;
   figures::LoadResult result;
   if (!RunLoad(plan, folder, &result, problem))
     return result.failed_upkeep.empty() ? Outcome::kRefused : Outcome::kViolated;
@@ -146,8 +150,8 @@ Outcome Measure(const Settings& s, const figures::Cell& cell, figures::Output* o
 
 int main(int argc, char** argv) {
   Settings settings;
-  figures::Program program("figure-f2",
-                           "A store larger than memory under load, with a cold tier (F2) or without (FASTER).");
+  figures::Program program(
+      "figure-f2", "A store larger than memory under load, with a cold tier (F2) or without (FASTER).");
   Declare(&program, &settings);
   return program.Run(argc, argv,
                      [&](const figures::Cell& cell, figures::Output* output, std::string* problem) {

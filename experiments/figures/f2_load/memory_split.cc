@@ -34,8 +34,7 @@ MemorySplit SplitMemory(bool f2, uint64_t budget, uint64_t records, bool read_ca
   split.read_cache = read_cache ? budget / 4 : 0;
   split.index_buckets = budget / 8 / kBucketBytes;
   split.cold_log = split.cold_chunks = budget / 32;
-  split.cold_chunk_count =
-      std::min(std::bit_ceil(records / kChainsPerChunk), budget / 16 / kMemoryPerChunk);
+  split.cold_chunk_count = std::min(std::bit_ceil(records / kChainsPerChunk), budget / 16 / kMemoryPerChunk);
   return split;
 }
 

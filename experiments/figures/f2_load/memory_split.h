@@ -3,7 +3,8 @@
 // Every part is a power of two, as the engine wants them, so shares are of a budget that is one, too:
 //   FASTER  index 1/2, or what gives every key an entry (32 bytes a key) if that is less; log: the largest
 //           power of two in the rest
-//   F2      hot log 1/2, read cache 1/4 (or none), hot index 1/8, cold log 1/32, chunks of the cold index 1/32,
+//   F2      hot log 1/2, read cache 1/4 (or none), hot index 1/8, cold log 1/32, chunks of the cold index
+//   1/32,
 //           and at most 1/16 for the memory that finds them (16 bytes a chunk of 32 chains; as many chains as
 //           keys if that fits)
 // The disk budget is the length of the log: FASTER's is compacted when it is longer; F2's hot log migrates at

@@ -18,10 +18,11 @@ void Declare(figures::Program* p, RecoverySettings* s) {
   p->AddNumber("recovery_threads", "threads of a recovery", &s->threads, 1, 64);
   p->AddChoice("kind", "of the last checkpoint", &s->kind, {"fold-over", "snapshot", "incremental"});
   p->AddNumber("deltas", "incremental: of them after a snapshot of half of the records", &s->deltas, 1, 1000);
-  p->AddReal("index_share",
-             "share of the records that are in the newest checkpoint of the index; 0: there is none, 1: it is "
-             "of the same checkpoint",
-             &s->index_share, 0, 1);
+  p->AddReal(
+      "index_share",
+      "share of the records that are in the newest checkpoint of the index; 0: there is none, 1: it is "
+      "of the same checkpoint",
+      &s->index_share, 0, 1);
   p->AddNumber("recoveries", "of the same store, the median counts", &s->recoveries, 1, 1000);
   p->AddFlag("cold", "the page cache is asked to forget the files before each reading", &s->cold);
 }
@@ -64,7 +65,8 @@ Outcome Measure(const RecoverySettings& settings, const figures::Cell& cell, fig
 
 int main(int argc, char** argv) {
   RecoverySettings settings;
-  figures::Program program("figure-recovery", "How long a store needs to recover, and what that consists of.");
+  figures::Program program("figure-recovery",
+                           "How long a store needs to recover, and what that consists of.");
   Declare(&program, &settings);
   return program.Run(argc, argv,
                      [&](const figures::Cell& cell, figures::Output* output, std::string* problem) {
