@@ -42,6 +42,8 @@ TEST(LogPages, WholeBlocksOfWholeRecords) {
   EXPECT_EQ(DataPages(171, 24, 4096, 4096), 2u);
   EXPECT_EQ(DataPages(1360, 24, 4096, 32768), 1u);
   EXPECT_EQ(DataPages(1361, 24, 4096, 32768), 2u);
+  EXPECT_EQ(DataPages(255, 16, 4096, 4096), 1u);
+  EXPECT_EQ(DataPages(256, 16, 4096, 4096), 2u);  // the checksum leaves no room for it
   EXPECT_EQ(DataPages(34, 120, 4096, 4096), 1u);
   EXPECT_EQ(DataPages(35, 120, 4096, 4096), 2u);
 }
