@@ -5,6 +5,7 @@
 
 #include "experiments/common/cli.h"
 #include "experiments/common/results.h"
+#include "plots/figure.h"
 #include "plots/scaling.h"
 #include "plots/throughput.h"
 
@@ -25,7 +26,9 @@ int main(int argc, char** argv) {
       "Draws the pictures of a result folder from its tables: of ./cpr ycsb throughput.csv and\n"
       "checkpoints.csv, which become throughput.svg and throughput.png; of ./cpr bench --scaling "
       "scaling.csv,\n"
-      "which becomes scaling.svg and scaling.png.");
+      "which becomes scaling.svg and scaling.png; of ./cpr figure picture.json, which becomes a PDF, an SVG "
+      "and\n"
+      "a PNG with the gnuplot script and the table that make them.");
   std::string error;
   if (!line.Parse({argv + 1, argv + argc}, &error)) {
     std::fprintf(stderr, "cpr plot: %s\n", error.c_str());
@@ -41,6 +44,16 @@ int main(int argc, char** argv) {
   }
   const std::string folder = line.positional().front();
   std::error_code code;
+  if (std::filesystem::exists(folder + "/picture.json", code)) {
+    std::string name;
+    if (!plots::DrawStoredFigure(folder, &name, &error)) {
+      std::fprintf(stderr, "cpr plot: %s\n", error.c_str());
+      return 2;
+    }
+    for (const char* kind : {"pdf", "svg", "png"})
+      std::printf("%s/%s.%s\n", folder.c_str(), name.c_str(), kind);
+    return 0;
+  }
   const bool scaling = std::filesystem::exists(folder + "/scaling.csv", code);
   if (!(scaling ? plots::DrawScaling(folder, &error)
                 : plots::DrawThroughput(folder, TitleOf(folder), &error))) {

@@ -25,7 +25,8 @@ std::vector<std::string> NearNames(std::string_view word, const std::vector<std:
   for (const std::string& name : names) {
     const bool contains = !word.empty() && name.find(word) != std::string::npos;
     const size_t distance = contains ? 0 : EditDistance(word, name);
-    if (contains || distance <= std::max<size_t>(1, word.size() / 3)) near.emplace_back(distance, name);
+    if (contains || distance <= (word.size() < 4 ? 1 : std::max<size_t>(2, word.size() / 3)))
+      near.emplace_back(distance, name);
   }
   std::stable_sort(near.begin(), near.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
   std::vector<std::string> result;

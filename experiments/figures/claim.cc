@@ -59,6 +59,9 @@ class Round {
         for (const At at : Open())
           numbers_.push_back(Ratio(Get(claim_.cells[0], at), Get(claim_.cells[1], at)));
         break;
+      case ClaimKind::kDifference:
+        for (const At at : Open()) numbers_.push_back(Get(claim_.cells[0], at) - Get(claim_.cells[1], at));
+        break;
       case ClaimKind::kOrder:
         Order();
         break;
@@ -234,6 +237,19 @@ Judgement Judge(const Claim& claim, const Grid& grid, const Lookup& lookup) {
   return judgement;
 }
 
+nlohmann::ordered_json JudgementJson(const Claim& claim, const Judgement& judgement) {
+  nlohmann::ordered_json json;
+  json["text"] = claim.text;
+  json["source"] = claim.source;
+  json["robust"] = claim.robust;
+  json["bound"] = BoundText(claim);
+  json["verdict"] = VerdictText(judgement.verdict);
+  json["measured"] = judgement.Measured(claim);
+  json["rounds_least"] = judgement.least;
+  json["rounds_most"] = judgement.most;
+  return json;
+}
+
 std::string BoundText(const Claim& claim) {
   const std::string unit = claim.unit.empty() ? "" : " " + claim.unit;
   if (claim.at_least && claim.at_most)
@@ -244,8 +260,8 @@ std::string BoundText(const Claim& claim) {
 
 Claim ParseClaim(const JsonPlace& place) {
   Claim claim;
-  place.OnlyMembers({"text", "source", "robust", "value", "ratio", "order", "spread", "direction", "at_least",
-                     "at_most", "between", "unit", "factor"});
+  place.OnlyMembers({"text", "source", "robust", "value", "ratio", "difference", "order", "spread",
+                     "direction", "at_least", "at_most", "between", "unit", "factor"});
   claim.text = place.At("text").Text();
   claim.source = place.At("source").Text();
   claim.robust = place.At("robust").Flag();
@@ -253,12 +269,14 @@ Claim ParseClaim(const JsonPlace& place) {
   if (place.Has("factor")) claim.factor = place.At("factor").Real(1e-300, 1e300);
   constexpr std::pair<const char*, ClaimKind> kKinds[] = {{"value", ClaimKind::kValue},
                                                           {"ratio", ClaimKind::kRatio},
+                                                          {"difference", ClaimKind::kDifference},
                                                           {"order", ClaimKind::kOrder},
                                                           {"spread", ClaimKind::kSpread}};
-  int expressions = 0;
+  const auto expressions = std::count_if(std::begin(kKinds), std::end(kKinds),
+                                         [&](const auto& kind) { return place.Has(kind.first); });
+  if (expressions != 1) place.Complain("expected exactly one of value, ratio, difference, order and spread");
   for (const auto& [name, kind] : kKinds) {
     if (!place.Has(name)) continue;
-    ++expressions;
     claim.kind = kind;
     const JsonPlace expression = place.At(name);
     if (expression.is_array()) {
@@ -267,12 +285,11 @@ Claim ParseClaim(const JsonPlace& place) {
       claim.cells.push_back(ParseReference(expression));
     }
     const size_t n = claim.cells.size();
-    if (kind == ClaimKind::kRatio && n != 2) expression.Expected("an array of two references");
-    if (kind != ClaimKind::kRatio && kind != ClaimKind::kOrder && n != 1)
-      expression.Expected("one reference");
+    const bool two = kind == ClaimKind::kRatio || kind == ClaimKind::kDifference;
+    if (two && n != 2) expression.Expected("an array of two references");
+    if (!two && kind != ClaimKind::kOrder && n != 1) expression.Expected("one reference");
     if (kind == ClaimKind::kOrder && n == 0) expression.Expected("references");
   }
-  if (expressions != 1) place.Complain("expected exactly one of value, ratio, order and spread");
   if (claim.kind == ClaimKind::kOrder && !place.failed())
     claim.rising = place.At("direction").Choice({"rising", "falling"}) == "rising";
   else if (place.Has("direction"))

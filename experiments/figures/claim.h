@@ -30,10 +30,11 @@ struct CellReference {
 };
 
 enum class ClaimKind {
-  kValue,   // the metric itself
-  kRatio,   // of two references; what one of them leaves open is the same cell in both
-  kOrder,   // the ratios of neighbours (later / earlier if rising): at_least 1 is the strict order
-  kSpread,  // greatest / least over what the reference leaves open
+  kValue,       // the metric itself
+  kRatio,       // of two references; what one of them leaves open is the same cell in both
+  kDifference,  // first - second, likewise
+  kOrder,       // the ratios of neighbours (later / earlier if rising): at_least 1 is the strict order
+  kSpread,      // greatest / least over what the reference leaves open
 };
 
 struct Claim {
@@ -69,6 +70,7 @@ struct Grid {
 };
 
 Judgement Judge(const Claim& claim, const Grid& grid, const Lookup& lookup);
+nlohmann::ordered_json JudgementJson(const Claim& claim, const Judgement& judgement);
 std::string BoundText(const Claim& claim);  // "at least 5", "from 0.9 to 1.1"
 
 // Complains at the place.

@@ -131,8 +131,8 @@ PlotSpec ParsePlot(const JsonPlace& place) {
   } else {
     plot.y.push_back(y.Text());
   }
-  if (plot.y.empty() || (plot.y.size() > 1 && plot.kind != PlotKind::kStackedBars))
-    y.Expected(plot.kind == PlotKind::kStackedBars ? "metrics" : "one name");
+  const bool several = plot.kind == PlotKind::kStackedBars || plot.kind == PlotKind::kBars;
+  if (plot.y.empty() || (plot.y.size() > 1 && !several)) y.Expected(several ? "metrics" : "one name");
   if (place.Has("y_names")) {
     for (const JsonPlace& item : place.At("y_names").Items()) plot.y_names.push_back(item.Text());
     if (plot.y_names.size() != plot.y.size()) place.At("y_names").Expected("as many names as y has");

@@ -115,7 +115,8 @@ double JsonPlace::Real(double low, double high) const {
 }
 
 uint64_t JsonPlace::Whole(uint64_t low, uint64_t high) const {
-  const bool whole = !failed() && value_->is_number_unsigned();
+  const bool whole = !failed() && (value_->is_number_unsigned() ||
+                                   (value_->is_number_integer() && value_->get<int64_t>() >= 0));
   const uint64_t number = whole ? value_->get<uint64_t>() : 0;
   if (!whole || number < low || number > high)
     Expected("a whole number from " + std::to_string(low) + " to " + std::to_string(high));

@@ -8,7 +8,9 @@
 #include "experiments/common/cli.h"
 #include "experiments/common/process.h"
 #include "experiments/common/results.h"
+#include "experiments/figures/drawing.h"
 #include "experiments/figures/environment.h"
+#include "experiments/figures/report.h"
 
 namespace experiments::figures {
 namespace {
@@ -155,7 +157,15 @@ class Session {
                    ShellQuote(folder).c_str());
       return 130;
     }
-    if (!options_.json && !folder_.empty()) std::printf("# all figures: %s\n", folder_.c_str());
+    std::string error;
+    if (!folder_.empty() && !WriteReport(stores_, folder_, &error)) return Complain(error);
+    if (options_.json) {
+      std::printf("%s\n",
+                  ClaimsJson(stores_).dump(1, ' ', false, nlohmann::json::error_handler_t::replace).c_str());
+    } else if (!folder_.empty()) {
+      std::printf("%s\n# %s/index.html\n# %s/claims.md\n", TallyOf(stores_).Text().c_str(), folder_.c_str(),
+                  folder_.c_str());
+    }
     return status;
   }
 
@@ -190,10 +200,14 @@ class Session {
     const std::vector<Judgement> judgements = store.JudgeAll();
     Print(store, judgements);
     int status = 0;
+    if (options_.json && !options_.again.empty())
+      std::printf("%s\n",
+                  ClaimsJson(stores_).dump(1, ' ', false, nlohmann::json::error_handler_t::replace).c_str());
+    if (options_.pictures && !store.cells().empty() && !DrawPicture(store, &error)) status = Complain(error);
     for (size_t i = 0; i < judgements.size(); ++i) {
       const bool failed =
           judgements[i].verdict == Verdict::kDoesNotHold || judgements[i].verdict == Verdict::kNotMeasured;
-      if (failed && store.definition().claims[i].robust) status = 1;
+      if (failed && store.definition().claims[i].robust) status = Worse(status, 1);
     }
     return status;
   }
@@ -221,7 +235,7 @@ class Session {
 
   const SessionOptions& options_;
   std::string folder_;  // of a session of several
-  std::vector<std::unique_ptr<FigureStore>> stores_;
+  Stores stores_;
 };
 
 }  // namespace

@@ -31,19 +31,6 @@ bool ReadCellFiles(const std::string& folder, CellResult* cell, std::string* err
   return error->empty();
 }
 
-ordered_json JudgementJson(const Claim& claim, const Judgement& judgement) {
-  ordered_json json;
-  json["text"] = claim.text;
-  json["source"] = claim.source;
-  json["robust"] = claim.robust;
-  json["bound"] = BoundText(claim);
-  json["verdict"] = VerdictText(judgement.verdict);
-  json["measured"] = judgement.Measured(claim);
-  json["rounds_least"] = judgement.least;
-  json["rounds_most"] = judgement.most;
-  return json;
-}
-
 }  // namespace
 
 bool HoldsFigure(const std::string& folder) {
@@ -185,7 +172,7 @@ std::vector<Judgement> FigureStore::JudgeAll() const {
 uint64_t FigureStore::cores() const {
   uint64_t fewest = ~uint64_t{0};
   for (const ordered_json& environment : environments_) {
-    if (environment.contains("cores") && environment["cores"].is_number_unsigned())
+    if (environment.contains("cores") && environment["cores"].is_number_integer())
       fewest = std::min(fewest, environment["cores"].get<uint64_t>());
   }
   return fewest;

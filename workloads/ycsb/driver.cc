@@ -1,13 +1,11 @@
 #include "workloads/ycsb/driver.h"
 
-#include <pthread.h>
-#include <sched.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <thread>
+
+#include "workloads/pinning.h"
 
 namespace workloads::ycsb {
 namespace {
@@ -18,22 +16,6 @@ constexpr double kLongestWait = 120;  // seconds, for the checkpoint that runs w
 
 double Since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 void Sleep(double seconds) { std::this_thread::sleep_for(std::chrono::duration<double>(seconds)); }
-
-// Thread i on the i-th core that this process may use, round robin.
-void PinTo(size_t thread) {
-  cpu_set_t allowed;
-  if (sched_getaffinity(0, sizeof allowed, &allowed) != 0) return;
-  const int count = CPU_COUNT(&allowed);
-  int wanted = static_cast<int>(thread % static_cast<size_t>(std::max(count, 1)));
-  for (int core = 0; core < CPU_SETSIZE; ++core) {
-    if (!CPU_ISSET(core, &allowed) || wanted-- != 0) continue;
-    cpu_set_t one;
-    CPU_ZERO(&one);
-    CPU_SET(core, &one);
-    pthread_setaffinity_np(pthread_self(), sizeof one, &one);
-    return;
-  }
-}
 
 }  // namespace
 

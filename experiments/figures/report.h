@@ -1,0 +1,28 @@
+// Report: the claims of one or more figures beside what was measured: claims.md, claims.json and a page,
+// index.html, that holds all pictures itself and needs nothing else. Errors are one line. One thread.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "experiments/figures/store.h"
+
+namespace experiments::figures {
+
+using Stores = std::vector<std::unique_ptr<FigureStore>>;
+
+// Counts by verdict; `robust_failures` are those that the exit status is about.
+struct Tally {
+  size_t holds = 0, not_separable = 0, does_not_hold = 0, not_measured = 0, robust_failures = 0;
+  std::string Text() const;  // "12 hold, 3 are not separable from noise, 1 does not hold"
+};
+Tally TallyOf(const Stores& stores);
+
+nlohmann::ordered_json ClaimsJson(const Stores& stores);
+std::string ClaimsMarkdown(const Stores& stores);
+std::string Page(const Stores& stores);
+
+bool WriteReport(const Stores& stores, const std::string& folder, std::string* error);
+
+}  // namespace experiments::figures
