@@ -38,7 +38,7 @@ int Campaign(const std::string& program, const std::string& scenario, const Sett
       std::to_string(s.first_seed) + ".." + std::to_string(s.first_seed + s.executions - 1);
   experiments::ProcessOptions options;
   options.log = out + ".log";
-  return experiments::RunProcess({program, "crash", "--scenario", scenario, "--seeds", seeds, "--out", out},
+  return experiments::RunProcess({program, "--scenario", scenario, "--seeds", seeds, "--out", out},
                                  options)
       .status;
 }
