@@ -38,6 +38,7 @@ class Session {
     if (!store.Open(options_.again, &error)) return Complain(error);
     const size_t missing = store.Collect();
     const int status = Finish(store);
+    if (!WriteReport(stores_, store.folder(), &error)) return Complain(error);
     if (missing == 0) return status;
     return Complain(Incomplete(store, missing));
   }
@@ -158,7 +159,8 @@ class Session {
       return 130;
     }
     std::string error;
-    if (!folder_.empty() && !WriteReport(stores_, folder_, &error)) return Complain(error);
+    if (!WriteReport(stores_, folder_.empty() ? stores_.front()->folder() : folder_, &error))
+      return Complain(error);
     if (options_.json) {
       std::printf("%s\n",
                   ClaimsJson(stores_).dump(1, ' ', false, nlohmann::json::error_handler_t::replace).c_str());
