@@ -1,4 +1,4 @@
-// The files of a checkpoint of Microsoft's, one target per file: FUZZ_TARGET is a row of kMicrosoftFiles; the
+// The files of a checkpoint of Microsoft's, one target per file: kTargetRow is a row of kMicrosoftFiles; the
 // other files are whole. An import is refused with a file named and nothing left, or makes a store whose
 // records are read. (What passes may be wrong: their files have no checksums.)
 #include <cstring>
@@ -61,7 +61,7 @@ bool Take(fuzz::MicrosoftReference* reference, const std::string& kind) {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  const auto& [target, kind, file] = fuzz::kMicrosoftFiles[FUZZ_TARGET];
+  const auto& [target, kind, file] = fuzz::kMicrosoftFiles[fuzz::kTargetRow];
   static fuzz::MicrosoftReference reference;
   static const std::string path = reference.Path(kind, file), whole = reference.Bytes(path);
   static const bool sound = Take(&reference, kind);

@@ -1,4 +1,4 @@
-// The files of a checkpoint of oxifaster, one target per file: FUZZ_TARGET is a row of kOxifasterFiles; the
+// The files of a checkpoint of oxifaster, one target per file: kTargetRow is a row of kOxifasterFiles; the
 // other files are whole. As they are, and with a sum that fits. An import is refused with a file named and
 // nothing left, or makes a store whose records are read. (What passes may be wrong: two flips can cancel in
 // an XOR.)
@@ -46,7 +46,7 @@ void Take(fuzz::OxifasterReference* reference, const Token& token) {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  const auto& [target, kind, file] = fuzz::kOxifasterFiles[FUZZ_TARGET];
+  const auto& [target, kind, file] = fuzz::kOxifasterFiles[fuzz::kTargetRow];
   static fuzz::OxifasterReference reference;
   const Token token = reference.Of(kind).token;
   const std::string path = reference.Path(kind, file), name = file, crc = path + ".crc";

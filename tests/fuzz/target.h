@@ -16,6 +16,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size);
 
 namespace fuzz {
 
+extern const int kTargetRow;  // target_row.cc
+
 inline void Require(bool holds, std::string_view what) {
   if (holds) return;
   std::fprintf(stderr, "fuzz: violated: %.*s\n", static_cast<int>(what.size()), what.data());
