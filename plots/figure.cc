@@ -11,6 +11,7 @@
 
 #include "experiments/common/results.h"
 #include "plots/picture.h"
+#include "plots/pipe_guard.h"
 #include "plots/style.h"
 
 namespace plots {
@@ -235,8 +236,13 @@ bool DrawFigure(const Figure& figure, const std::string& folder, std::string* er
   if (!experiments::WriteWholeFile(base + ".dat", Table(figure), error) ||
       !experiments::WriteWholeFile(base + ".gp", Script(figure), error))
     return false;
+  if (!HasGnuplot()) {
+    *error = "gnuplot is not there: apt-get install gnuplot-nox";
+    return false;
+  }
   std::error_code code;
   for (const char* kind : {".pdf", ".svg", ".png"}) fs::remove(base + kind, code);
+  const PipeGuard guard;
   try {
     gnuplotio::Gnuplot gp("gnuplot >/dev/null 2>&1");
     gp << "cd " << Quoted(folder) << "\nload " << Quoted(figure.name + ".gp") << "\n";

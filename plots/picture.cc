@@ -1,9 +1,14 @@
 #include "plots/picture.h"
 
 #include <gnuplot-iostream.h>
+#include <unistd.h>
 
+#include <cstdlib>
 #include <exception>
 #include <filesystem>
+#include <sstream>
+
+#include "plots/pipe_guard.h"
 
 namespace plots {
 
@@ -14,6 +19,15 @@ std::string Quoted(std::string text) {  // '' stands for ' within single quotes
   return "'" + text + "'";
 }
 
+bool HasGnuplot() {
+  const char* path = std::getenv("PATH");
+  std::istringstream folders(path == nullptr ? "" : path);
+  for (std::string folder; std::getline(folders, folder, ':');) {
+    if (access(((folder.empty() ? "." : folder) + "/gnuplot").c_str(), X_OK) == 0) return true;
+  }
+  return false;
+}
+
 bool MakePicture(const std::string& base, int width, int height,
                  const std::function<void(std::ostream&)>& send, std::string* error) {
   const std::string svg = base + ".svg", png = base + ".png";
@@ -21,6 +35,7 @@ bool MakePicture(const std::string& base, int width, int height,
   std::error_code code;
   fs::remove(svg, code);
   fs::remove(png, code);
+  const PipeGuard guard;
   try {
     // gnuplot speaks only on errors; its words would stand between our own lines.
     gnuplotio::Gnuplot gp("gnuplot >/dev/null 2>&1");

@@ -13,6 +13,8 @@ namespace plots {
 bool MakePicture(const std::string& base, int width, int height,
                  const std::function<void(std::ostream&)>& send, std::string* error);
 
+bool HasGnuplot();  // in PATH
+
 std::string Quoted(std::string text);  // as a string of gnuplot's
 
 }  // namespace plots

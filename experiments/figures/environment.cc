@@ -82,15 +82,6 @@ uint64_t UsableCores() {
   return static_cast<uint64_t>(CPU_COUNT(&allowed));
 }
 
-bool HasGnuplot() {
-  const char* path = std::getenv("PATH");
-  std::istringstream folders(path == nullptr ? "" : path);
-  for (std::string folder; std::getline(folders, folder, ':');) {
-    if (access(((folder.empty() ? "." : folder) + "/gnuplot").c_str(), X_OK) == 0) return true;
-  }
-  return false;
-}
-
 nlohmann::ordered_json EnvironmentJson(const std::string& folder) {
   utsname name = {};
   uname(&name);

@@ -14,7 +14,6 @@ namespace experiments::figures {
 nlohmann::ordered_json EnvironmentJson(const std::string& folder);
 
 uint64_t UsableCores();
-bool HasGnuplot();  // in PATH
 
 // "" or one line: too little memory or disk for a figure in `folder`, with what is needed.
 std::string Lacking(const Definition& definition, bool quick, const std::string& folder);

@@ -11,6 +11,7 @@
 #include "experiments/figures/drawing.h"
 #include "experiments/figures/environment.h"
 #include "experiments/figures/report.h"
+#include "plots/picture.h"
 
 namespace experiments::figures {
 namespace {
@@ -45,7 +46,7 @@ class Session {
 
   int Run() {
     std::string error;
-    if (options_.pictures && !HasGnuplot())
+    if (options_.pictures && !plots::HasGnuplot())
       return Complain("gnuplot is not there: apt-get install gnuplot-nox, or measure with --no-pictures");
     if (!(options_.resume.empty() ? Begin(&error) : Resume(&error))) return Complain(error);
     for (const auto& store : stores_) {

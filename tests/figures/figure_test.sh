@@ -67,6 +67,9 @@ case_whole() {
   rm "$folder"/own-a.{pdf,svg,png}
   expect_status 0 "$plot" "$folder"
   for kind in pdf svg png; do [ -s "$folder/own-a.$kind" ] || fail "no $kind drawn again"; done
+  expect_status 2 env PATH=/nowhere "$plot" "$folder"
+  expect_one_line
+  expect_text 'gnuplot is not there'
   expect_status 0 "$figure" --all --quick "${flags[@]}"
   folder=$scratch/store/figures/latest
   grep -q '| own-b | fast is faster (Figure 1) | 3 \[3, 3\] | at least 2.9 | holds |' "$folder/claims.md" ||
