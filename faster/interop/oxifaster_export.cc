@@ -131,7 +131,11 @@ class ExportRun {
       return Refuse(Status::kExists, JoinPath(target_.directory(), kDeviceName), 0,
                     "a directory without a device", "one", why_);
     if (!has(token)) return target_.MakeDirectory(directory_, why_);
-    if (target_.storage()->List(directory_, &left) == Status::kOk && left.empty()) return Status::kOk;
+    const Status listed = target_.storage()->List(directory_, &left);
+    if (listed != Status::kOk)
+      return Refuse(listed, directory_, 0, "a directory to write into", std::string(StatusName(listed)),
+                    why_);
+    if (left.empty()) return Status::kOk;
     return Refuse(Status::kExists, directory_, 0, "a directory to be made", "files in it", why_);
   }
 

@@ -298,6 +298,19 @@ TEST_F(Refused, WhatTheirFilesCannotHold) {
   EXPECT_TRUE(microsoft::HoldsNothing(theirs_, ""));
 }
 
+// What cannot be listed is not "files in it".
+TEST_F(Refused, ADirectoryThatCannotBeListedIsTheDevicesError) {
+  struct Unlistable : MemoryStorage {
+    Status List(std::string_view directory, std::vector<std::string>* names) override {
+      return directory.empty() ? MemoryStorage::List(directory, names) : Status::kIoError;
+    }
+  } theirs;
+  ASSERT_EQ(store_.Checkpoint(kFold), Status::kOk);
+  ASSERT_EQ(theirs.CreateDirectory(store_.last_token().Text()), Status::kOk);
+  EXPECT_EQ(Export(&store_.storage(), "", &theirs, "", Tiny(true), &result_, &why_), Status::kIoError);
+  EXPECT_EQ(why_.file, store_.last_token().Text());
+}
+
 TEST_F(Refused, WhatIsThereIsNotOverwritten) {
   ASSERT_EQ(store_.Checkpoint(kFold), Status::kOk);
   ASSERT_EQ(Run(), Status::kOk) << why_.Text();
