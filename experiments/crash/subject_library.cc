@@ -9,28 +9,31 @@
 
 namespace experiments {
 
-bool SubjectLibrary::Load(const std::string& path, std::string* error) {
+bool LoadSymbol(const std::string& path, const char* symbol, LoadedSymbol* loaded, std::string* error) {
   std::string bytes;
   if (!ReadWholeFile(path, &bytes, error)) return false;
-  identity_ = bytes.size();
+  loaded->identity = bytes.size();
   for (size_t i = 0; i + 8 <= bytes.size(); i += 8) {
     uint64_t word;
     __builtin_memcpy(&word, bytes.data() + i, 8);
-    identity_ = faults::RmwWord(identity_, word);
+    loaded->identity = faults::RmwWord(loaded->identity, word);
   }
-  const std::filesystem::path absolute = std::filesystem::absolute(path);
-  void* library = dlopen(absolute.c_str(), RTLD_NOW | RTLD_LOCAL);
+  loaded->path = std::filesystem::absolute(path).string();
+  void* library = dlopen(loaded->path.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (library == nullptr) {
     *error = "cannot load subject " + path + ": " + dlerror();
     return false;
   }
-  create_ = reinterpret_cast<SubjectCreate>(dlsym(library, "cpr_subject_create"));
-  if (create_ == nullptr) {
-    *error = "cannot load subject " + path + ": it does not export cpr_subject_create";
+  loaded->symbol = dlsym(library, symbol);
+  if (loaded->symbol == nullptr) {
+    *error = "cannot load subject " + path + ": it does not export " + symbol;
     return false;
   }
-  path_ = absolute.string();
   return true;
+}
+
+bool SubjectLibrary::Load(const std::string& path, std::string* error) {
+  return LoadSymbol(path, "cpr_subject_create", &loaded_, error);
 }
 
 std::string DefaultSubjectPath() {

@@ -1,13 +1,8 @@
 #include "experiments/txn_crash/txn_execution.h"
 
-#include <dlfcn.h>
-
 #include <algorithm>
-#include <filesystem>
 
 #include "experiments/common/dice.h"
-#include "experiments/common/results.h"
-#include "faults/oracle/words.h"
 #include "faults/sched/heap.h"
 
 namespace experiments {
@@ -29,27 +24,7 @@ struct Body {
 }  // namespace
 
 bool TxnLibrary::Load(const std::string& path, std::string* error) {
-  std::string bytes;
-  if (!ReadWholeFile(path, &bytes, error)) return false;
-  identity_ = bytes.size();
-  for (size_t i = 0; i + 8 <= bytes.size(); i += 8) {
-    uint64_t word;
-    __builtin_memcpy(&word, bytes.data() + i, 8);
-    identity_ = faults::RmwWord(identity_, word);
-  }
-  const std::filesystem::path absolute = std::filesystem::absolute(path);
-  void* library = dlopen(absolute.c_str(), RTLD_NOW | RTLD_LOCAL);
-  if (library == nullptr) {
-    *error = "cannot load subject " + path + ": " + dlerror();
-    return false;
-  }
-  create_ = reinterpret_cast<TxnSubjectCreate>(dlsym(library, "cpr_txn_subject_create"));
-  if (create_ == nullptr) {
-    *error = "cannot load subject " + path + ": it does not export cpr_txn_subject_create";
-    return false;
-  }
-  path_ = absolute.string();
-  return true;
+  return LoadSymbol(path, "cpr_txn_subject_create", &loaded_, error);
 }
 
 void TxnExecution::Violation(const char* rule, std::string what) {

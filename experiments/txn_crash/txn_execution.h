@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "experiments/crash/execution.h"  // How
+#include "experiments/crash/subject_library.h"
 #include "experiments/txn_crash/txn_recorder.h"
 #include "experiments/txn_crash/txn_scenario.h"
 #include "faults/device/sim_storage.h"
@@ -26,15 +27,14 @@ class TxnLibrary {
   bool Load(const std::string& path, std::string* error);
   std::unique_ptr<TxnSubject> Make(const TxnSubjectConfig& config, faster::Storage* storage,
                                    TxnSubjectObserver* observer) const {
-    return std::unique_ptr<TxnSubject>(create_(config, storage, observer));
+    return std::unique_ptr<TxnSubject>(
+        reinterpret_cast<TxnSubjectCreate>(loaded_.symbol)(config, storage, observer));
   }
-  const std::string& path() const { return path_; }
-  uint64_t identity() const { return identity_; }
+  const std::string& path() const { return loaded_.path; }
+  uint64_t identity() const { return loaded_.identity; }
 
  private:
-  std::string path_;
-  TxnSubjectCreate create_ = nullptr;
-  uint64_t identity_ = 0;
+  LoadedSymbol loaded_;
 };
 
 struct TxnCrashNote {
