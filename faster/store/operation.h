@@ -85,7 +85,7 @@ struct Operation {
   // The search in the cold store; what it finds is in disk_value.
   ColdStage cold_stage = ColdStage::kNotAsked;
   bool cold_found = false;        // a record that is no tombstone
-  LogAddress cold_hot_begin = 0;  // begin of the hot log when the cold store was asked
+  LogAddress cold_hot_begin = 0;  // begin of the hot log before its index was read (an update: before the CAS)
   LogAddress cold_begin = 0;      // begin of the cold log before its index was read
   LogAddress disk_found_at = 0;   // address of the key's record, a tombstone too; 0 if there is none
   typename LayoutOf<K, V>::Value disk_value;  // of variable length it lies in `block`

@@ -422,7 +422,7 @@ class Session final : public SessionCore {
   bool StillOnDisk(const Op& op, LogAddress first, LogAddress begin) const;
   // session_cold.h
   enum class Walk : uint8_t { kEnded, kWaits, kAgain };
-  Step Absent(Op& op);
+  Step Absent(Op& op, LogAddress begin);
   void AfterCold(Op* op);
   bool ColdIsCurrent(Op& op);
   bool SearchCold(Op* op);

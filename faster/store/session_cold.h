@@ -20,10 +20,11 @@
 
 namespace faster {
 
-// A read that found nothing in the hot store.
+// A read that found nothing in the hot store, which began at `begin` before it looked at the index.
 template <class K, class V, class F>
-Step Session<K, V, F>::Absent(Op& op) {
+Step Session<K, V, F>::Absent(Op& op, LogAddress begin) {
   op.result = Status::kNotFound;
+  op.cold_hot_begin = begin;
   return cold_log_ == nullptr ? Step::kDone : Step::kCold;
 }
 
@@ -32,7 +33,10 @@ Step Session<K, V, F>::Absent(Op& op) {
 template <class K, class V, class F>
 void Session<K, V, F>::AfterCold(Op* op) {
   if (op->is_update()) return RunPending(op);
-  if (op->cold_found) op->value = op->disk_value;
+  if (op->cold_found) {
+    KeepCopy(*op);
+    op->value = op->disk_value;
+  }
   Finish(op, op->cold_found ? Status::kOk : Status::kNotFound);
 }
 

@@ -6,6 +6,14 @@
 // where the search on disk began. Then no record of the key is newer than the one that was found, a tombstone
 // neither. A copy that cannot be made now is not made.
 //
+// A read of a store with a cold one below it keeps what that one had, too, in the read cache. The condition
+// is the same; that the search went on below the hot log makes no difference as long as nothing has left that
+// log since: then a record of the key that came meanwhile is still in the chain.
+//
+// A copy counts as long as what was copied does. A truncation ends that; a migration does not, as the record
+// is the newest of its key in the cold store as well, until an update replaces the entry that leads to the
+// copy.
+//
 // While the index grows nothing is copied: a split sets its entries to log addresses, for good.
 //
 // Reads of the version before the session's are left out: they pass over newer records on disk.
@@ -19,31 +27,34 @@
 
 namespace faster {
 
-// The copy at a cache address, if it is one of `key` and of a record that is not below `begin`.
+// The copy at a cache address, if it is one of `key` and of a record that is not below `begin` (with a cold
+// store below: wherever that record is).
 template <class K, class V, class F>
 [[gnu::noinline]] bool Session<K, V, F>::CopyOf(LogAddress address, LogAddress begin, KeyRef key,
                                                 typename L::Value* value) {
   const Rec* record = Rec::At(cache_.At(address));
-  if (!record->KeyIs(key) || cache_.Source(address) < begin) return false;
+  if (!record->KeyIs(key) || (cold_log_ == nullptr && cache_.Source(address) < begin)) return false;
   L::Load(*record, value);
   cache_.Touch(address);
   return true;
 }
 
-// Called with a record in op.disk_value that was found on disk at op.disk_found_at.
+// Called with a record in op.disk_value that was found on disk at op.disk_found_at, or in the cold store.
 template <class K, class V, class F>
 void Session<K, V, F>::KeepCopy(const Op& op) {
   const ReadCopy copy = op.copy == ReadCopy::kDefault ? read_copy_ : op.copy;
   if (copy == ReadCopy::kNone || IsGrowing(phase_)) return;
   if (op.version != version_) return;  // its search passed over records of version_: what it found may be old
-  if (copy == ReadCopy::kToTail && AppendCopy(op)) return;
+  if (copy == ReadCopy::kToTail && !op.cold_found && AppendCopy(op)) return;
   if (cache_.on()) CacheCopy(op);
 }
 
 template <class K, class V, class F>
 bool Session<K, V, F>::StillOnDisk(const Op& op, LogAddress first, LogAddress begin) const {
   const Located at = Locate(first, op.key);
-  return at.record == nullptr && at.disk == op.disk_start && op.disk_found_at >= begin;
+  if (at.record != nullptr) return false;
+  if (!op.cold_found) return at.disk == op.disk_start && op.disk_found_at >= begin;
+  return op.cold_hot_begin == begin && (at.disk < begin || (op.disk_done && at.disk == op.disk_start));
 }
 
 template <class K, class V, class F>

@@ -241,7 +241,7 @@ Step Session<K, V, F>::ExecuteRead(Op& op, bool prepare) {
   const LogAddress begin = log_.begin();  // before the entry
   HashEntry entry;
   op.result = Status::kNotFound;
-  if (table_->Find(op.hash, &entry) == nullptr) return Absent(op);
+  if (table_->Find(op.hash, &entry) == nullptr) return Absent(op, begin);
   const LogAddress first = cache_.RealAddress(entry);
   if (prepare && ChainIsNew(first)) return Step::kShift;
   // An operation of the version before may not see what the copy was made of.
@@ -257,8 +257,9 @@ Step Session<K, V, F>::ExecuteRead(Op& op, bool prepare) {
     op.result = Status::kOk;
     return Step::kDone;
   }
-  if (at.disk < begin || at.disk == 0) return Absent(op);
-  if (op.disk_done && op.disk_start == at.disk) return Absent(op);  // it was not on disk, and nothing came
+  if (at.disk < begin || at.disk == 0) return Absent(op, begin);
+  if (op.disk_done && op.disk_start == at.disk)
+    return Absent(op, begin);  // it was not on disk, and nothing came
   return SearchDisk(op, at.disk, begin);
 }
 
@@ -299,8 +300,8 @@ Step Session<K, V, F>::ExecuteUpdate(Op& op, bool prepare, bool shifted, AtomicC
   const LogAddress begin = log_.begin();  // before the entry
   HashEntry entry;
   // With a cold store a delete writes its tombstone whatever is here: the key may be there.
-  const bool creates = op.type != OperationType::kCopy &&
-                       (op.type != OperationType::kDelete || cold_log_ != nullptr);
+  const bool creates =
+      op.type != OperationType::kCopy && (op.type != OperationType::kDelete || cold_log_ != nullptr);
   HashTable::Slot* const slot =
       creates ? table_->FindOrCreate(op.hash, &entry) : table_->Find(op.hash, &entry);
   if (slot == nullptr) {

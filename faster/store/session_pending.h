@@ -203,6 +203,7 @@ void Session<K, V, F>::OnBlock(Op* op) {
   if (op->is_update()) return RunPending(op);
   if (next != 0 && next >= op->disk_begin) return RunPending(op);
   if (op->disk_found_at == 0 && cold_log_ != nullptr && op->type == OperationType::kRead) {
+    op->cold_hot_begin = op->disk_begin;
     if (SearchCold(op)) AfterCold(op);
     return;
   }

@@ -261,7 +261,9 @@ void Driver::Watch(double max_seconds, bool checkpoints, bool run, PhaseResult* 
       result->samples.push_back({now, Done()});
       while (next_sample <= now) next_sample += options_.sample_seconds;
     }
-    if (checkpoints && !stop_.load()) WatchCheckpoints(now);
+    // Whatever runs: also what a store does by itself, compaction and migration, begins in here.
+    if (engine_->Poll()) checkpoint_runs_ = false;
+    if (checkpoints && !checkpoint_runs_ && !stop_.load()) WatchCheckpoints(now);
     const bool grows = spec_.grows() && WatchGrowth(now, run, result);
     if (status_ && status_->Due(now, &status_line)) {
       SayStatus(status_line);
@@ -281,19 +283,12 @@ bool Driver::WatchGrowth(double now, bool asks, PhaseResult* result) {
   const faster::GrowthProgress growth = engine_->Growth();
   if (result->index_sizes.empty() || result->index_sizes.back().buckets != growth.buckets)
     result->index_sizes.push_back({now, growth.buckets});
-  if (growth.target != 0) {
-    static_cast<void>(engine_->Poll());
-    return true;
-  }
+  if (growth.target != 0) return true;
   // Refused while a checkpoint runs: the next look asks again.
   return asks && now >= 1 && growth.buckets < spec_.grow_to && engine_->GrowIndex() == faster::Status::kOk;
 }
 
 void Driver::WatchCheckpoints(double now) {
-  if (checkpoint_runs_) {
-    checkpoint_runs_ = !engine_->Poll();
-    if (checkpoint_runs_) return;
-  }
   if (now < next_checkpoint_) return;
   if (!StartCheckpoint(options_.checkpoints[checkpoints_started_ % options_.checkpoints.size()])) return;
   ++checkpoints_started_;
