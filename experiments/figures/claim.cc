@@ -69,6 +69,11 @@ class Round {
         Spread();
         break;
     }
+    if (claim_.mean && !numbers_.empty()) {
+      double sum = 0;
+      for (const double number : numbers_) sum += number;
+      numbers_ = {sum / static_cast<double>(numbers_.size())};
+    }
     return numbers_;
   }
   const std::string& missing() const { return missing_; }
@@ -201,14 +206,13 @@ std::string_view VerdictText(Verdict verdict) {
 
 std::string Judgement::Measured(const Claim& claim) const {
   if (verdict == Verdict::kNotMeasured) return "missing: " + missing;
-  // Of a claim with two bounds both ends count; else the one that its bound is about.
-  std::vector<double> all = claim.at_least ? least : most;
   const std::string unit = claim.unit.empty() ? "" : " " + claim.unit;
-  if (claim.at_least && claim.at_most && least != most) {
-    return Number(bench::Median(least)) + " to " + Number(bench::Median(most)) + unit;
-  }
-  std::string text = Number(bench::Median(all));
-  const std::optional<bench::Interval> interval = bench::MedianInterval(all);
+  // Of a claim with two bounds both ends count; else the one that its bound is about.
+  if (claim.at_least && claim.at_most && lowest != highest)
+    return Number(bench::Median(numbers[lowest])) + " to " + Number(bench::Median(numbers[highest])) + unit;
+  const std::vector<double>& shown = numbers[claim.at_least ? lowest : highest];
+  std::string text = Number(bench::Median(shown));
+  const std::optional<bench::Interval> interval = bench::MedianInterval(shown);
   if (interval) text += " [" + Number(interval->low) + ", " + Number(interval->high) + "]";
   return text + unit;
 }
@@ -217,23 +221,28 @@ Judgement Judge(const Claim& claim, const Grid& grid, const Lookup& lookup) {
   Judgement judgement;
   for (uint64_t r = 0; r < grid.rounds; ++r) {
     Round round(claim, grid, lookup, r);
-    std::vector<double> numbers = round.Numbers();
-    for (double& number : numbers) number *= claim.factor;
+    const std::vector<double> numbers = round.Numbers();
     judgement.missing = round.missing();
     if (numbers.empty()) judgement.missing = "nothing to compare";
     if (!judgement.missing.empty()) return judgement;
-    const auto [least, most] = std::minmax_element(numbers.begin(), numbers.end());
-    judgement.least.push_back(*least);
-    judgement.most.push_back(*most);
+    judgement.numbers.resize(numbers.size());
+    for (size_t i = 0; i < numbers.size(); ++i) judgement.numbers[i].push_back(numbers[i] * claim.factor);
   }
-  if (judgement.least.empty()) {
+  if (judgement.numbers.empty()) {
     judgement.missing = "no round";
     return judgement;
   }
   judgement.verdict = Verdict::kHolds;
-  if (claim.at_least) judgement.verdict = OneSide(judgement.least, *claim.at_least, true, grid.exact);
-  if (claim.at_most)
-    judgement.verdict = Both(judgement.verdict, OneSide(judgement.most, *claim.at_most, false, grid.exact));
+  for (size_t i = 0; i < judgement.numbers.size(); ++i) {
+    const std::vector<double>& number = judgement.numbers[i];
+    const double median = bench::Median(number);
+    if (median < bench::Median(judgement.numbers[judgement.lowest])) judgement.lowest = i;
+    if (median > bench::Median(judgement.numbers[judgement.highest])) judgement.highest = i;
+    if (claim.at_least)
+      judgement.verdict = Both(judgement.verdict, OneSide(number, *claim.at_least, true, grid.exact));
+    if (claim.at_most)
+      judgement.verdict = Both(judgement.verdict, OneSide(number, *claim.at_most, false, grid.exact));
+  }
   return judgement;
 }
 
@@ -245,8 +254,7 @@ nlohmann::ordered_json JudgementJson(const Claim& claim, const Judgement& judgem
   json["bound"] = BoundText(claim);
   json["verdict"] = VerdictText(judgement.verdict);
   json["measured"] = judgement.Measured(claim);
-  json["rounds_least"] = judgement.least;
-  json["rounds_most"] = judgement.most;
+  json["numbers"] = judgement.numbers;
   return json;
 }
 
@@ -261,10 +269,11 @@ std::string BoundText(const Claim& claim) {
 Claim ParseClaim(const JsonPlace& place) {
   Claim claim;
   place.OnlyMembers({"text", "source", "robust", "value", "ratio", "difference", "order", "spread",
-                     "direction", "at_least", "at_most", "between", "unit", "factor"});
+                     "direction", "mean", "at_least", "at_most", "between", "unit", "factor"});
   claim.text = place.At("text").Text();
   claim.source = place.At("source").Text();
   claim.robust = place.At("robust").Flag();
+  if (place.Has("mean")) claim.mean = place.At("mean").Flag();
   if (place.Has("unit")) claim.unit = place.At("unit").Text();
   if (place.Has("factor")) claim.factor = place.At("factor").Real(1e-300, 1e300);
   constexpr std::pair<const char*, ClaimKind> kKinds[] = {{"value", ClaimKind::kValue},

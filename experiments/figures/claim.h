@@ -1,12 +1,13 @@
 // Claim: what a paper says of a figure, as an expression over the metrics of its cells, with a bound that was
 // fixed before the run; and what the rounds say about it.
 //
-// The expression gives numbers in every round: its least has to reach `at_least`, its greatest must not pass
-// `at_most`. Over the rounds that makes an interval of the median (at least 90 %, by order statistics):
+// The expression gives one number or several (of the series and the x that it leaves open) in every round.
+// Each of them has to reach `at_least` and must not pass `at_most`; with "mean" it is their mean that has to.
+// Over the rounds each number makes an interval of its median (at least 90 %, by order statistics):
 //
-//   holds                all of the interval is on the right side of the bound
-//   does not hold        all of it is on the wrong side
-//   not separable        the bound lies within it: noise, or too few rounds
+//   holds                every interval is on the right side of the bound
+//   does not hold        one of them is on the wrong side
+//   not separable        the bound lies within one: noise, or too few rounds
 //   not measured         a cell or a metric is missing
 //
 // An exact figure has one round and no interval. Plain values.
@@ -44,6 +45,7 @@ struct Claim {
   ClaimKind kind = ClaimKind::kValue;
   std::vector<CellReference> cells;
   bool rising = false;  // kOrder
+  bool mean = false;    // of the numbers; else each of them counts
   std::optional<double> at_least, at_most;
   std::string unit;   // of the value, for people
   double factor = 1;  // measured x factor = what people read; the bound is in what people read
@@ -54,9 +56,11 @@ std::string_view VerdictText(Verdict verdict);
 
 struct Judgement {
   Verdict verdict = Verdict::kNotMeasured;
-  std::string missing;                             // which metric of which cell, if not measured
-  std::vector<double> least, most;                 // per round
-  std::string Measured(const Claim& claim) const;  // "5.3 [5.1, 6.0] x"
+  std::string missing;                       // which metric of which cell, if not measured
+  std::vector<std::vector<double>> numbers;  // of the expression, each over the rounds
+  size_t lowest = 0, highest = 0;            // which of them have the least and the greatest median
+  // Of the number that is nearest to the bound, or beyond it the farthest: "5.3 [5.1, 6.0] x".
+  std::string Measured(const Claim& claim) const;
 };
 
 // The metric of a cell, or nothing.

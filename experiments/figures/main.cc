@@ -41,6 +41,8 @@ int Complain(const std::string& what) {
 int main(int argc, char** argv) {
   experiments::figures::SessionOptions options;
   bool list = false, no_pictures = false;
+  constexpr uint64_t kUnsaid = ~uint64_t{0};
+  uint64_t further = kUnsaid;
   options.definitions = experiments::ProjectRoot() + "/experiments/figures";
   options.programs = OwnFolder();
   experiments::CommandLine line("./cpr figure NAME...|--all [--quick]", kDescription);
@@ -50,6 +52,10 @@ int main(int argc, char** argv) {
   line.AddText("out", "DIR", "results there instead of store/figure-NAME/<UTC time>", &options.out);
   line.AddText("resume", "DIR", "measure what an interrupted run lacks", &options.resume);
   line.AddText("again", "DIR", "judge and draw a stored run again, measure nothing", &options.again);
+  line.AddNumber(
+      "further", "S",
+      "more rounds of what noise hides until S seconds after the start; default 780 with --all --quick",
+      &further, 0, 1000000);
   line.AddSwitch("no-pictures", "measure and judge only", &no_pictures);
   line.AddSwitch("json", "the claims as JSON on stdout", &options.json);
   line.AddText("definitions", "DIR", "other figures than experiments/figures/*/*.json", &options.definitions);
@@ -61,6 +67,7 @@ int main(int argc, char** argv) {
     return 0;
   }
   options.pictures = !no_pictures;
+  if (further != kUnsaid) options.further_until = static_cast<double>(further);
   options.figures = line.positional();
   if (list) return experiments::figures::ListFigures(options);
   const int ways = int(!options.figures.empty()) + int(options.all) + int(!options.resume.empty()) +

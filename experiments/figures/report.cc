@@ -66,7 +66,7 @@ std::string MachineText(const ordered_json& environment) {
 }
 
 std::string SourceText(const Definition& definition) {
-  return definition.paper + ", " + definition.number +
+  return definition.paper + (definition.number == "none" ? "" : ", " + definition.number) +
          (definition.page == 0 ? "" : ", page " + std::to_string(definition.page));
 }
 
@@ -147,26 +147,42 @@ std::string Tally::Text() const {
       std::to_string(not_separable) +
       (not_separable == 1 ? " is not separable from noise, " : " are not separable from noise, ") +
       std::to_string(does_not_hold) + (does_not_hold == 1 ? " does not hold" : " do not hold");
+  if (robust_undecided > 0)
+    text += " (robust ones that are not separable: " + std::to_string(robust_undecided) + ")";
   if (not_measured > 0)
     text += ", " + std::to_string(not_measured) + (not_measured == 1 ? " was" : " were") + " not measured";
   return text;
 }
 
-Tally TallyOf(const Stores& stores) {
+Tally TallyOf(const FigureStore& store) {
   Tally tally;
-  for (const auto& store : stores) {
-    const std::vector<Judgement> judgements = store->JudgeAll();
-    for (size_t i = 0; i < judgements.size(); ++i) {
-      const Verdict verdict = judgements[i].verdict;
-      tally.holds += verdict == Verdict::kHolds;
-      tally.not_separable += verdict == Verdict::kNotSeparable;
-      tally.does_not_hold += verdict == Verdict::kDoesNotHold;
-      tally.not_measured += verdict == Verdict::kNotMeasured;
-      const bool failed = verdict == Verdict::kDoesNotHold || verdict == Verdict::kNotMeasured;
-      tally.robust_failures += failed && store->definition().claims[i].robust;
-    }
+  const std::vector<Judgement> judgements = store.JudgeAll();
+  for (size_t i = 0; i < judgements.size(); ++i) {
+    const Verdict verdict = judgements[i].verdict;
+    const bool robust = store.definition().claims[i].robust;
+    const bool failed = verdict == Verdict::kDoesNotHold || verdict == Verdict::kNotMeasured;
+    tally.holds += verdict == Verdict::kHolds;
+    tally.not_separable += verdict == Verdict::kNotSeparable;
+    tally.does_not_hold += verdict == Verdict::kDoesNotHold;
+    tally.not_measured += verdict == Verdict::kNotMeasured;
+    tally.robust_failures += failed && robust;
+    tally.robust_undecided += verdict == Verdict::kNotSeparable && robust;
   }
   return tally;
+}
+
+Tally TallyOf(const Stores& stores) {
+  Tally sum;
+  for (const auto& store : stores) {
+    const Tally tally = TallyOf(*store);
+    sum.holds += tally.holds;
+    sum.not_separable += tally.not_separable;
+    sum.does_not_hold += tally.does_not_hold;
+    sum.not_measured += tally.not_measured;
+    sum.robust_failures += tally.robust_failures;
+    sum.robust_undecided += tally.robust_undecided;
+  }
+  return sum;
 }
 
 ordered_json ClaimsJson(const Stores& stores) {
@@ -186,7 +202,7 @@ ordered_json ClaimsJson(const Stores& stores) {
   return json;
 }
 
-std::string ClaimsMarkdown(const Stores& stores) {
+std::string ClaimsMarkdown(const Stores& stores, const std::vector<std::string>& left_out) {
   std::string text = "# Claims\n\n" + TallyOf(stores).Text() +
                      ". A claim that is not robust does not count for the exit status.\n\n"
                      "| figure | the paper says | measured here | bound | verdict |\n|---|---|---|---|---|\n";
@@ -200,6 +216,7 @@ std::string ClaimsMarkdown(const Stores& stores) {
               Cell(BoundText(claim)) + " | " + std::string(VerdictText(judgements[i].verdict)) + " |\n";
     }
   }
+  for (const std::string& line : left_out) text += "\nLeft out: " + line + ".\n";
   text += "\nIn brackets: an interval of the median over the rounds, at least 90 %.\n\n";
   for (const auto& store : stores) {
     text += "- " + store->definition().figure + " (" + SourceText(store->definition()) + "; " +
@@ -210,7 +227,7 @@ std::string ClaimsMarkdown(const Stores& stores) {
   return text;
 }
 
-std::string Page(const Stores& stores) {
+std::string Page(const Stores& stores, const std::vector<std::string>& left_out) {
   std::string html =
       "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>Figures and claims</title>"
       "<meta name=\"viewport\" content=\"width=device-width\"><style>" +
@@ -218,6 +235,7 @@ std::string Page(const Stores& stores) {
       Escaped(TallyOf(stores).Text()) + ".</p>\n";
   if (!stores.empty() && !stores.front()->environments().empty())
     html += "<p class=\"source\">" + Escaped(MachineText(stores.front()->environments().back())) + "</p>\n";
+  for (const std::string& line : left_out) html += "<p>Left out: " + Escaped(line) + ".</p>\n";
   html += "<p>";
   for (const auto& store : stores)
     html += "<a href=\"#" + store->definition().figure + "\">" + store->definition().figure + "</a> ";
@@ -226,12 +244,13 @@ std::string Page(const Stores& stores) {
   return html + "</body></html>\n";
 }
 
-bool WriteReport(const Stores& stores, const std::string& folder, std::string* error) {
+bool WriteReport(const Stores& stores, const std::vector<std::string>& left_out, const std::string& folder,
+                 std::string* error) {
   const std::string json =
       ClaimsJson(stores).dump(1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
   return WriteWholeFile(folder + "/claims.json", json, error) &&
-         WriteWholeFile(folder + "/claims.md", ClaimsMarkdown(stores), error) &&
-         WriteWholeFile(folder + "/index.html", Page(stores), error);
+         WriteWholeFile(folder + "/claims.md", ClaimsMarkdown(stores, left_out), error) &&
+         WriteWholeFile(folder + "/index.html", Page(stores, left_out), error);
 }
 
 }  // namespace experiments::figures

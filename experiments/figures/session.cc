@@ -1,6 +1,7 @@
 #include "experiments/figures/session.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cstdio>
 #include <filesystem>
 #include <memory>
@@ -24,6 +25,12 @@ int Complain(const std::string& what) {
   return 2;
 }
 
+// Five rounds give an interval from their least to their greatest; eight leave out one at each end, eleven
+// two.
+constexpr uint64_t kMoreRounds = 3, kMostRounds = 17;
+constexpr double kQuickUntil = 13 * 60;  // with --all --quick; what begins before may end after it
+constexpr size_t kMostUndecided = 3;     // of all robust claims of several figures
+
 // Worst first: 2 wrong input or machine, 1 a claim or a property fails, 0.
 int Worse(int a, int b) { return std::max(a, b); }
 
@@ -39,7 +46,7 @@ class Session {
     if (!store.Open(options_.again, &error)) return Complain(error);
     const size_t missing = store.Collect();
     const int status = Finish(store);
-    if (!WriteReport(stores_, store.folder(), &error)) return Complain(error);
+    if (!WriteReport(stores_, {}, store.folder(), &error)) return Complain(error);
     if (missing == 0) return status;
     return Complain(Incomplete(store, missing));
   }
@@ -74,22 +81,34 @@ class Session {
       wanted.push_back(definition);
     }
     if (options_.all) {
-      for (const Definition& definition : catalogue.figures()) wanted.push_back(&definition);
+      for (const Definition& definition : catalogue.figures()) {
+        const std::string lack = Lacking(definition, options_.quick, ProjectRoot());
+        if (lack.empty())
+          wanted.push_back(&definition);
+        else
+          left_out_.push_back(lack);
+      }
+      for (const std::string& line : left_out_) Complain("left out: " + line);
+      if (wanted.empty()) {
+        *error = "nothing can be measured here";
+        return false;
+      }
     }
-    // A machine that cannot do the last one is found before the first one is begun.
+    // A machine that cannot do the last one that was named is found before the first one is begun.
     for (const Definition* definition : wanted) {
       if (!CheckPrograms(*definition, options_.programs, error)) return false;
       *error = Lacking(*definition, options_.quick, ProjectRoot());
       if (!error->empty()) return false;
     }
-    if (wanted.size() > 1 && !MakeSession(error)) return false;
+    const bool several = wanted.size() > 1 || options_.all;
+    if (several && !MakeSession(error)) return false;
     for (const Definition* definition : wanted) {
       std::string out = options_.out;
-      if (wanted.size() > 1 && !out.empty()) out += "/figure-" + definition->figure;
+      if (several && !out.empty()) out += "/figure-" + definition->figure;
       stores_.push_back(std::make_unique<FigureStore>());
       if (!stores_.back()->Create(*definition, options_.quick, out, error)) return false;
     }
-    return wanted.size() == 1 || SaveSession(error);
+    return !several || SaveSession(error);
   }
 
   bool MakeSession(std::string* error) {
@@ -112,6 +131,7 @@ class Session {
       json["figures"].push_back(
           {{"figure", store->definition().figure}, {"folder", fs::absolute(store->folder(), code).string()}});
     }
+    json["left_out"] = left_out_;
     return WriteWholeFile(folder_ + "/session.json", json.dump(1) + "\n", error);
   }
 
@@ -129,6 +149,9 @@ class Session {
       }
       const JsonPlace root(json, file, error);
       for (const JsonPlace& item : root.At("figures").Items()) folders.push_back(item.At("folder").Text());
+      if (root.Has("left_out")) {
+        for (const JsonPlace& item : root.At("left_out").Items()) left_out_.push_back(item.Text());
+      }
       if (!error->empty()) return false;
       folder_ = options_.resume;
     }
@@ -143,14 +166,24 @@ class Session {
   // ---- the run ----
 
   int RunAll() {
-    int status = 0;
+    int status = left_out_.empty() ? 0 : 2;
     double expected = 0;
     for (const auto& store : stores_) expected += ExpectedSeconds(*store) * (FirstOfItsCells(*store) ? 1 : 0);
+    const auto start = std::chrono::steady_clock::now();
     bench::Pace pace;
     pace.SetTotal(expected);
     for (const auto& store : stores_) {
       status = Worse(status, RunOne(*store, &pace));
       if (g_stop.load()) break;
+    }
+    while (!g_stop.load()) {
+      const double spent = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+      const std::vector<FigureStore*> undecided = NextUndecided(Until() - spent);
+      if (undecided.empty()) break;
+      for (FigureStore* store : undecided) {
+        store->ExtendTo(store->rounds() + kMoreRounds);
+        if (!g_stop.load()) status = Worse(status, RunOne(*store, &pace));
+      }
     }
     pace.End();
     if (g_stop.load()) {
@@ -160,7 +193,7 @@ class Session {
       return 130;
     }
     std::string error;
-    if (!WriteReport(stores_, folder_.empty() ? stores_.front()->folder() : folder_, &error))
+    if (!WriteReport(stores_, left_out_, folder_.empty() ? stores_.front()->folder() : folder_, &error))
       return Complain(error);
     if (options_.json) {
       std::printf("%s\n",
@@ -169,7 +202,37 @@ class Session {
       std::printf("%s\n# %s/index.html\n# %s/claims.md\n", TallyOf(stores_).Text().c_str(), folder_.c_str(),
                   folder_.c_str());
     }
-    return status;
+    const size_t hidden = TallyOf(stores_).robust_undecided;
+    if (stores_.size() <= 1 || hidden <= kMostUndecided) return status;
+    std::fprintf(stderr, "cpr figure: noise hides %zu robust claims, more than %zu; is the machine idle?\n",
+                 hidden, kMostUndecided);
+    return Worse(status, 1);
+  }
+
+  double Until() const {
+    if (options_.further_until) return *options_.further_until;
+    return options_.all && options_.quick ? kQuickUntil : 0;
+  }
+
+  // The figures that share cells and have the fewest rounds, of those with a robust claim that noise hides
+  // and for which the seconds that are left suffice.
+  std::vector<FigureStore*> NextUndecided(double left) const {
+    const FigureStore* next = nullptr;
+    for (const auto& store : stores_) {
+      const uint64_t rounds = store->rounds();
+      const double seconds = store->definition().scale(store->quick()).seconds;
+      if (store->definition().exact || rounds + kMoreRounds > kMostRounds) continue;
+      if (seconds * kMoreRounds / static_cast<double>(rounds) > left) continue;
+      if (TallyOf(*store).robust_undecided == 0) continue;
+      if (next == nullptr || rounds < next->rounds()) next = store.get();
+    }
+    std::vector<FigureStore*> group;
+    for (const auto& store : stores_) {
+      if (next != nullptr && store->definition().cells_of == next->definition().cells_of &&
+          store->quick() == next->quick())
+        group.push_back(store.get());
+    }
+    return group;
   }
 
   const FigureStore* OthersOfItsCells(const FigureStore& store) const {
@@ -237,7 +300,8 @@ class Session {
   }
 
   const SessionOptions& options_;
-  std::string folder_;  // of a session of several
+  std::string folder_;                 // of a session of several
+  std::vector<std::string> left_out_;  // with --all: why the machine cannot do a figure
   Stores stores_;
 };
 

@@ -2,6 +2,7 @@
 // printed. Used by one thread.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,6 +21,9 @@ struct SessionOptions {
   std::string resume;                 // a folder of a figure, or of a session of several
   std::string again;                  // a folder of a figure: judged and drawn anew from its cells
   std::string definitions, programs;  // folders
+  // More rounds are measured of figures with a robust claim that noise still hides, until so many seconds
+  // after the start. Absent: some for --all --quick, which has a quarter of an hour; else none.
+  std::optional<double> further_until;
 };
 
 // The exit status.

@@ -78,7 +78,17 @@ bool FigureStore::Open(const std::string& folder, std::string* error) {
     return false;
   folder_ = folder;
   plans_ = PlanCells(definition_, quick_);
+  const uint64_t measured = root.Has("rounds") ? root.At("rounds").Whole(rounds(), 1000) : rounds();
+  if (!error->empty()) return false;
+  if (measured > rounds()) ExtendTo(measured);
   return true;
+}
+
+void FigureStore::ExtendTo(uint64_t rounds) {
+  Scale& scale = quick_ ? definition_.quick : definition_.full;
+  scale.seconds *= static_cast<double>(rounds) / static_cast<double>(scale.rounds);
+  scale.rounds = rounds;
+  plans_ = PlanCells(definition_, quick_);
 }
 
 bool FigureStore::Prepare(const CellPlan& plan, std::string* error) const {
@@ -187,6 +197,7 @@ bool FigureStore::Save(std::string* error) const {
   json["paper"] = definition_.paper + ", " + definition_.number;
   json["setting"] = definition_.setting;
   json["scale"] = quick_ ? "quick" : "full";
+  json["rounds"] = rounds();
   json["complete"] = cells_.size() == plans_.size();
   json["cells_planned"] = plans_.size();
   json["environments"] = environments_;

@@ -1,6 +1,7 @@
 // FigureStore: the folder of one run of a figure.
 //
-//   results.json       the definition, the machine(s), every cell's metrics, every claim's judgement
+//   results.json       the definition, the rounds (which may be more than it asks for), the machine(s), every
+//                      cell's metrics, every claim's judgement
 //   cells/S-X-R/       series S, value X of x, round R: parameters.json (what the program read), run.json,
 //                      samples.csv, checkpoints.csv, cell.json (how the process ended) and log
 //   <figure>.pdf ...   the pictures, with the .gp and .dat that make them
@@ -40,6 +41,9 @@ class FigureStore {
   bool quick() const { return quick_; }
   const std::string& folder() const { return folder_; }
   const std::vector<CellPlan>& plans() const { return plans_; }
+  uint64_t rounds() const { return definition_.scale(quick_).rounds; }
+  // Plans so many in all, which is more than now. What was measured stays.
+  void ExtendTo(uint64_t rounds);
   std::string Path(const CellPlan& plan) const { return folder_ + "/" + plan.folder; }
 
   void AddEnvironment(nlohmann::ordered_json environment) { environments_.push_back(std::move(environment)); }

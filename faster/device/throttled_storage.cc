@@ -70,6 +70,12 @@ ThrottledStorage::~ThrottledStorage() {
   for (std::thread& thread : threads_) thread.join();
 }
 
+void ThrottledStorage::SetLimits(const ThrottleLimits& limits) {
+  std::lock_guard lock(mutex_);
+  reads_ = TokenBucket(limits.read);
+  writes_ = TokenBucket(limits.write);
+}
+
 Status ThrottledStorage::Open(std::string_view path, OpenMode mode, std::unique_ptr<File>* file) {
   std::unique_ptr<File> below;
   const Status status = below_->Open(path, mode, &below);

@@ -35,6 +35,8 @@ class ThrottledStorage : public Storage {
  public:
   ThrottledStorage(Storage* below, const ThrottleLimits& limits);
   ~ThrottledStorage() override;
+  // From now on; what waits keeps the time that it was given.
+  void SetLimits(const ThrottleLimits& limits);
 
   Status Open(std::string_view path, OpenMode mode, std::unique_ptr<File>* file) override;
   Status CreateDirectory(std::string_view path) override { return below_->CreateDirectory(path); }

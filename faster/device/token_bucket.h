@@ -32,8 +32,8 @@ class TokenBucket {
   }
 
  private:
-  const double ns_per_byte_;
-  const double burst_ns_;
+  double ns_per_byte_;
+  double burst_ns_;
   double end_ = 0;  // of everything booked so far
   bool started_ = false;
 };

@@ -64,7 +64,7 @@ struct Disk {
   std::unique_ptr<File> file;
 };
 
-void Count(void* counter, Status status, uint64_t) {
+void CountDone(void* counter, Status status, uint64_t) {
   EXPECT_EQ(status, Status::kOk);
   static_cast<std::atomic<int>*>(counter)->fetch_add(1);
 }
@@ -86,9 +86,9 @@ void ExpectRate(bool write, uint64_t size, uint64_t rate) {
   for (int i = 0; i < count; ++i) {
     const uint64_t offset = static_cast<uint64_t>(i) * size;
     if (write) {
-      disk.file->WriteAsync(offset, from.data(), size, &Count, &done);
+      disk.file->WriteAsync(offset, from.data(), size, &CountDone, &done);
     } else {
-      disk.file->ReadAsync(0, to[0].data(), size, &Count, &done);
+      disk.file->ReadAsync(0, to[0].data(), size, &CountDone, &done);
     }
   }
   while (done < count) std::this_thread::sleep_for(std::chrono::milliseconds(1));
@@ -131,17 +131,28 @@ TEST(ThrottledStorage, WhatHasNoLimitDoesNotWait) {
   const auto start = Clock::now();
   std::atomic<int> done{0};
   char byte = 0;
-  for (int i = 0; i < 1000; ++i) disk.file->ReadAsync(0, &byte, 1, &Count, &done);
+  for (int i = 0; i < 1000; ++i) disk.file->ReadAsync(0, &byte, 1, &CountDone, &done);
   while (done < 1000) std::this_thread::yield();
   EXPECT_EQ(disk.file->Sync(), Status::kOk);
   EXPECT_LE(SecondsSince(start), 100);  // of the 1000 seconds that the limit would take
+}
+
+TEST(ThrottledStorage, ANewLimitCountsFromNow) {
+  Disk disk({0, 1});  // a byte a second
+  disk.throttled.SetLimits({});
+  const std::string bytes(100'000, 'x');
+  EXPECT_EQ(WriteFully(*disk.file, 0, bytes.data(), bytes.size()), Status::kOk);
+  disk.throttled.SetLimits({0, 1'000'000});
+  const auto start = Clock::now();
+  EXPECT_EQ(WriteFully(*disk.file, 0, bytes.data(), bytes.size()), Status::kOk);
+  EXPECT_GE(SecondsSince(start), 0.098);
 }
 
 TEST(ThrottledStorage, ReportsNothingBeforeItsTime) {
   Disk disk({0, 1'000'000});
   std::atomic<int> done{0};
   const std::string bytes(100'000, 'x');
-  disk.file->WriteAsync(0, bytes.data(), bytes.size(), &Count, &done);
+  disk.file->WriteAsync(0, bytes.data(), bytes.size(), &CountDone, &done);
   std::this_thread::sleep_for(std::chrono::milliseconds(50));
   EXPECT_EQ(done, 0);
   uint64_t size = 1;

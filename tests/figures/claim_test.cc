@@ -69,6 +69,30 @@ TEST_F(Claims, MoreRoundsMakeTheIntervalNarrower) {
   EXPECT_EQ(Of(kValue), Verdict::kNotSeparable);
 }
 
+// Each number has its own interval: that in every round another one is an outlier does not matter.
+TEST_F(Claims, EachNumberIsJudgedOverTheRounds) {
+  grid_.rounds = 8;
+  Put(0, 0, {1, 20, 20, 20, 20, 20, 20, 20});
+  Put(1, 0, {20, 20, 20, 2, 20, 20, 20, 20});
+  constexpr const char* kEach = R"({"value": {"metric": "m", "x": 1}, "at_least": 10})";
+  EXPECT_EQ(Of(kEach), Verdict::kHolds);
+  Put(0, 0, {1, 1, 20, 20, 20, 20, 20, 20});
+  EXPECT_EQ(Of(kEach), Verdict::kNotSeparable);
+  Put(1, 0, {9, 9, 8, 9, 9, 9, 9, 7});
+  EXPECT_EQ(Of(kEach), Verdict::kDoesNotHold);
+  EXPECT_EQ(Judged(kEach).Measured(claim_), "9 [8, 9]");  // the one that fails
+}
+
+TEST_F(Claims, TheMeanOfTheNumbers) {
+  Put(0, 0, {5, 15, 25, 5, 15});
+  Put(1, 0, {19, 9, 1, 19, 9});
+  constexpr const char* kMean = R"({"value": {"metric": "m", "x": 1}, "mean": true, "at_least": 11})";
+  EXPECT_EQ(Of(kMean), Verdict::kHolds);
+  EXPECT_EQ(Judged(kMean).numbers, (std::vector<std::vector<double>>{{12, 12, 13, 12, 12}}));
+  EXPECT_EQ(Of(R"({"value": {"metric": "m", "x": 1}, "mean": false, "at_least": 11})"),
+            Verdict::kNotSeparable);
+}
+
 TEST_F(Claims, FewRoundsSayNothing) {
   grid_.rounds = 4;
   Put(0, 0, {20, 20, 20, 20});
@@ -131,17 +155,19 @@ TEST_F(Claims, OrdersLookAtNeighbours) {
   Put(1, 1, {3, 3, 3, 3, 3});
   constexpr const char* kAlongX = R"({"order": {"metric": "m"}, "direction": "rising", "at_least": 1})";
   EXPECT_EQ(Of(kAlongX), Verdict::kHolds);
-  EXPECT_EQ(Judged(kAlongX).least, (std::vector<double>{1, 1, 1, 1, 1}));
+  EXPECT_EQ(Judged(kAlongX).numbers[1], (std::vector<double>{1, 1, 1, 1, 1}));
   EXPECT_EQ(Of(R"({"order": {"metric": "m"}, "direction": "falling", "at_least": 1})"),
             Verdict::kDoesNotHold);
   const Judgement listed =
       Judged(R"({"order": [{"metric": "m", "series": "a"}, {"metric": "m", "series": "b"}],
                                       "direction": "rising", "at_least": 1})");
   EXPECT_EQ(listed.verdict, Verdict::kHolds);
-  EXPECT_EQ(listed.least.front(), 1.5);
+  EXPECT_EQ(listed.numbers[1].front(), 1.5);
   // With x fixed: along the series.
-  EXPECT_EQ(
-      Judged(R"({"order": {"metric": "m", "x": 1}, "direction": "rising", "at_least": 1})").least.front(), 3);
+  EXPECT_EQ(Judged(R"({"order": {"metric": "m", "x": 1}, "direction": "rising", "at_least": 1})")
+                .numbers[0]
+                .front(),
+            3);
 }
 
 TEST_F(Claims, SpreadIsGreatestOverLeast) {
@@ -149,7 +175,7 @@ TEST_F(Claims, SpreadIsGreatestOverLeast) {
   Put(0, 1, {3, 3, 3, 3, 3});
   const Judgement judgement = Judged(R"({"spread": {"metric": "m", "series": "a"}, "at_most": 1.5})");
   EXPECT_EQ(judgement.verdict, Verdict::kHolds);
-  EXPECT_EQ(judgement.most.front(), 1.5);
+  EXPECT_EQ(judgement.numbers[0].front(), 1.5);
 }
 
 TEST_F(Claims, WhatIsMissingIsNamed) {

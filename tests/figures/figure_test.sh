@@ -80,6 +80,48 @@ case_whole() {
   expect_text '^own-b '
 }
 
+# An outlier hides a claim in five rounds, not in eight: of several quick figures such a one gets more rounds.
+case_further() {
+  write_program 'round=$(grep -o "\"round\": [0-9]*" "$2" | grep -o "[0-9]*\$")
+[ "$round" -ne 2 ] || speed=1'
+  write_definition own-a 1048576 0
+  write_definition own-b 1048576 0 0.5
+  expect_status 0 "$figure" own-a --quick "${flags[@]}"
+  expect_text '^  not separable from noise fast is faster: 3 \[1, 3\]'
+  expect_status 0 "$figure" --all --quick "${flags[@]}"
+  expect_text '^own-a: A sample \(quick, 10 of 10 cells\)'
+  expect_text '^own-a: A sample \(quick, 16 of 16 cells\)'
+  expect_text '^  holds +fast is faster: 3 \[3, 3\] \(at least 2\)'
+  ! grep -q 'own-b.*16 of 16' "$scratch/output" || fail "more rounds of what is clear"
+  local folder=$scratch/store/figure-own-a/latest before
+  grep -q '"rounds": 8' "$folder/results.json" || fail "results.json"
+  before=$(calls)
+  expect_status 0 "$figure" --resume "$folder" "${flags[@]}"
+  [ "$(calls)" -eq "$before" ] || fail "measured again"
+  expect_text '^own-a: A sample \(quick, 16 of 16 cells\)'
+  expect_status 0 "$figure" --all --quick --further 0 "${flags[@]}"
+  ! grep -q '16 of 16' "$scratch/output" || fail "more rounds than asked for"
+  for name in c d e; do write_definition own-$name 1048576 0; done
+  expect_status 1 "$figure" --all --quick --further 0 "${flags[@]}"
+  expect_text 'noise hides 4 robust claims, more than 3'
+}
+
+# What the machine cannot do is left out of --all, and said: on the way, in the exit status and in the report.
+case_left_out() {
+  write_program ''
+  write_definition own-a 1048576 0
+  write_definition own-b 1048576 1099511627776
+  expect_status 2 "$figure" --all --quick "${flags[@]}"
+  expect_text '^cpr figure: left out: own-b needs 1099.5 GB of disk'
+  expect_text '^own-a: A sample \(quick, 10 of 10 cells\)'
+  local folder=$scratch/store/figures/latest
+  grep -q '^Left out: own-b needs 1099.5 GB' "$folder/claims.md" || fail "claims.md"
+  grep -q '<p>Left out: own-b needs 1099.5 GB' "$folder/index.html" || fail "index.html"
+  rm -r "$scratch"/store/figure-own-a/latest/cells/0-0-0
+  expect_status 2 "$figure" --resume "$folder" "${flags[@]}"
+  grep -q '^Left out: own-b needs 1099.5 GB' "$folder/claims.md" || fail "claims.md after --resume"
+}
+
 # A claim that does not hold, a program that finds a property violated, one that refuses, dies, stands still.
 case_failures() {
   write_definition own-a 1048576 0 4
@@ -136,6 +178,9 @@ case_bad_input() {
   expect_status 2 "$figure" own-a --quick "${flags[@]}"
   expect_one_line
   expect_text 'own-a needs 1099.5 GB of disk in .*, [0-9.]+ GB are free'
+  write_definition own-b 1048576 1099511627776
+  expect_status 2 "$figure" --all --quick "${flags[@]}"
+  expect_text 'nothing can be measured here'
   [ ! -e "$scratch/calls" ] || fail "something was measured"
   [ ! -e "$scratch/store" ] || fail "a folder was made for nothing"
   echo '{' >"$scratch/definitions/own/own-a.json"

@@ -51,9 +51,9 @@ TEST(ThroughputShapes, WindowsEndWithTheNextRequest) {
   const auto shape = Map(ThroughputShape(Course(mops), {1.01, 2.01}));
   EXPECT_NEAR(shape.at("recovery_seconds_1"), 0.99, 1e-9);
   EXPECT_NEAR(shape.at("recovered_1"), 0.5, 1e-9);
-  EXPECT_NEAR(shape.at("lost_seconds_1"), 0.5, 1e-9);
-  EXPECT_NEAR(shape.at("lost_seconds_2"), -0.2, 1e-9);
-  EXPECT_NEAR(shape.at("lost_seconds"), 0.3, 1e-9);
+  EXPECT_NEAR(shape.at("lost_seconds_1"), 1 - 5 / 7.5, 1e-9);  // by the mean of 10 and 5
+  EXPECT_NEAR(shape.at("lost_seconds_2"), 1 - 12 / 8.5, 1e-9);
+  EXPECT_NEAR(shape.at("lost_seconds"), 2 - 5 / 7.5 - 12 / 8.5, 1e-9);
 }
 
 TEST(ThroughputShapes, NothingBeforeTheFirstRequestIsNoShape) {

@@ -187,7 +187,7 @@ TEST_F(Stored, ReportsSayWhatHoldsAndNeedNothingElse) {
   stores_.erase(stores_.begin());
   MeasureAll(other);
   ASSERT_TRUE(DrawPicture(other, &error_)) << error_;
-  ASSERT_TRUE(WriteReport(stores_, root_.string(), &error_)) << error_;
+  ASSERT_TRUE(WriteReport(stores_, {}, root_.string(), &error_)) << error_;
   const std::string page = Get(root_ / "index.html"), markdown = Get(root_ / "claims.md");
   EXPECT_NE(
       markdown.find("| own-sample | two is faster (Figure 1) | 1.83 [1.71, 2] x | at least 1.2 x | holds |"),

@@ -18,6 +18,8 @@ using workloads::ycsb::RunPlan;
 using workloads::ycsb::ThreadState;
 using Clock = std::chrono::steady_clock;
 
+constexpr double kSettle = 0.05;  // seconds at the device's rate that are not measured
+
 double Since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
 class UpkeepWatcher final : public faster::CheckpointObserver {
@@ -46,7 +48,7 @@ class Load {
   Load(const LoadPlan& plan, const std::string& folder)
       : plan_(plan),
         device_(folder),
-        storage_(&device_, {plan.read_rate, plan.write_rate}),
+        storage_(&device_, {}),
         engine_(plan.f2 ? Engine::MakeF2(plan.spec.stored_bytes, ColdOf(plan.memory, plan.disk_budget))
                         : Engine::Make(plan.spec.stored_bytes)) {}
 
@@ -113,7 +115,10 @@ class Load {
         workers_[i]->keys = workloads::ycsb::ThreadKeys(plan_.spec, i, true);
     for (size_t i = 0; i < workers_.size(); ++i)
       workers_[i]->thread = std::thread([&, i] { Work(i, &inserted, &stop); });
+    // At full speed: a device as slow as that of the run would need minutes until memory holds what is hot.
     for (const auto start = Clock::now(); Since(start) < plan_.warm_up;) Poll();
+    storage_.SetLimits({plan_.read_rate, plan_.write_rate});
+    for (const auto start = Clock::now(); Since(start) < kSettle;) Poll();
     Watch(result);
     stop = true;
     for (const auto& worker : workers_) {

@@ -85,7 +85,7 @@ Metrics ThroughputShape(const std::vector<Sample>& samples, const std::vector<do
   if (before.empty()) return metrics;
   const double rest = bench::Median(before);
   metrics.emplace_back("rest_mops", rest);
-  double dip = 0, lost = 0, recovered = 1;
+  double dip = 0, lost = 0, recovered = 1, ahead = rest;
   int number = 0;
   Metrics each;
   for (const Window& window : Windows(samples, requests)) {
@@ -93,11 +93,14 @@ Metrics ThroughputShape(const std::vector<Sample>& samples, const std::vector<do
     if (window.last - window.first < kInARow) continue;
     const size_t row = LowestRow(samples, window);
     const double lowest = Average(samples, row, row + kInARow);
+    const size_t quarter = std::max<size_t>(1, (window.last - window.first) / 4);
+    const double after = Average(samples, window.last - quarter, window.last);
+    const double around = (ahead + after) / 2;
     double here = 0;
     for (size_t i = window.first; i < window.last; ++i)
-      here += (1 - samples[i].mops / rest) * Width(samples, i);
-    const size_t quarter = std::max<size_t>(1, (window.last - window.first) / 4);
-    recovered = Average(samples, window.last - quarter, window.last) / rest;
+      here += (1 - samples[i].mops / around) * Width(samples, i);
+    recovered = after / rest;
+    ahead = after;
     dip = std::max(dip, 1 - lowest / rest);
     lost += here;
     each.insert(each.end(), {{"dip" + k, 1 - lowest / rest},

@@ -17,10 +17,11 @@ namespace experiments::figures::time_series {
 using Metrics = std::vector<std::pair<std::string, double>>;
 
 //   rest_mops
-//   dip, dip_K            1 - lowest average of three samples in a row / rest: of all, of checkpoint K (from
-//   1) lost_seconds, ..._K   seconds of work at rest's rate that the window lacks, below 0 if it has more;
-//   the
-//                         first is their sum
+//   dip, dip_K            1 - lowest average of three samples in a row / rest: of all, of checkpoint K from 1
+//   lost_seconds, ..._K   seconds of work that the window lacks, below 0 if it has more; the first is their
+//                         sum. Measured by the mean of what came ahead of the window (rest, or the last
+//                         quarter of the window before) and its own last quarter, so that a machine that
+//                         changes its speed over the run does not count. What never comes back counts half.
 //   recovery_seconds_K    from the request until three samples in a row average 90 % of rest; the window's
 //                         length if that does not happen
 //   recovered, ..._K      average of the window's last quarter / rest; the first is the last one's
