@@ -5,8 +5,8 @@
 RUN is any folder with results in it or below it: of `./cpr figure` (a figure or a session of several), of
 `./cpr crash`, of `./cpr mutants`. The newest run of each figure goes into the sample, all campaigns, and all
 hunts. Nothing is made up: numbers are only left out (parameters of cells, metrics that nobody asks for,
-samples over time that no notebook draws, most stored executions) or rounded, metrics to twelve digits, samples
-to five. Absolute paths lose their folders. What was in --out before is removed.
+samples over time that no notebook draws, most stored executions) or rounded, metrics to twelve digits,
+samples to five. Absolute paths lose their folders. What was in --out before is removed.
 """
 import argparse
 import json
