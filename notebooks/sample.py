@@ -122,7 +122,7 @@ def write_campaign(campaign, folder, keep):
 
 
 def passing(campaign):
-    """Its first executions that passed and are not large."""
+    """The first executions of a campaign that passed and are not large."""
     return [one for one in campaign.stored()
             if not one.verdict["rule"] and one.file.stat().st_size < LARGEST_HISTORY][:PASSING]
 
@@ -191,7 +191,8 @@ def make(sources, out):
     for run in store.figures():
         write_figure(run, new)
     for number, campaign in enumerate(store.campaigns, 1):
-        write_campaign(campaign, new / "crash" / f"{number}-{campaign.executions}", passing(campaign))
+        keep = passing(campaign) if campaign is store.campaigns[-1] else []
+        write_campaign(campaign, new / "crash" / f"{number}-{campaign.executions}", keep)
     for number, hunt in enumerate(store.hunts, 1):
         write_hunt(hunt, new / "mutants" / str(number))
     _write(new / "README.md", readme(store))

@@ -179,8 +179,8 @@ class AFigure(WithFolder):
 
 class CrashResults(WithFolder):
     def test_campaigns_and_hunts(self):
-        stores.campaign(self.folder / "crash" / "b", 200)
-        stores.campaign(self.folder / "crash" / "a", 100, "R3", ["1-R3"])
+        stores.campaign(self.folder / "crash" / "a", 200)
+        stores.campaign(self.folder / "crash" / "b", 100, "R3", ["1-R3"])
         stores.hunt(self.folder / "mutants" / "x")
         store = results.Store(self.folder)
         self.assertEqual([one.executions for one in store.campaigns], [100, 200])
@@ -257,7 +257,9 @@ class TheSample(WithFolder):
         self.assertTrue(one.checkpoints().equals(other.checkpoints()))
         self.assertTrue(one.judgements().equals(other.judgements()))
         self.assertEqual(len(after.campaigns[0].stored()), 1)
-        self.assertEqual(len(after.hunts[0].campaigns("B1")[0].stored()), 1)
+        hunted = after.hunts[0].campaigns("B1")[0]
+        self.assertEqual(len(hunted.stored()), 1)
+        self.assertEqual(list(hunted.findings()["folder"]), ["findings/1-R4"])
         text = "".join(file.read_text() for file in (self.folder / "sample").rglob("*") if file.is_file())
         self.assertNotIn("/opt/", text)
         self.assertNotIn(str(self.folder), text)
