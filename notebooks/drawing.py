@@ -66,6 +66,8 @@ def legend(ax, columns=4):
     """The key above the axes, if there is more than one series."""
     handles, labels = ax.get_legend_handles_labels()
     if len(labels) > 1:
+        room = 13 * ax.figure.get_figwidth() * 0.88 / ax.get_subplotspec().get_gridspec().ncols  # characters
+        columns = max(1, min(columns, int(room / (max(map(len, labels)) + 6))))
         ax.legend(handles, labels, loc="lower left", bbox_to_anchor=(0, 1.0), ncol=columns,
                   borderaxespad=0.2, handlelength=2.2, columnspacing=1.4)
 
@@ -236,7 +238,7 @@ def stacked(run):
         middle = at[number * len(run.series):(number + 1) * len(run.series)].mean()
         ax.text(middle, -0.14, x, ha="center", va="top", transform=ax.get_xaxis_transform(), color="#606060")
     ax.set_ylabel(_axis(run, "y")[0])
-    ax.set_ylim(0)
+    ax.set_ylim(0, 1.06 * below.max())
     legend(ax)
     return ax
 
@@ -376,5 +378,8 @@ def rounds_picture(runs, ax=None):
     ax.set_yticks(range(len(shown)), [run.name for run in shown])
     ax.set_ylim(len(shown) - 0.4, -0.6)
     ax.set_xscale("log")
+    ax.xaxis.set_major_locator(ticker.LogLocator(subs=(1, 1.5, 2, 3, 5)))
+    ax.xaxis.set_major_formatter("{x:g}")
+    ax.xaxis.set_minor_locator(ticker.NullLocator())
     ax.set_xlabel("greatest round / least round (one ring a cell; bar: median of the cells)")
     return ax

@@ -146,11 +146,13 @@ def _commands(store):
         what = "--all" if len(figures) > 40 else " ".join(figures)
         lines.append(f"./cpr figure {what}{quick}")
     for one in store.campaigns:
-        lines.append(f"./cpr crash {one.seed} --executions {one.executions}")
+        record = " --record 6" if one.stored() else ""
+        lines.append(f"./cpr crash {one.seed} --executions {one.executions}{record}")
     for hunt in store.hunts:
         seeds = len(hunt.seeds()["seed"].unique())
         names = " ".join(hunt.mutants()["name"])
-        lines.append(f"./cpr mutants --seed {hunt.data['seed']} --seeds {seeds} {names}")
+        lines.append(f"./cpr mutants --seed {hunt.data['seed']} --seeds {seeds} "
+                     f"--seconds {hunt.data.get('seconds_per_mutant', 60)} {names}")
     return lines
 
 
