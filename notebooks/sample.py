@@ -146,7 +146,8 @@ def _commands(store):
         what = "--all" if len(figures) > 40 else " ".join(figures)
         lines.append(f"./cpr figure {what}{quick}")
     for one in store.campaigns:
-        record = " --record 6" if one.stored() else ""
+        recorded = sum(execution.folder.parent.name == "recorded" for execution in one.stored())
+        record = f" --record {recorded}" if recorded else ""
         lines.append(f"./cpr crash {one.seed} --executions {one.executions}{record}")
     for hunt in store.hunts:
         seeds = len(hunt.seeds()["seed"].unique())
