@@ -30,8 +30,10 @@ std::vector<std::string> OurFiles(const fs::path& root) {
     if (!fs::exists(root / folder)) continue;
     for (const auto& entry : fs::recursive_directory_iterator(root / folder)) {
       const std::string extension = entry.path().extension().string();
+      // A notebook is JSON; tests/notebooks has its rules.
       const bool wanted = extension == ".h" || extension == ".cc" || extension == ".sh" ||
-                          extension == ".md" || entry.path().filename() == "CMakeLists.txt";
+                          extension == ".md" || extension == ".py" ||
+                          entry.path().filename() == "CMakeLists.txt";
       const bool own_root = entry.path().string().find("/fixture/") != std::string::npos;
       if (!wanted || own_root || !entry.is_regular_file()) continue;
       files.push_back(entry.path().lexically_relative(root).string());
