@@ -255,8 +255,7 @@ def draw(run):
 
 def _strip(ax, claim, stored, exact):
     low, high = judging.bounds(claim)
-    shown = [values for bound, values in ((low, stored.rounds_least), (high, stored.rounds_most))
-             if bound is not None]
+    shown = stored.numbers
     numbers = [value for values in shown for value in values if value is not None]
     if not numbers:
         return
@@ -275,7 +274,7 @@ def _strip(ax, claim, stored, exact):
         if bound is not None:
             ax.axvline(bound, color="#404040", lw=1, linestyle="--")
     for place, values in enumerate(shown):
-        y = np.full(len(values), 0.5 if len(shown) == 1 else 0.33 + 0.34 * place)
+        y = np.full(len(values), 0.5 if len(shown) == 1 else 0.2 + 0.6 * place / (len(shown) - 1))
         interval = None if exact else judging.median_interval(values)
         if interval:
             ax.plot(interval, y[:2], color=colour, lw=5, alpha=0.35, solid_capstyle="butt")
@@ -284,7 +283,8 @@ def _strip(ax, claim, stored, exact):
 
 
 def claim_strips(run, only=None):
-    """A strip for each claim (or the claims with these numbers): each round's number as a ring, the interval
+    """A strip for each claim (or the claims with these numbers), a row in it for each number of its
+    expression: each round's number as a ring, the interval
     of their median as a bar, the bound dashed, and what it allows in pale green."""
     claims, stored = run.definition["claims"], run.judgements()
     chosen = list(only) if only is not None else list(range(len(claims)))

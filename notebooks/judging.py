@@ -127,36 +127,37 @@ def _side(rounds, good, exact):
 
 
 def judge(claim, run, rounds=None):
-    """(verdict, least, greatest): the verdict's text, and per round the expression's least and greatest
-    number, times the claim's factor. ("not measured", [], []) if a metric is missing. `rounds` saves reading
-    the run's cells again."""
-    least, greatest = [], []
+    """(verdict, numbers): the verdict's text, and the numbers of the expression times the claim's factor, for
+    each a list over the rounds; of a claim with "mean" there is one, their mean. ("not measured", []) if a
+    metric is missing. `rounds` saves reading the run's cells again."""
+    by_round = []
     for cells in rounds or [_Cells(run, number) for number in range(run.rounds)]:
         found = [value * claim.get("factor", 1) for value in numbers(claim, run, cells)]
         if not found or any(math.isnan(value) for value in found):
-            return "not measured", [], []
-        least.append(min(found))
-        greatest.append(max(found))
+            return "not measured", []
+        by_round.append([sum(found) / len(found)] if claim.get("mean", False) else found)
+    each = [list(over_rounds) for over_rounds in zip(*by_round)]
     low, high = bounds(claim)
     verdicts = []
-    if low is not None:
-        verdicts.append(_side(least, lambda value: value >= low, run.exact))
-    if high is not None:
-        verdicts.append(_side(greatest, lambda value: value <= high, run.exact))
+    for over_rounds in each:
+        if low is not None:
+            verdicts.append(_side(over_rounds, lambda value: value >= low, run.exact))
+        if high is not None:
+            verdicts.append(_side(over_rounds, lambda value: value <= high, run.exact))
     for verdict in ("does not hold", "not separable from noise"):
         if verdict in verdicts:
-            return verdict, least, greatest
-    return "holds", least, greatest
+            return verdict, each
+    return "holds", each
 
 
 def judge_all(run):
-    """A row for each claim of a run: text, verdict, least and greatest per round."""
+    """A row for each claim of a run: text, verdict and numbers."""
     rows = []
     rounds = [_Cells(run, number) for number in range(run.rounds)]
     for claim in member(run.definition, "claims", list, run.file):
-        verdict, least, greatest = judge(claim, run, rounds)
-        rows.append({"text": claim["text"], "verdict": verdict, "least": least, "greatest": greatest})
-    return pd.DataFrame(rows, columns=["text", "verdict", "least", "greatest"])
+        verdict, each = judge(claim, run, rounds)
+        rows.append({"text": claim["text"], "verdict": verdict, "numbers": each})
+    return pd.DataFrame(rows, columns=["text", "verdict", "numbers"])
 
 
 def _same(a, b):
@@ -173,8 +174,9 @@ def differences(run):
         return [f"{run.name}: the stored claims are not those of the definition"]
     lines = []
     for old, new in zip(stored.itertuples(), anew.itertuples()):
+        alike = len(new.numbers) == len(old.numbers) and all(map(_same, new.numbers, old.numbers))
         if old.verdict != new.verdict:
             lines.append(f"{run.name}: \"{old.text}\": stored {old.verdict}, here {new.verdict}")
-        elif not (_same(new.least, old.rounds_least) and _same(new.greatest, old.rounds_most)):
+        elif not alike:
             lines.append(f"{run.name}: \"{old.text}\": other numbers than the stored ones")
     return lines

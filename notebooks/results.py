@@ -157,7 +157,9 @@ class FigureRun:
 
     @property
     def rounds(self):
-        """How many rounds its scale has."""
+        """How many rounds were measured, or planned: those of its scale, or more of what noise hid."""
+        if "rounds" in self.data:
+            return member(self.data, "rounds", int, self.file)
         return member(self._scale(), "rounds", int, self.file)
 
     def _scale(self):
@@ -227,7 +229,7 @@ class FigureRun:
         """A row for each claim, as it was judged when the run ended: text, source, robust, bound, measured,
         verdict, and per round the least and the greatest number of its expression."""
         rows = member(self.data, "claims", list, self.file)
-        names = ["text", "source", "robust", "bound", "measured", "verdict", "rounds_least", "rounds_most"]
+        names = ["text", "source", "robust", "bound", "measured", "verdict", "numbers"]
         return pd.DataFrame([{name: member(row, name, object, self.file) for name in names} for row in rows],
                             columns=names)
 

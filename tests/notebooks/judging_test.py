@@ -77,8 +77,8 @@ class Claims(unittest.TestCase):
         self.assertEqual(self.judged({**value, "at_least": 10.01}, exact=True)[0], "does not hold")
 
     def numbers(self, claim):
-        _, least, greatest = self.judged({**claim, "at_least": 0})
-        return round(least[4], 9), round(greatest[4], 9)
+        last = [over_rounds[4] for over_rounds in self.judged({**claim, "at_least": 0})[1]]
+        return round(min(last), 9), round(max(last), 9)
 
     def test_expressions(self):
         fast, slow = ({"metric": "rate", "series": name} for name in stores.SERIES)
@@ -96,6 +96,20 @@ class Claims(unittest.TestCase):
         self.assertEqual(self.numbers({"order": [{**fast, "x": "1"}, slow], "direction": "falling"}), (5, 10))
         # Equal is equal, also if both are 0.
         self.assertEqual(self.numbers({"ratio": [{"metric": "none"}, {"metric": "none"}]}), (1, 1))
+
+    def test_each_number_is_judged_over_the_rounds(self):
+        def outliers(cells):
+            for cell in cells:
+                if (cell["series"], cell["round"]) in (("fast", 1), ("slow", 3)) and cell["x"] == "1":
+                    cell["metrics"]["rate"] = 0
+        value = {"value": {"metric": "rate", "x": "1"}, "at_least": 1}
+        verdict, each = self.judged(value, change=outliers)
+        self.assertEqual((verdict, len(each), each[0][1], each[1][3]), ("not separable from noise", 2, 0, 0))
+        mean = {**value, "mean": True}
+        verdict, each = self.judged(mean, change=outliers)
+        self.assertEqual((verdict, len(each)), ("not separable from noise", 1))
+        self.assertAlmostEqual(each[0][4], (10.4 + 1.04) / 2)
+        self.assertEqual(self.judged({**mean, "at_least": 0.5}, change=outliers)[0], "holds")
 
     def test_what_is_missing_is_not_measured(self):
         value = {"value": {"metric": "rate", "series": "slow", "x": "2"}, "at_least": 0}
@@ -117,7 +131,7 @@ class Differences(unittest.TestCase):
 
     def differences(self, **judgement):
         good = {"text": "fast is faster", "source": "s", "robust": True, "bound": "at least 5",
-                "measured": "10", "verdict": "holds", "rounds_least": [10.0] * 5, "rounds_most": [10.0] * 5}
+                "measured": "10", "verdict": "holds", "numbers": [[10.0] * 5] * 2}
         stores.figure(self.folder, judgements=[{**good, **judgement}])
         return judging.differences(results.FigureRun(self.folder))
 
@@ -125,8 +139,8 @@ class Differences(unittest.TestCase):
         self.assertEqual(self.differences(), [])
 
     def test_each_disagreement_is_a_line(self):
-        for changed in ({"verdict": "does not hold"}, {"rounds_least": [10.0] * 4 + [10.001]},
-                        {"rounds_most": [10.0] * 4}, {"text": "another"}):
+        for changed in ({"verdict": "does not hold"}, {"numbers": [[10.0] * 5, [10.0] * 4 + [10.001]]},
+                        {"numbers": [[10.0] * 5]}, {"numbers": [[10.0] * 4] * 2}, {"text": "another"}):
             with self.subTest(changed):
                 lines = self.differences(**changed)
                 self.assertEqual(len(lines), 1)

@@ -51,7 +51,7 @@ def figure(folder, time="20260101T000000Z", complete=True, claims=None, judgemen
                           "full,foldover,0.05,0.15,ok,0.1,0.15\nlog,foldover,0.2,,open,,\n")
     judged = judgements if judgements is not None else [
         {"text": "fast is faster", "source": "s", "robust": True, "bound": "at least 5", "verdict": "holds",
-         "measured": "10", "rounds_least": [10.0] * ROUNDS, "rounds_most": [10.0] * ROUNDS}]
+         "measured": "10", "numbers": [[10.0] * ROUNDS] * 2}]
     return write(folder / "results.json", {
         "figure": "test-1", "title": "A test", "paper": "P, Figure 1", "setting": "none", "scale": "quick",
         "complete": complete, "cells_planned": len(cells), "cells": cells if tables else [], "claims": judged,

@@ -11,7 +11,7 @@ namespace {
 
 constexpr testing::Kind kFold{CheckpointKind::kFull, LogBackend::kFoldOver};
 constexpr testing::Kind kLogFold{CheckpointKind::kLogOnly, LogBackend::kFoldOver};
-constexpr testing::Kind kSnapshot{CheckpointKind::kLogOnly, LogBackend::kSnapshot};
+constexpr testing::Kind kBySnapshot{CheckpointKind::kLogOnly, LogBackend::kSnapshot};
 constexpr testing::Kind kDelta{CheckpointKind::kIncremental, LogBackend::kSnapshot};
 
 bool Exists(TestStore* store, const std::string& name) {
@@ -112,7 +112,7 @@ TEST(Retention, RemovesSegmentsBelowTheOldestThatIsKept) {
 TEST(Retention, KeepsTheChainOfADelta) {
   TestStore store;
   Work(&store, 100);
-  const Token base = Take(&store, kSnapshot);
+  const Token base = Take(&store, kBySnapshot);
   Work(&store, 10);
   const Token delta = Take(&store, kDelta);
   RetentionReport report;
@@ -137,7 +137,7 @@ TEST(Retention, KeepsTheChainOfADelta) {
 TEST(Retention, KeepsAChainWhoseBaseHasNoText) {
   TestStore store;
   Work(&store, 100);
-  const Token base = Take(&store, kSnapshot);
+  const Token base = Take(&store, kBySnapshot);
   Work(&store, 10);
   Take(&store, kDelta);
   store.Close();

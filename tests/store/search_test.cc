@@ -14,7 +14,7 @@ struct OneChain : AddFunctions {
   uint64_t Hash(uint64_t) const { return 0x123456789abcdef; }
 };
 
-constexpr uint64_t kFirst = 1, kAbsent = 2, kOthers = 100;
+constexpr uint64_t kFirstKey = 1, kAbsent = 2, kOthers = 100;
 constexpr uint32_t kRecordsInBlock = 5;
 
 StoreConfig TinyConfig() {
@@ -25,7 +25,7 @@ StoreConfig TinyConfig() {
   return config;
 }
 
-// A store of either kind whose chain has kFirst at its end.
+// A store of either kind whose chain has kFirstKey at its end.
 template <class Kv>
 class Search {
  public:
@@ -34,7 +34,7 @@ class Search {
     Diagnosis why;
     EXPECT_EQ(Kv::Create(config, &storage_, OneChain{}, nullptr, &kv_, &why), Status::kOk) << why.Text();
     session_ = kv_->StartSession();
-    EXPECT_EQ(session_->Upsert(kFirst, 1000), Status::kOk);
+    EXPECT_EQ(session_->Upsert(kFirstKey, 1000), Status::kOk);
     Lengthen(400);
   }
   // By records of other keys.
@@ -95,12 +95,12 @@ TEST(Searches, AReadThatGoesOnInTheColdStoreDoesNotComeBack) {
 }
 
 TEST(Searches, AnUpdateLooksAgainOnlyAtWhatHasCome) {
-  for (const uint64_t key : {kAbsent, kFirst}) {
+  for (const uint64_t key : {kAbsent, kFirstKey}) {
     OneStore store(TinyConfig());
     ASSERT_EQ(store.session_->Rmw(key, 5), Status::kPending);
     const uint32_t first = store.Refreshes(200, [] {});
     ASSERT_EQ(store.ended_, Status::kOk);
-    EXPECT_EQ(store.value_, key == kFirst ? 1005u : 5u);
+    EXPECT_EQ(store.value_, key == kFirstKey ? 1005u : 5u);
 
     OneStore again(TinyConfig());
     ASSERT_EQ(again.session_->Rmw(key, 5), Status::kPending);
@@ -109,7 +109,7 @@ TEST(Searches, AnUpdateLooksAgainOnlyAtWhatHasCome) {
     again.Lengthen(30 * kRecordsInBlock);
     const uint32_t rest = again.Refreshes(200, [] {});
     ASSERT_EQ(again.ended_, Status::kOk);
-    EXPECT_EQ(again.value_, key == kFirst ? 1005u : 5u);
+    EXPECT_EQ(again.value_, key == kFirstKey ? 1005u : 5u);
     EXPECT_GT(rest, 10u);
     EXPECT_LT(rest, 40u) << first;
   }
