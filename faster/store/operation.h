@@ -75,19 +75,20 @@ struct Operation {
   // The search for the key below head. Its outcome holds as long as the chain in memory still ends at
   // disk_start; when it no longer does, the next search ends where the one before began.
   LogAddress disk_start = 0;
-  LogAddress disk_begin = 0;           // begin of the log before the search began
-  uint64_t disk_version = 0;           // of the session then
-  LogAddress searched_from = 0;        // where a search before this one began, 0 if there was none
-  LogAddress searched_found_at = 0;    // and what it found, as disk_found_at
+  LogAddress disk_begin = 0;         // begin of the log before the search began
+  uint64_t disk_version = 0;         // of the session then
+  LogAddress searched_from = 0;      // where a search before this one began, 0 if there was none
+  LogAddress searched_found_at = 0;  // and what it found, as disk_found_at
   LogAddress disk_at = 0;
   bool disk_done = false;
   bool disk_found = false;  // a record that is no tombstone
   // The search in the cold store; what it finds is in disk_value.
   ColdStage cold_stage = ColdStage::kNotAsked;
-  bool cold_found = false;        // a record that is no tombstone
-  LogAddress cold_hot_begin = 0;  // begin of the hot log before its index was read (an update: before the CAS)
-  LogAddress cold_begin = 0;      // begin of the cold log before its index was read
-  LogAddress disk_found_at = 0;   // address of the key's record, a tombstone too; 0 if there is none
+  bool cold_found = false;  // a record that is no tombstone
+  // Begin of the hot log before its index was read for a read, before the index that an update's CAS expects.
+  LogAddress cold_hot_begin = 0;
+  LogAddress cold_begin = 0;     // begin of the cold log before its index was read
+  LogAddress disk_found_at = 0;  // address of the key's record, a tombstone too; 0 if there is none
   typename LayoutOf<K, V>::Value disk_value;  // of variable length it lies in `block`
 
   uint64_t failures_before = ~uint64_t{0};  // page writes that had failed when it began to wait for a page

@@ -1,8 +1,9 @@
 // Load: a store under load on a device that gives so many bytes a second, watched over time.
 //
-// Records are loaded, then threads with a session each perform operations for a warm-up, both at the full speed
-// of the machine's own device, and then for the seconds that are measured; an operation that waits for the disk does not hold its thread up, up to most_pending of
-// them. The calling thread polls the store, which lets it migrate and compact by itself. Used by one thread.
+// Records are loaded, then threads with a session each perform operations for a warm-up, both at the full
+// speed of the machine's own device, and then for the seconds that are measured; an operation that waits for
+// the disk does not hold its thread up, up to most_pending of them. The calling thread polls the store, which
+// lets it migrate and compact by itself. Used by one thread.
 #pragma once
 
 #include <cstdint>
