@@ -92,14 +92,28 @@ double Highest(const Figure& figure) {
   return highest;
 }
 
+// Categories stand beside each other if the picture is wide enough for them, else aslant, upright if there
+// are many.
+enum class Slant { kNone, kAslant, kUpright };
+size_t Longest(const Figure& figure) {
+  size_t longest = 0;
+  for (const std::string& category : figure.categories) longest = std::max(longest, category.size());
+  return longest;
+}
+Slant SlantOf(const Figure& figure) {
+  const size_t letters = Longest(figure) * figure.categories.size();
+  return letters > 120 ? Slant::kUpright : letters > 48 ? Slant::kAslant : Slant::kNone;
+}
+
 void SendCategories(std::ostream& gp, const Figure& figure) {
   gp << "set xtics (";
-  size_t longest = 0;
   for (size_t i = 0; i < figure.categories.size(); ++i) {
-    gp << (i == 0 ? "" : ", ") << Quoted(figure.categories[i]) << ' ' << i;
-    longest = std::max(longest, figure.categories[i].size());
+    std::string label;
+    for (const char c : figure.categories[i]) label += c == '%' ? "%%" : std::string(1, c);  // it is a format
+    gp << (i == 0 ? "" : ", ") << Quoted(label) << ' ' << i;
   }
-  gp << ") noenhanced scale 0" << (longest * figure.categories.size() > 48 ? " rotate by -25" : "") << "\n";
+  constexpr const char* kRotation[] = {"", " rotate by -25", " rotate by 90 right"};
+  gp << ") noenhanced scale 0" << kRotation[static_cast<int>(SlantOf(figure))] << "\n";
   if (Bars(figure)) gp << "set xrange [-0.6:" << static_cast<double>(figure.categories.size()) - 0.4 << "]\n";
 }
 
@@ -185,7 +199,9 @@ void SendPlot(std::ostream& gp, const Figure& figure, size_t first, size_t last)
 void SendAxes(std::ostream& gp, const Figure& figure, bool x_label) {
   FigureAxis y = figure.y;
   if (Bars(figure) && !y.log && !y.to && Highest(figure) > 0) y.to = Highest(figure) * 1.12;
-  SendAxis(gp, "x", figure.x, x_label, false, figure.kind == FigureKind::kTimeSeries);
+  FigureAxis x = figure.x;
+  if (!figure.categories.empty()) x.log = false;  // their places are 0, 1, ...
+  SendAxis(gp, "x", x, x_label, false, figure.kind == FigureKind::kTimeSeries);
   SendAxis(gp, "y", y, true, true, false);
   if (!figure.categories.empty()) SendCategories(gp, figure);
   if (figure.kind == FigureKind::kLines && figure.categories.empty() && !figure.x.log)
@@ -194,7 +210,8 @@ void SendAxes(std::ostream& gp, const Figure& figure, bool x_label) {
 
 double Height(const Figure& figure) {
   const double rows = std::ceil(static_cast<double>(figure.series.size()) / 2);
-  if (!figure.panels) return kPlotInches + 0.1 * rows;
+  const double labels = SlantOf(figure) == Slant::kUpright ? 0.05 * static_cast<double>(Longest(figure)) : 0;
+  if (!figure.panels) return kPlotInches + 0.1 * rows + labels;
   return kPanelInches * static_cast<double>(figure.series.size()) + 0.4;
 }
 

@@ -9,6 +9,7 @@
 
 #include "experiments/common/results.h"
 #include "plots/csv.h"
+#include "plots/figure.h"
 #include "plots/scaling.h"
 #include "plots/throughput.h"
 
@@ -127,6 +128,26 @@ TEST_F(Plots, ScalingHasAPanelForEachPart) {
   Put("scaling.csv", "panel,x,y\nmemory,1000,1\n");
   EXPECT_FALSE(DrawScaling(folder_, &error));
   EXPECT_NE(error.find("expected columns"), std::string::npos) << error;
+}
+
+// A bar for each of them, whatever the axis of numbers would be like.
+TEST_F(Plots, CategoriesAreWrittenAsTheyAre) {
+  Figure figure;
+  figure.name = "bars";
+  figure.kind = FigureKind::kBars;
+  figure.x.log = true;
+  figure.categories = {"1/4", "25 % of memory"};
+  figure.series = {{"one", {{0, 1, 1, 1, "", false}, {1, 2, 2, 2, "", false}}}};
+  std::string error;
+  ASSERT_TRUE(DrawFigure(figure, folder_, &error)) << error;
+  const std::string picture = Get("bars.svg"), script = Get("bars.gp");
+  EXPECT_NE(picture.find(">1/4<"), std::string::npos);
+  EXPECT_NE(picture.find(">25 % of memory<"), std::string::npos);
+  EXPECT_EQ(script.find("\nset logscale x"), std::string::npos);
+  EXPECT_EQ(script.find("rotate"), std::string::npos);
+  for (int i = 2; i < 12; ++i) figure.categories.push_back("category number " + std::to_string(i));
+  ASSERT_TRUE(DrawFigure(figure, folder_, &error)) << error;
+  EXPECT_NE(Get("bars.gp").find("rotate by 90 right"), std::string::npos);
 }
 
 TEST_F(Plots, CsvKnowsItsColumns) {
