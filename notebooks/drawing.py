@@ -288,9 +288,11 @@ def claim_strips(run, only=None):
     of their median as a bar, the bound dashed, and what it allows in pale green."""
     claims, stored = run.definition["claims"], run.judgements()
     chosen = list(only) if only is not None else list(range(len(claims)))
-    figure, axes = plt.subplots(len(chosen), 1, figsize=(WIDTH, 0.72 * len(chosen) + 0.1), squeeze=False,
-                                layout="constrained")
-    for ax, number in zip(axes.flat, chosen):
+    texts = [textwrap.wrap(stored.iloc[number]["text"], 92) for number in chosen]
+    heights = [0.46 + 0.13 * max(len(lines), 2) for lines in texts]
+    figure, axes = plt.subplots(len(chosen), 1, figsize=(WIDTH, sum(heights) + 0.1), squeeze=False,
+                                layout="constrained", gridspec_kw={"height_ratios": heights})
+    for ax, number, lines in zip(axes.flat, chosen, texts):
         row = stored.iloc[number]
         _strip(ax, claims[number], row, run.exact)
         ax.set_yticks([])
@@ -298,8 +300,7 @@ def claim_strips(run, only=None):
         ax.grid(False)
         ax.spines["left"].set_visible(False)
         ax.tick_params(labelsize=8, pad=1)
-        text = "\n".join(textwrap.wrap(row["text"], 92, max_lines=2, placeholder=" ..."))
-        ax.set_title(text, loc="left", fontsize=8.5, pad=3)
+        ax.set_title("\n".join(lines), loc="left", fontsize=8.5, pad=3)
         ax.set_title(row["verdict"], loc="right", fontsize=8.5, pad=3, color=VERDICTS[row["verdict"]][0],
                      fontweight="bold")
     return axes
