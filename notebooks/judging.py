@@ -116,6 +116,16 @@ def bounds(claim):
     return claim.get("at_least"), claim.get("at_most")
 
 
+def rounds_of(claim, run):
+    """How many rounds all cells have that a claim's expression is about: some cells may have more than others
+    ("further" of results.json)."""
+    _, references, _ = _expression(claim, run.file)
+    places = {(series, x) for reference in references
+              for series in ([reference["series"]] if "series" in reference else run.series)
+              for x in ([_label(reference["x"])] if "x" in reference else run.x)}
+    return min((run.further.get(place, run.rounds) for place in places), default=0)
+
+
 def _side(rounds, good, exact):
     if exact:
         return "holds" if good(rounds[0]) else "does not hold"
@@ -126,12 +136,17 @@ def _side(rounds, good, exact):
     return {(True,): "holds", (False,): "does not hold"}.get(tuple(sides), "not separable from noise")
 
 
+def all_rounds(run):
+    """The cells of every round, the last ones with fewer of them."""
+    return [_Cells(run, number) for number in range(max([run.rounds, *run.further.values()]))]
+
+
 def judge(claim, run, rounds=None):
     """(verdict, numbers): the verdict's text, and the numbers of the expression times the claim's factor, for
     each a list over the rounds; of a claim with "mean" there is one, their mean. ("not measured", []) if a
     metric is missing. `rounds` saves reading the run's cells again."""
     by_round = []
-    for cells in rounds or [_Cells(run, number) for number in range(run.rounds)]:
+    for cells in (rounds or all_rounds(run))[:rounds_of(claim, run)]:
         found = [value * claim.get("factor", 1) for value in numbers(claim, run, cells)]
         if not found or any(math.isnan(value) for value in found):
             return "not measured", []
@@ -153,7 +168,7 @@ def judge(claim, run, rounds=None):
 def judge_all(run):
     """A row for each claim of a run: text, verdict and numbers."""
     rows = []
-    rounds = [_Cells(run, number) for number in range(run.rounds)]
+    rounds = all_rounds(run)
     for claim in member(run.definition, "claims", list, run.file):
         verdict, each = judge(claim, run, rounds)
         rows.append({"text": claim["text"], "verdict": verdict, "numbers": each})

@@ -157,10 +157,16 @@ class FigureRun:
 
     @property
     def rounds(self):
-        """How many rounds were measured, or planned: those of its scale, or more of what noise hid."""
+        """How many rounds were measured, or planned, of all cells but those in `further`."""
         if "rounds" in self.data:
             return member(self.data, "rounds", int, self.file)
         return member(self._scale(), "rounds", int, self.file)
+
+    @property
+    def further(self):
+        """The rounds of the cells that have more, by (series, x): noise hid a claim about them."""
+        return {(member(cell, "series", str, self.file), member(cell, "x", str, self.file)):
+                member(cell, "rounds", int, self.file) for cell in self.data.get("further", [])}
 
     def _scale(self):
         return member(member(self.grid, "scales", dict, self.file), self.scale, dict, self.file)

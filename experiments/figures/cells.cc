@@ -45,14 +45,19 @@ std::string CellPlan::Text(const Definition& definition) const {
          std::to_string(round + 1);
 }
 
-std::vector<CellPlan> PlanCells(const Definition& definition, bool quick) {
+std::vector<CellPlan> PlanCells(const Definition& definition, bool quick, const FurtherRounds& further) {
   const Scale& scale = definition.scale(quick);
+  uint64_t rounds = scale.rounds;
+  for (const auto& [place, more] : further) rounds = std::max(rounds, more);
   std::vector<CellPlan> plans;
-  for (uint64_t round = 0; round < scale.rounds; ++round) {
+  for (uint64_t round = 0; round < rounds; ++round) {
     std::vector<CellPlan> of_round;
     for (const size_t x : scale.x) {
-      for (size_t series = 0; series < definition.series.size(); ++series)
-        of_round.push_back(PlanCell(definition, scale, series, x, round));
+      for (size_t series = 0; series < definition.series.size(); ++series) {
+        const auto more = further.find({series, x});
+        if (round < (more == further.end() ? scale.rounds : more->second))
+          of_round.push_back(PlanCell(definition, scale, series, x, round));
+      }
     }
     const size_t shift = round / 2 % of_round.size();
     std::rotate(of_round.begin(), of_round.begin() + static_cast<std::ptrdiff_t>(shift), of_round.end());

@@ -2,7 +2,8 @@
 //
 // Round by round, every cell once in each, so that what the machine does meanwhile (others' load, a warmer
 // processor) meets all series alike; each round begins elsewhere and every other one goes backwards, so that
-// no series is always the first. All cells of a round have one seed: they see the same keys. Plain values.
+// no series is always the first. All cells of a round have one seed: they see the same keys. Rounds beyond
+// those of the scale have the cells that ask for them. Plain values.
 #pragma once
 
 #include <string>
@@ -22,6 +23,7 @@ struct CellPlan {
 };
 
 std::string CellFolder(size_t series, size_t x, uint64_t round);
-std::vector<CellPlan> PlanCells(const Definition& definition, bool quick);
+// `further`: x is the number of the definition's value.
+std::vector<CellPlan> PlanCells(const Definition& definition, bool quick, const FurtherRounds& further = {});
 
 }  // namespace experiments::figures

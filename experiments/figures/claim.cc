@@ -3,15 +3,12 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <set>
 
 #include "experiments/common/near_names.h"
 
 namespace experiments::figures {
 namespace {
-
-struct At {
-  size_t series = 0, x = 0;
-};
 
 std::string Number(double value) {
   char text[40];
@@ -24,8 +21,8 @@ size_t IndexOf(const std::vector<std::string>& names, const std::string& name) {
 }
 
 // All places of the grid that a reference means, x within series.
-std::vector<At> PlacesOf(const CellReference& cell, const Grid& grid) {
-  std::vector<At> places;
+std::vector<CellPlace> PlacesOf(const CellReference& cell, const Grid& grid) {
+  std::vector<CellPlace> places;
   for (size_t s = 0; s < grid.series.size(); ++s) {
     if (cell.series && grid.series[s] != *cell.series) continue;
     for (size_t x = 0; x < grid.x.size(); ++x) {
@@ -36,7 +33,7 @@ std::vector<At> PlacesOf(const CellReference& cell, const Grid& grid) {
 }
 
 // A reference with what it leaves open filled in from `at`.
-At Filled(const CellReference& cell, const Grid& grid, At at) {
+CellPlace Filled(const CellReference& cell, const Grid& grid, CellPlace at) {
   if (cell.series) at.series = IndexOf(grid.series, *cell.series);
   if (cell.x) at.x = IndexOf(grid.x, *cell.x);
   return at;
@@ -53,14 +50,16 @@ class Round {
   std::vector<double> Numbers() {
     switch (claim_.kind) {
       case ClaimKind::kValue:
-        for (const At at : PlacesOf(claim_.cells[0], grid_)) numbers_.push_back(Get(claim_.cells[0], at));
+        for (const CellPlace at : PlacesOf(claim_.cells[0], grid_))
+          numbers_.push_back(Get(claim_.cells[0], at));
         break;
       case ClaimKind::kRatio:
-        for (const At at : Open())
+        for (const CellPlace at : Open())
           numbers_.push_back(Ratio(Get(claim_.cells[0], at), Get(claim_.cells[1], at)));
         break;
       case ClaimKind::kDifference:
-        for (const At at : Open()) numbers_.push_back(Get(claim_.cells[0], at) - Get(claim_.cells[1], at));
+        for (const CellPlace at : Open())
+          numbers_.push_back(Get(claim_.cells[0], at) - Get(claim_.cells[1], at));
         break;
       case ClaimKind::kOrder:
         Order();
@@ -79,7 +78,7 @@ class Round {
   const std::string& missing() const { return missing_; }
 
  private:
-  double Get(const CellReference& cell, At at) {
+  double Get(const CellReference& cell, CellPlace at) {
     at = Filled(cell, grid_, at);
     const std::optional<double> value = lookup_(at.series, at.x, round_, cell.metric);
     if (value) return *value;
@@ -91,7 +90,7 @@ class Round {
     return NAN;
   }
   // What at least one reference leaves open, at the first place of what all of them fix.
-  std::vector<At> Open() const {
+  std::vector<CellPlace> Open() const {
     CellReference fixed;
     fixed.series = grid_.series.front();
     fixed.x = grid_.x.front();
@@ -106,7 +105,7 @@ class Round {
       numbers_.push_back(claim_.rising ? Ratio(after, before) : Ratio(before, after));
     };
     if (claim_.cells.size() == 1) {
-      const std::vector<At> places = PlacesOf(claim_.cells[0], grid_);
+      const std::vector<CellPlace> places = PlacesOf(claim_.cells[0], grid_);
       for (size_t i = 1; i < places.size(); ++i) {
         // Along x, in every series; along the series only where x is fixed.
         const bool along_x = !claim_.cells[0].x && grid_.x.size() > 1;
@@ -115,14 +114,14 @@ class Round {
       }
       return;
     }
-    for (const At at : Open()) {
+    for (const CellPlace at : Open()) {
       for (size_t i = 1; i < claim_.cells.size(); ++i)
         neighbours(Get(claim_.cells[i - 1], at), Get(claim_.cells[i], at));
     }
   }
   void Spread() {
     std::vector<double> values;
-    for (const At at : PlacesOf(claim_.cells[0], grid_)) values.push_back(Get(claim_.cells[0], at));
+    for (const CellPlace at : PlacesOf(claim_.cells[0], grid_)) values.push_back(Get(claim_.cells[0], at));
     const auto [least, most] = std::minmax_element(values.begin(), values.end());
     numbers_.push_back(Ratio(*most, *least));
   }
@@ -204,6 +203,26 @@ std::string_view VerdictText(Verdict verdict) {
   return "not measured";
 }
 
+uint64_t Grid::RoundsAt(CellPlace place) const {
+  const auto more = further.find(place);
+  return more == further.end() ? rounds : more->second;
+}
+
+std::vector<CellPlace> PlacesOf(const Claim& claim, const Grid& grid) {
+  std::set<CellPlace> places;
+  for (const CellReference& cell : claim.cells) {
+    for (const CellPlace place : PlacesOf(cell, grid)) places.insert(place);
+  }
+  return {places.begin(), places.end()};
+}
+
+uint64_t RoundsOf(const Claim& claim, const Grid& grid) {
+  std::optional<uint64_t> fewest;
+  for (const CellPlace place : PlacesOf(claim, grid))
+    fewest = std::min(fewest.value_or(grid.RoundsAt(place)), grid.RoundsAt(place));
+  return fewest.value_or(0);
+}
+
 std::string Judgement::Measured(const Claim& claim) const {
   if (verdict == Verdict::kNotMeasured) return "missing: " + missing;
   const std::string unit = claim.unit.empty() ? "" : " " + claim.unit;
@@ -219,7 +238,8 @@ std::string Judgement::Measured(const Claim& claim) const {
 
 Judgement Judge(const Claim& claim, const Grid& grid, const Lookup& lookup) {
   Judgement judgement;
-  for (uint64_t r = 0; r < grid.rounds; ++r) {
+  const uint64_t rounds = RoundsOf(claim, grid);
+  for (uint64_t r = 0; r < rounds; ++r) {
     Round round(claim, grid, lookup, r);
     const std::vector<double> numbers = round.Numbers();
     judgement.missing = round.missing();

@@ -10,10 +10,12 @@
 //   not separable        the bound lies within one: noise, or too few rounds
 //   not measured         a cell or a metric is missing
 //
+// Some cells may have more rounds than the others; a claim has those that all cells of its expression have.
 // An exact figure has one round and no interval. Plain values.
 #pragma once
 
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -66,12 +68,26 @@ struct Judgement {
 // The metric of a cell, or nothing.
 using Lookup =
     std::function<std::optional<double>(size_t series, size_t x, uint64_t round, const std::string& metric)>;
+// Where a cell is, whatever its round: numbers of a series and of a value of x.
+struct CellPlace {
+  size_t series = 0, x = 0;
+  auto operator<=>(const CellPlace&) const = default;
+};
+// The places with more rounds than the scale asks for: how many in all.
+using FurtherRounds = std::map<CellPlace, uint64_t>;
+
 struct Grid {
   std::vector<std::string> series;
   std::vector<std::string> x;  // the labels that this scale measures
-  uint64_t rounds = 0;
+  uint64_t rounds = 0;         // of all places but those in `further`
   bool exact = false;
+  FurtherRounds further;
+  uint64_t RoundsAt(CellPlace place) const;
 };
+
+// The places that a claim's expression is about, and how many rounds all of them have.
+std::vector<CellPlace> PlacesOf(const Claim& claim, const Grid& grid);
+uint64_t RoundsOf(const Claim& claim, const Grid& grid);
 
 Judgement Judge(const Claim& claim, const Grid& grid, const Lookup& lookup);
 nlohmann::ordered_json JudgementJson(const Claim& claim, const Judgement& judgement);

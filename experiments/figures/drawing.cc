@@ -76,7 +76,7 @@ class Painter {
 
   std::vector<double> Rounds(size_t series, size_t x, const std::string& metric, bool* oversubscribed) const {
     std::vector<double> rounds;
-    for (uint64_t round = 0; round < scale_.rounds; ++round) {
+    for (uint64_t round = 0; round < store_.rounds(); ++round) {
       const auto cell = store_.cells().find(CellFolder(series, x, round));
       if (cell == store_.cells().end()) continue;
       const auto found = cell->second.metrics.find(metric);
@@ -176,7 +176,7 @@ class Painter {
     const std::string& column_name = definition_.plot.y.front();
     std::vector<std::vector<std::pair<double, double>>> rounds;
     std::vector<double> widths;
-    for (uint64_t round = 0; round < scale_.rounds; ++round) {
+    for (uint64_t round = 0; round < store_.rounds(); ++round) {
       plots::Csv csv;
       bool there = false;
       if (!ReadTable(s, x, round, "samples.csv", &csv, &there)) return false;
@@ -209,7 +209,7 @@ class Painter {
   }
 
   bool Oversubscribed(size_t s, size_t x) const {
-    for (uint64_t round = 0; round < scale_.rounds; ++round) {
+    for (uint64_t round = 0; round < store_.rounds(); ++round) {
       const auto cell = store_.cells().find(CellFolder(s, x, round));
       if (cell != store_.cells().end() && store_.oversubscribed(cell->second)) return true;
     }
@@ -235,7 +235,7 @@ class Painter {
     for (size_t s = 0; s < definition_.series.size(); ++s) {
       for (const size_t x : scale_.x) {
         if (panels.empty() || definition_.plot.panels) panels.emplace_back();
-        for (uint64_t round = 0; round < scale_.rounds; ++round) {
+        for (uint64_t round = 0; round < store_.rounds(); ++round) {
           plots::Csv csv;
           bool there = false;
           if (!ReadTable(s, x, round, "checkpoints.csv", &csv, &there)) return false;

@@ -74,9 +74,10 @@ std::string RunText(const FigureStore& store) {
   size_t oversubscribed = 0;
   for (const auto& [folder, cell] : store.cells()) oversubscribed += store.oversubscribed(cell);
   const Scale& scale = store.definition().scale(store.quick());
-  std::string text = std::string(store.quick() ? "quick" : "full") + ", " + Count(scale.rounds, "round") +
-                     ", " + std::to_string(store.cells().size()) + " of " +
-                     Count(store.plans().size(), "cell");
+  std::string text = std::string(store.quick() ? "quick" : "full") + ", " + Count(scale.rounds, "round");
+  if (store.rounds() > scale.rounds)
+    text += " (" + std::to_string(store.rounds()) + " of cells whose claims noise hid)";
+  text += ", " + std::to_string(store.cells().size()) + " of " + Count(store.plans().size(), "cell");
   if (oversubscribed > 0)
     text += ", " + std::to_string(oversubscribed) + " of them oversubscribed (more threads than cores)";
   return text;

@@ -13,7 +13,9 @@ namespace {
 namespace fs = std::filesystem;
 
 double CellSeconds(const FigureStore& store) {
-  return store.definition().scale(store.quick()).seconds / static_cast<double>(store.plans().size());
+  const Scale& scale = store.definition().scale(store.quick());
+  const size_t cells = scale.rounds * scale.x.size() * store.definition().series.size();
+  return scale.seconds / static_cast<double>(cells);
 }
 
 std::string LastLine(const std::string& log) {

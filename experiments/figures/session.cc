@@ -28,7 +28,7 @@ int Complain(const std::string& what) {
 // Five rounds give an interval from their least to their greatest; eight leave out one at each end, eleven
 // two.
 constexpr uint64_t kMoreRounds = 3, kMostRounds = 17;
-constexpr double kQuickUntil = 13 * 60;  // with --all --quick; what begins before may end after it
+constexpr double kQuickUntil = 14 * 60;  // with --all --quick
 constexpr size_t kMostUndecided = 3;     // of all robust claims of several figures
 
 // Worst first: 2 wrong input or machine, 1 a claim or a property fails, 0.
@@ -178,12 +178,12 @@ class Session {
     }
     while (!g_stop.load()) {
       const double spent = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-      const std::vector<FigureStore*> undecided = NextUndecided(Until() - spent);
-      if (undecided.empty()) break;
-      for (FigureStore* store : undecided) {
-        store->ExtendTo(store->rounds() + kMoreRounds);
-        if (!g_stop.load()) status = Worse(status, RunOne(*store, &pace));
-      }
+      FigureStore* store = NextHidden(Until() - spent);
+      if (store == nullptr) break;
+      const std::vector<CellPlace> hidden = store->Hidden();
+      pace.SetTotal(expected += store->RoundSeconds(hidden) * kMoreRounds);
+      store->Further(hidden, kMoreRounds);
+      status = Worse(status, RunOne(*store, &pace));
     }
     pace.End();
     if (g_stop.load()) {
@@ -214,25 +214,17 @@ class Session {
     return options_.all && options_.quick ? kQuickUntil : 0;
   }
 
-  // The figures that share cells and have the fewest rounds, of those with a robust claim that noise hides
-  // and for which the seconds that are left suffice.
-  std::vector<FigureStore*> NextUndecided(double left) const {
-    const FigureStore* next = nullptr;
+  // The figure with the fewest rounds of those with a robust claim that noise hides, if what is left of the
+  // time suffices for its cells.
+  FigureStore* NextHidden(double left) const {
+    FigureStore* next = nullptr;
     for (const auto& store : stores_) {
-      const uint64_t rounds = store->rounds();
-      const double seconds = store->definition().scale(store->quick()).seconds;
-      if (store->definition().exact || rounds + kMoreRounds > kMostRounds) continue;
-      if (seconds * kMoreRounds / static_cast<double>(rounds) > left) continue;
-      if (TallyOf(*store).robust_undecided == 0) continue;
-      if (next == nullptr || rounds < next->rounds()) next = store.get();
+      if (store->rounds() + kMoreRounds > kMostRounds) continue;
+      if (next != nullptr && store->rounds() >= next->rounds()) continue;
+      const std::vector<CellPlace> hidden = store->Hidden();
+      if (!hidden.empty() && store->RoundSeconds(hidden) * kMoreRounds <= left) next = store.get();
     }
-    std::vector<FigureStore*> group;
-    for (const auto& store : stores_) {
-      if (next != nullptr && store->definition().cells_of == next->definition().cells_of &&
-          store->quick() == next->quick())
-        group.push_back(store.get());
-    }
-    return group;
+    return next;
   }
 
   const FigureStore* OthersOfItsCells(const FigureStore& store) const {

@@ -1,6 +1,7 @@
 #include "experiments/figures/store.h"
 
 #include <filesystem>
+#include <set>
 
 #include "experiments/common/results.h"
 
@@ -9,6 +10,8 @@ namespace {
 
 namespace fs = std::filesystem;
 using nlohmann::ordered_json;
+
+constexpr uint64_t kMostRounds = 1000;  // that a definition may ask for
 
 std::string Dumped(const ordered_json& json) {
   return json.dump(1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
@@ -77,18 +80,55 @@ bool FigureStore::Open(const std::string& folder, std::string* error) {
                        &definition_, error))
     return false;
   folder_ = folder;
-  plans_ = PlanCells(definition_, quick_);
-  const uint64_t measured = root.Has("rounds") ? root.At("rounds").Whole(rounds(), 1000) : rounds();
-  if (!error->empty()) return false;
-  if (measured > rounds()) ExtendTo(measured);
-  return true;
+  further_.clear();
+  if (root.Has("further")) {
+    for (const JsonPlace& item : root.At("further").Items()) {
+      const JsonPlace series = item.At("series"), x = item.At("x"), rounds = item.At("rounds");
+      const int s = definition_.SeriesIndex(series.Text());
+      const int v = x.Is(ordered_json::value_t::string) ? definition_.XIndex(x.json()) : -1;
+      if (s < 0) series.Expected("a series of the figure");
+      if (v < 0) x.Expected("a value of x of the figure");
+      const uint64_t in_all = rounds.Whole(definition_.scale(quick_).rounds + 1, kMostRounds);
+      if (error->empty()) further_[{static_cast<size_t>(s), static_cast<size_t>(v)}] = in_all;
+    }
+  }
+  plans_ = PlanCells(definition_, quick_, further_);
+  return error->empty();
 }
 
-void FigureStore::ExtendTo(uint64_t rounds) {
-  Scale& scale = quick_ ? definition_.quick : definition_.full;
-  scale.seconds *= static_cast<double>(rounds) / static_cast<double>(scale.rounds);
-  scale.rounds = rounds;
-  plans_ = PlanCells(definition_, quick_);
+uint64_t FigureStore::rounds() const {
+  uint64_t most = definition_.scale(quick_).rounds;
+  for (const auto& [place, rounds] : further_) most = std::max(most, rounds);
+  return most;
+}
+
+std::vector<CellPlace> FigureStore::Hidden() const {
+  if (definition_.exact) return {};
+  const Grid grid = GridOfScale();
+  const std::vector<Judgement> judgements = JudgeAll();
+  std::set<CellPlace> hidden;
+  for (size_t i = 0; i < judgements.size(); ++i) {
+    const Claim& claim = definition_.claims[i];
+    if (!claim.robust || judgements[i].verdict != Verdict::kNotSeparable) continue;
+    for (const CellPlace place : PlacesOf(claim, grid))
+      hidden.insert({place.series, definition_.scale(quick_).x[place.x]});
+  }
+  return {hidden.begin(), hidden.end()};
+}
+
+void FigureStore::Further(const std::vector<CellPlace>& places, uint64_t rounds) {
+  for (const CellPlace place : places)
+    further_.try_emplace(place, definition_.scale(quick_).rounds).first->second += rounds;
+  plans_ = PlanCells(definition_, quick_, further_);
+}
+
+double FigureStore::RoundSeconds(const std::vector<CellPlace>& places) const {
+  double seconds = 0;
+  for (const CellPlace place : places) {
+    const auto cell = cells_.find(CellFolder(place.series, place.x, 0));
+    if (cell != cells_.end()) seconds += cell->second.seconds;
+  }
+  return seconds;
 }
 
 bool FigureStore::Prepare(const CellPlan& plan, std::string* error) const {
@@ -158,13 +198,24 @@ size_t FigureStore::Collect() {
   return plans_.size() - cells_.size();
 }
 
-std::vector<Judgement> FigureStore::JudgeAll() const {
+Grid FigureStore::GridOfScale() const {
   const Scale& scale = definition_.scale(quick_);
   Grid grid;
   for (const Series& series : definition_.series) grid.series.push_back(series.name);
-  for (const size_t x : scale.x) grid.x.push_back(definition_.x_values[x].label);
+  for (const size_t x : scale.x) {
+    for (const auto& [place, rounds] : further_) {
+      if (place.x == x) grid.further[{place.series, grid.x.size()}] = rounds;
+    }
+    grid.x.push_back(definition_.x_values[x].label);
+  }
   grid.rounds = scale.rounds;
   grid.exact = definition_.exact;
+  return grid;
+}
+
+std::vector<Judgement> FigureStore::JudgeAll() const {
+  const Scale& scale = definition_.scale(quick_);
+  const Grid grid = GridOfScale();
   const Lookup lookup = [&](size_t series, size_t x, uint64_t round,
                             const std::string& metric) -> std::optional<double> {
     const auto cell = cells_.find(CellFolder(series, scale.x[x], round));
@@ -197,7 +248,13 @@ bool FigureStore::Save(std::string* error) const {
   json["paper"] = definition_.paper + ", " + definition_.number;
   json["setting"] = definition_.setting;
   json["scale"] = quick_ ? "quick" : "full";
-  json["rounds"] = rounds();
+  json["rounds"] = definition_.scale(quick_).rounds;
+  json["further"] = ordered_json::array();
+  for (const auto& [place, rounds] : further_) {
+    json["further"].push_back({{"series", definition_.series[place.series].name},
+                               {"x", definition_.x_values[place.x].label},
+                               {"rounds", rounds}});
+  }
   json["complete"] = cells_.size() == plans_.size();
   json["cells_planned"] = plans_.size();
   json["environments"] = environments_;

@@ -1,7 +1,8 @@
 // FigureStore: the folder of one run of a figure.
 //
-//   results.json       the definition, the rounds (which may be more than it asks for), the machine(s), every
-//                      cell's metrics, every claim's judgement
+//   results.json       the definition, the rounds, the cells with more of them than it asks for, the
+//   machine(s),
+//                      every cell's metrics, every claim's judgement
 //   cells/S-X-R/       series S, value X of x, round R: parameters.json (what the program read), run.json,
 //                      samples.csv, checkpoints.csv, cell.json (how the process ended) and log
 //   <figure>.pdf ...   the pictures, with the .gp and .dat that make them
@@ -41,9 +42,13 @@ class FigureStore {
   bool quick() const { return quick_; }
   const std::string& folder() const { return folder_; }
   const std::vector<CellPlan>& plans() const { return plans_; }
-  uint64_t rounds() const { return definition_.scale(quick_).rounds; }
-  // Plans so many in all, which is more than now. What was measured stays.
-  void ExtendTo(uint64_t rounds);
+  uint64_t rounds() const;  // of the cells with the most
+  // The cells of robust claims that noise hides; none of an exact figure, and none where a cell is missing.
+  std::vector<CellPlace> Hidden() const;
+  // Plans so many rounds more of these cells. What was measured stays.
+  void Further(const std::vector<CellPlace>& places, uint64_t rounds);
+  // What a round of them took, in seconds.
+  double RoundSeconds(const std::vector<CellPlace>& places) const;
   std::string Path(const CellPlan& plan) const { return folder_ + "/" + plan.folder; }
 
   void AddEnvironment(nlohmann::ordered_json environment) { environments_.push_back(std::move(environment)); }
@@ -69,10 +74,12 @@ class FigureStore {
 
  private:
   uint64_t cores() const;
+  Grid GridOfScale() const;
 
   Definition definition_;
   bool quick_ = false;
   std::string folder_;
+  FurtherRounds further_;
   std::vector<CellPlan> plans_;
   nlohmann::ordered_json environments_ = nlohmann::ordered_json::array();
   std::map<std::string, CellResult> cells_;

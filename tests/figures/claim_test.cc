@@ -37,7 +37,7 @@ class Claims : public ::testing::Test {
   }
   Verdict Of(const char* text) { return Judged(text).verdict; }
 
-  Grid grid_{{"a", "b"}, {"1", "2"}, 5, false};
+  Grid grid_{{"a", "b"}, {"1", "2"}, 5, false, {}};
   std::map<std::tuple<size_t, size_t, size_t>, double> values_;
   Claim claim_;
 };
@@ -67,6 +67,26 @@ TEST_F(Claims, MoreRoundsMakeTheIntervalNarrower) {
   EXPECT_EQ(Of(kValue), Verdict::kHolds);
   Put(0, 0, {1, 2, 12, 13, 14, 15, 16, 17, 18, 99});
   EXPECT_EQ(Of(kValue), Verdict::kNotSeparable);
+}
+
+// A claim is judged by the rounds that all of its cells have; others may have more.
+TEST_F(Claims, CellsMayHaveMoreRounds) {
+  grid_.further = {{{0, 0}, 8}, {{1, 0}, 11}};
+  Put(0, 0, {9, 11, 12, 13, 14, 15, 16, 17});
+  Put(1, 0, {1, 1, 1, 1, 1, 1, 1, 1, 99, 99, 99});
+  Put(0, 1, {1, 1, 1, 1, 1});
+  EXPECT_EQ(Judged(kValue).numbers.front().size(), 8u);
+  EXPECT_EQ(Of(kValue), Verdict::kHolds);
+  constexpr const char* kRatio =
+      R"({"ratio": [{"metric": "m", "series": "a", "x": 1}, {"metric": "m", "series": "b", "x": 1}],
+          "at_least": 10})";
+  EXPECT_EQ(Judged(kRatio).numbers.front().size(), 8u);
+  EXPECT_EQ(Of(kRatio), Verdict::kHolds);
+  EXPECT_EQ(Judged(R"({"spread": {"metric": "m", "series": "a"}, "at_least": 5})").numbers.front().size(),
+            5u);
+  EXPECT_EQ(PlacesOf(claim_, grid_), (std::vector<CellPlace>{{0, 0}, {0, 1}}));
+  Judged(kRatio);
+  EXPECT_EQ(PlacesOf(claim_, grid_), (std::vector<CellPlace>{{0, 0}, {1, 0}}));
 }
 
 // Each number has its own interval: that in every round another one is an outlier does not matter.

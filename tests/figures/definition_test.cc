@@ -174,6 +174,20 @@ TEST(Cells, EachOnceARoundInterleavedWithOneSeedARound) {
   EXPECT_EQ(PlanCells(sample, false).size(), 7u * 4u);
 }
 
+TEST(Cells, FurtherRoundsHaveTheCellsThatAskForThem) {
+  const Definition sample = Sample();
+  const std::vector<CellPlan> plans = PlanCells(sample, true, {{{0, 2}, 8}, {{1, 0}, 7}});
+  ASSERT_EQ(plans.size(), 5u * 6u + 3u + 2u);
+  std::map<CellPlace, std::set<uint64_t>> further;
+  for (size_t i = 30; i < plans.size(); ++i) {
+    const CellPlace place{plans[i].series, plans[i].x};
+    EXPECT_TRUE(further[place].insert(plans[i].round).second);
+  }
+  EXPECT_EQ(further, (decltype(further){{{0, 2}, {5, 6, 7}}, {{1, 0}, {5, 6}}}));
+  const std::vector<CellPlan> all = PlanCells(sample, true);
+  for (size_t i = 0; i < all.size(); ++i) EXPECT_EQ(plans[i].file, all[i].file);
+}
+
 TEST(Cells, TheMoreSpecialParameterWins) {
   ordered_json json = SampleJson();
   json["scales"]["quick"]["parameters"]["speed"] = 4;

@@ -85,12 +85,13 @@ case_further() {
   write_program 'round=$(grep -o "\"round\": [0-9]*" "$2" | grep -o "[0-9]*\$")
 [ "$round" -ne 2 ] || speed=1'
   write_definition own-a 1048576 0
+  sed -i 's/"series": \[/&{"name": "other"}, /' "$scratch/definitions/own/own-a.json"
   write_definition own-b 1048576 0 0.5
   expect_status 0 "$figure" own-a --quick "${flags[@]}"
   expect_text '^  not separable from noise fast is faster: 3 \[1, 3\]'
   expect_status 0 "$figure" --all --quick "${flags[@]}"
-  expect_text '^own-a: A sample \(quick, 10 of 10 cells\)'
-  expect_text '^own-a: A sample \(quick, 16 of 16 cells\)'
+  expect_text '^own-a: A sample \(quick, 15 of 15 cells\)'
+  expect_text '^own-a: A sample \(quick, 21 of 21 cells\)'  # not those of "other"
   expect_text '^  holds +fast is faster: 3 \[3, 3\] \(at least 2\)'
   ! grep -q 'own-b.*16 of 16' "$scratch/output" || fail "more rounds of what is clear"
   local folder=$scratch/store/figure-own-a/latest before
@@ -98,9 +99,9 @@ case_further() {
   before=$(calls)
   expect_status 0 "$figure" --resume "$folder" "${flags[@]}"
   [ "$(calls)" -eq "$before" ] || fail "measured again"
-  expect_text '^own-a: A sample \(quick, 16 of 16 cells\)'
+  expect_text '^own-a: A sample \(quick, 21 of 21 cells\)'
   expect_status 0 "$figure" --all --quick --further 0 "${flags[@]}"
-  ! grep -q '16 of 16' "$scratch/output" || fail "more rounds than asked for"
+  ! grep -q '21 of 21' "$scratch/output" || fail "more rounds than asked for"
   for name in c d e; do write_definition own-$name 1048576 0; done
   expect_status 1 "$figure" --all --quick --further 0 "${flags[@]}"
   expect_text 'noise hides 4 robust claims, more than 3'

@@ -117,6 +117,57 @@ TEST_F(Stored, OpensAsItWasMade) {
   EXPECT_NE(error_.find("results.json: expected a member \"definition\""), std::string::npos) << error_;
 }
 
+// One number of a robust claim hides in noise: its cells, all of that claim, get more rounds, and the others
+// none; and so it is after the run was opened again.
+TEST_F(Stored, FurtherRoundsAreOfWhatNoiseHides) {
+  definition_.json["claims"][0]["ratio"][0]["x"] = 2;
+  definition_.json["claims"][0]["ratio"][1]["x"] = 2;
+  ASSERT_TRUE(
+      ParseDefinition(nlohmann::ordered_json(definition_.json), "f.json", nullptr, &definition_, &error_));
+  FigureStore& hidden = Make("c");
+  MeasureAll(hidden);
+  EXPECT_TRUE(hidden.Hidden().empty());
+  for (const CellPlan& plan : hidden.plans()) {
+    if (plan.series == 1 && plan.x == 1 && plan.round == 1) Measure(hidden, plan, 1);
+  }
+  hidden.Collect();
+  const std::vector<CellPlace> places = hidden.Hidden();
+  ASSERT_EQ(places, (std::vector<CellPlace>{{0, 1}, {1, 1}}));
+  EXPECT_EQ(hidden.RoundSeconds(places), 1.0);
+  hidden.Further(places, 3);
+  EXPECT_EQ(hidden.rounds(), 8u);
+  EXPECT_EQ(hidden.Collect(), 6u);
+  EXPECT_TRUE(hidden.Hidden().empty());  // a cell is missing
+  ASSERT_TRUE(hidden.Save(&error_)) << error_;
+  FigureStore again;
+  ASSERT_TRUE(again.Open(hidden.folder(), &error_)) << error_;
+  ASSERT_EQ(again.Collect(), 6u);
+  for (const CellPlan& plan : again.plans()) {
+    if (plan.round >= 5) Measure(again, plan, static_cast<double>((plan.series + 1) * 20));
+  }
+  EXPECT_EQ(again.Collect(), 0u);
+  EXPECT_EQ(again.JudgeAll()[0].verdict, Verdict::kHolds);
+  again.Further(places, 3);
+  EXPECT_EQ(again.rounds(), 11u);
+  EXPECT_EQ(again.plans().size(), 30u + 2u * 6u);
+}
+
+TEST_F(Stored, DamagedFurtherRoundsAreRefused) {
+  nlohmann::ordered_json json;
+  ASSERT_TRUE(store().Save(&error_) && ReadJson(store().folder() + "/results.json", &json, &error_))
+      << error_;
+  for (const char* damage :
+       {R"([{"series": "three", "x": "1", "rounds": 8}])", R"([{"series": "one", "x": "7", "rounds": 8}])",
+        R"([{"series": "one", "x": 1, "rounds": 8}])", R"([{"series": "one", "x": "1", "rounds": 5}])",
+        R"([{"series": "one", "x": "1", "rounds": 100000000000}])", R"([7])", R"({"a": 1})"}) {
+    json["further"] = nlohmann::ordered_json::parse(damage);
+    ASSERT_TRUE(WriteWholeFile(store().folder() + "/results.json", json.dump(), &error_));
+    FigureStore again;
+    EXPECT_FALSE(again.Open(store().folder(), &error_)) << damage;
+    EXPECT_NE(error_.find("results.json: further"), std::string::npos) << error_;
+  }
+}
+
 TEST_F(Stored, CellsOfTheSameFigureAreAdopted) {
   MeasureAll(store());
   ASSERT_TRUE(store().Save(&error_)) << error_;

@@ -111,6 +111,23 @@ class Claims(unittest.TestCase):
         self.assertAlmostEqual(each[0][4], (10.4 + 1.04) / 2)
         self.assertEqual(self.judged({**mean, "at_least": 0.5}, change=outliers)[0], "holds")
 
+    def test_cells_may_have_more_rounds(self):
+        def three_more(cells):
+            for number in (5, 6, 7):
+                cells.append({"series": "slow", "x": "2", "round": number, "folder": f"cells/1-1-{number}",
+                              "metrics": {"rate": stores.rate("slow", "2", number), "none": 0.0}})
+        file = self.folder / "results.json"
+        value = {"value": {"metric": "rate", "series": "slow", "x": "2"}, "at_least": 2}
+        self.judged(value, change=three_more)
+        data = json.loads(file.read_text())
+        data["further"] = [{"series": "slow", "x": "2", "rounds": 8}]
+        file.write_text(json.dumps(data))
+        run = results.FigureRun(self.folder)
+        verdict, each = judging.judge({"text": "t", **value}, run)
+        self.assertEqual((verdict, len(each[0])), ("holds", 8))
+        verdict, each = judging.judge({"text": "t", "value": {"metric": "rate"}, "at_least": 0.5}, run)
+        self.assertEqual((verdict, [len(one) for one in each]), ("holds", [5] * 4))
+
     def test_what_is_missing_is_not_measured(self):
         value = {"value": {"metric": "rate", "series": "slow", "x": "2"}, "at_least": 0}
         self.assertEqual(self.judged(value)[0], "holds")
