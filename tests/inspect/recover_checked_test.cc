@@ -4,7 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/inspect/inspected.h"
-#include "tests/inspect/tiny_pair.h"
+#include "tests/inspect/pair_checkpoints.h"
 
 namespace faster {
 namespace {

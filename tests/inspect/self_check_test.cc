@@ -11,7 +11,7 @@
 #include "faster/cpr/delta_log.h"
 #include "tests/cpr/recording_storage.h"
 #include "tests/inspect/inspected.h"
-#include "tests/inspect/tiny_pair.h"
+#include "tests/inspect/pair_checkpoints.h"
 
 namespace faster {
 namespace {

@@ -7,7 +7,7 @@
 
 #include "tests/cpr/recording_storage.h"
 #include "tests/inspect/inspected.h"
-#include "tests/inspect/tiny_pair.h"
+#include "tests/inspect/pair_checkpoints.h"
 #include "tests/store/variable_store.h"
 
 namespace faster {

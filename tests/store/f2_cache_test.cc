@@ -5,8 +5,7 @@
 #include <map>
 #include <optional>
 
-#include "faster/store/f2_kv.h"
-#include "tests/store/test_store.h"
+#include "tests/store/tiny_pair.h"
 
 namespace faster {
 namespace {
@@ -18,14 +17,7 @@ class F2Cache : public ::testing::Test {
 
   // 400 keys, the value of each 10 * key + 1; the older ones are cold, and the block of each is on disk.
   void SetUp() override {
-    F2Config config;
-    config.hot = TestStore::TinyConfig();
-    config.hot.buffer_pages = 4;
-    config.hot.mutable_pages = 1;
-    config.cold.log = config.hot;
-    config.cold.index = config.hot;
-    config.cold.index.index_buckets = 1;
-    config.cold.index_chunks = 8;
+    F2Config config = TinyPairConfig();
     config.hot.read_cache_bytes = 4096;
     Diagnosis why;
     ASSERT_EQ(Kv::Create(config, &storage_, {}, nullptr, &kv_, &why), Status::kOk) << why.Text();

@@ -5,8 +5,7 @@
 
 #include <map>
 
-#include "faster/store/f2_kv.h"
-#include "tests/store/test_store.h"
+#include "tests/store/tiny_pair.h"
 
 namespace faster {
 namespace {
@@ -35,13 +34,7 @@ class Play {
  public:
   explicit Play(uint64_t chains) {
     functions_.chains = chains;
-    config_.hot = TestStore::TinyConfig();
-    config_.hot.buffer_pages = 4;
-    config_.hot.mutable_pages = 1;
-    config_.hot.index_buckets = 2;
-    config_.cold.log = config_.hot;
-    config_.cold.index = config_.hot;
-    config_.cold.index.index_buckets = 1;
+    config_.hot.index_buckets = config_.cold.log.index_buckets = 2;
     config_.cold.index_chunks = 4;
     Diagnosis why;
     RC_ASSERT(Kv::Create(config_, &storage_, functions_, &observer_, &kv_, &why) == Status::kOk);
@@ -166,7 +159,7 @@ class Play {
 
   MemoryStorage storage_;
   Observer observer_;
-  F2Config config_;
+  F2Config config_ = TinyPairConfig();
   Functions functions_;
   std::unique_ptr<Kv> kv_;
   std::unique_ptr<SessionType> session_;

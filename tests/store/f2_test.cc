@@ -6,8 +6,7 @@
 #include <optional>
 #include <set>
 
-#include "faster/store/f2_kv.h"
-#include "tests/store/test_store.h"
+#include "tests/store/tiny_pair.h"
 
 namespace faster {
 namespace {
@@ -24,18 +23,6 @@ struct Observer : CheckpointObserver {
   Token token;
   Status status = Status::kPending;
 };
-
-F2Config TinyConfig() {
-  F2Config config;
-  config.hot = TestStore::TinyConfig();
-  config.hot.buffer_pages = 4;
-  config.hot.mutable_pages = 1;
-  config.cold.log = config.hot;
-  config.cold.index = config.hot;
-  config.cold.index.index_buckets = 1;
-  config.cold.index_chunks = 8;
-  return config;
-}
 
 class F2 : public ::testing::Test {
  protected:
@@ -137,7 +124,7 @@ class F2 : public ::testing::Test {
 
   MemoryStorage storage_;
   Observer observer_;
-  F2Config config_ = TinyConfig();
+  F2Config config_ = TinyPairConfig();
   Diagnosis why_;
   RecoveryResult recovered_;
   std::unique_ptr<Kv> kv_;
@@ -410,13 +397,13 @@ TEST_F(F2, DamageOfTheColdHalfIsNamedAndNothingIsModified) {
 TEST_F(F2, RefusesWhatCannotWork) {
   config_.hot.compact_at_bytes = 1 << 20;
   EXPECT_EQ(Kv::Create(config_, &storage_, {}, nullptr, &kv_, &why_), Status::kInvalidArgument);
-  config_ = TinyConfig();
+  config_ = TinyPairConfig();
   config_.cold.log.block_bytes = 256;
   EXPECT_EQ(Kv::Create(config_, &storage_, {}, nullptr, &kv_, &why_), Status::kInvalidArgument);
-  config_ = TinyConfig();
+  config_ = TinyPairConfig();
   config_.cold.index_chunks = 3;
   EXPECT_EQ(Kv::Create(config_, &storage_, {}, nullptr, &kv_, &why_), Status::kInvalidArgument);
-  config_ = TinyConfig();
+  config_ = TinyPairConfig();
   EXPECT_EQ(TryRecover(), Status::kNotFound);
   Create();
   auto session = kv_->StartSession();

@@ -1,6 +1,7 @@
 // LevelDB with its defaults: a log that is not synced. It has no atomic update, so an RMW is a read and a
 // write under a lock of its stripe of keys; blind writes take the same lock.
 #include <leveldb/db.h>
+#include <leveldb/write_batch.h>
 
 #include <cstring>
 #include <mutex>
@@ -34,6 +35,13 @@ class LevelDbStore {
   Status Put(uint64_t key, const V& value) {
     std::lock_guard lock(Stripe(key));
     return Write(key, value);
+  }
+  // For the load: no other thread has these keys.
+  Status PutMany(const uint64_t* keys, const V* values, size_t count) {
+    leveldb::WriteBatch batch;
+    for (size_t i = 0; i < count; ++i)
+      batch.Put(KeyOf(keys[i]), {reinterpret_cast<const char*>(&values[i]), sizeof(V)});
+    return db_->Write(leveldb::WriteOptions(), &batch).ok() ? Status::kOk : Status::kIoError;
   }
   Status Add(uint64_t key, uint64_t operand) {
     std::lock_guard lock(Stripe(key));

@@ -3,7 +3,8 @@
 //
 // Store: `bool Open(const std::string& directory, std::string* error)`, and, from any thread,
 // `Status Get(uint64_t key, V*)`, `Status Put(uint64_t key, const V&)` and `Status Add(uint64_t key, uint64_t
-// operand)`, which is atomic and makes an absent key V::Of(operand).
+// operand)`, which is atomic and makes an absent key V::Of(operand). One that loads faster in groups has
+// `Status PutMany(const uint64_t* keys, const V* values, size_t count)`, too.
 #pragma once
 
 #include <algorithm>
@@ -28,6 +29,9 @@ class PeerClient final : public ycsb::Client {
   void Load(const ycsb::LoadPlan& plan, ycsb::ThreadState* state) override {
     Begin(plan, state);
     uint64_t n = 0;
+    if constexpr (requires(V value, uint64_t key) { store_->PutMany(&key, &value, 1); }) {
+      if (plan.batch > 1) return LoadBatches(plan, state);
+    }
     for (; n < plan.count && Turn(plan, n, state); ++n) {
       const uint64_t record = plan.first + n;
       Measure(state, ycsb::Metric::kInsert, n,
@@ -60,6 +64,22 @@ class PeerClient final : public ycsb::Client {
   }
 
  private:
+  void LoadBatches(const ycsb::LoadPlan& plan, ycsb::ThreadState* state) {
+    std::vector<uint64_t> keys(plan.batch);
+    std::vector<V> values(plan.batch, V::Of(0));
+    uint64_t n = 0;
+    for (uint64_t count = 0; n < plan.count && Turn(plan, n, state); n += count) {
+      count = std::min<uint64_t>(plan.batch, plan.count - n);
+      for (uint64_t i = 0; i < count; ++i) {
+        keys[i] = plan.KeyOf(plan.first + n + i);
+        values[i] = V::Of(ycsb::LoadedWord(plan.first + n + i));
+      }
+      const Status status = store_->PutMany(keys.data(), values.data(), count);
+      for (uint64_t i = 0; i < count; ++i) state->measurements.Count(ycsb::Metric::kInsert, status);
+    }
+    state->End(n);
+  }
+
   void PerformDrawn(ycsb::DrawnKeys& drawn, uint64_t n, ycsb::ThreadState* state) {
     const Operation operation = drawn.mix.Choose(drawn.random.Next());
     if (operation != Operation::kInsert) {

@@ -55,6 +55,12 @@ class RocksDbStore {
   Status Put(uint64_t key, const V& value) {
     return db_->Put(rocksdb::WriteOptions(), KeyOf(key), Bytes(value)).ok() ? Status::kOk : Status::kIoError;
   }
+  Status PutMany(const uint64_t* keys, const V* values, size_t count) {
+    rocksdb::WriteBatch batch;
+    bool good = true;
+    for (size_t i = 0; i < count; ++i) good = good && batch.Put(KeyOf(keys[i]), Bytes(values[i])).ok();
+    return good && db_->Write(rocksdb::WriteOptions(), &batch).ok() ? Status::kOk : Status::kIoError;
+  }
   Status Add(uint64_t key, uint64_t operand) {
     const V value = V::Of(operand);
     return db_->Merge(rocksdb::WriteOptions(), KeyOf(key), Bytes(value)).ok() ? Status::kOk

@@ -18,6 +18,8 @@ using workloads::ycsb::WorkloadSpec;
 
 namespace {
 
+constexpr uint32_t kLoadBatch = 64;  // the load is not measured
+
 bool Sound(const PhaseResult& result, std::string* problem) {
   uint64_t missing = 0;
   for (const auto metric : {workloads::ycsb::Metric::kRead, workloads::ycsb::Metric::kUpdate,
@@ -82,7 +84,9 @@ void Work::SetLog(uint64_t memory, uint32_t page_bits, double mutable_share, Wor
 bool Worker::Load(std::string* problem) {
   DriverOptions options;
   options.limit_load = false;
-  Driver driver(spec_, engine_, &log_, options);
+  WorkloadSpec spec = spec_;
+  spec.batch = kLoadBatch;
+  Driver driver(spec, engine_, &log_, options);
   PhaseResult result;
   return driver.Load(&result, problem) && Sound(result, problem);
 }

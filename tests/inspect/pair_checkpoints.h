@@ -1,4 +1,4 @@
-// A hot and a cold store of a few pages, for the tests of faster/inspect.
+// Two checkpoints of a small hot and cold store, for the tests of faster/inspect.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -8,22 +8,11 @@
 #include <vector>
 
 #include "faster/device/memory_storage.h"
-#include "faster/store/f2_kv.h"
-#include "tests/store/test_store.h"
+#include "tests/store/tiny_pair.h"
 
 namespace faster {
 
 using PairKv = F2Kv<uint64_t, uint64_t, AddFunctions, 4>;
-
-inline F2Config TinyPairConfig() {
-  F2Config config;
-  config.hot = TestStore::TinyConfig();
-  config.hot.buffer_pages = 4;
-  config.hot.mutable_pages = 1;
-  config.cold.log = config.cold.index = config.hot;
-  config.cold.index_chunks = 8;
-  return config;
-}
 
 // Two full checkpoints, with records on both sides and some of them in both.
 inline void WriteTwoPairs(Storage* storage, std::vector<Token>* tokens) {
