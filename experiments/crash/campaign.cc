@@ -17,6 +17,7 @@
 #include "experiments/common/progress.h"
 #include "experiments/common/results.h"
 #include "experiments/common/running_clock.h"
+#include "experiments/crash/exhaustive.h"
 #include "experiments/crash/self_test.h"
 
 namespace experiments {
@@ -105,6 +106,8 @@ void Parent::OnDeath(int number, int status) {
   How how;
   std::string ignored;
   recipe.Prepare(worker.seed, &stored.scenario, &how, &ignored);
+  if (plan_.depth != 0)
+    stored.scenario = CrashedAt(stored.scenario, {worker.delays, worker.delays + worker.crashes});
   const std::string rule = hung ? "stuck" : "crash";
   const std::string what = hung ? "an execution did not end in " +
                                       std::to_string(static_cast<int>(kHangSeconds)) + " s of real time"
@@ -174,7 +177,16 @@ void Parent::WatchForHangs() {
 
 void Parent::Sum() {
   result_->total = {};
-  for (const Worker& worker : shared_->workers) result_->total.Add(worker.tally);
+  result_->exhaustive = {};
+  for (const Worker& worker : shared_->workers) {
+    result_->total.Add(worker.tally);
+    for (size_t depth = 0; depth < kMaxCrashDepth; ++depth) {
+      result_->exhaustive.moments[depth] += worker.exhaustive.moments[depth];
+      result_->exhaustive.images[depth] += worker.exhaustive.images[depth];
+      result_->exhaustive.cut_short[depth] += worker.exhaustive.cut_short[depth];
+    }
+  }
+  result_->schedule = {shared_->schedules, shared_->work_steps, shared_->work_events, shared_->moments};
 }
 
 void Parent::ShowProgress() {
@@ -186,6 +198,15 @@ void Parent::ShowProgress() {
       Grouped(total.executions) + " executions, " +
       Grouped(static_cast<unsigned long long>(static_cast<double>(total.executions) / passed)) + "/s, " +
       Grouped(total.recoveries) + " recoveries, " + Grouped(total.violations) + " violations";
+  if (plan_.depth != 0) {
+    const uint64_t moments = shared_->moments, done = result_->exhaustive.moments[0];
+    line += ", " + Grouped(done) + " of " + Grouped(moments) + " moments of " + Grouped(shared_->schedules) +
+            (shared_->schedules == 1 ? " schedule" : " schedules");
+    if (done > 0 && plan_.executions == 1)
+      line += ", about " +
+              DurationText(passed / static_cast<double>(done) * static_cast<double>(moments - done)) +
+              " left";
+  }
   if (plan_.deadline != 0) line += ", " + DurationText(plan_.deadline - MonotonicSeconds()) + " left";
   progress_.Show(line);
 }
@@ -234,6 +255,11 @@ void Parent::CheckTrust() {
     }
   }
   if (!missing.empty()) result_->doubts.push_back("never crashed in: " + missing);
+  const bool unfinished = result_->exhaustive.moments[0] < result_->schedule.moments;
+  if (plan_.depth != 0 && plan_.executions == 1 && unfinished && !result_->interrupted &&
+      total.violations == 0)
+    result_->doubts.push_back("the time was too short: " + Grouped(result_->exhaustive.moments[0]) + " of " +
+                              Grouped(result_->schedule.moments) + " moments were crashed");
   if (total.executions == 0) result_->doubts.push_back("nothing was executed");
   // A harness that stopped doing one of these would pass in silence. (That the device tears and loses is
   // asked before: a correct engine reads nothing whose fate is open.)

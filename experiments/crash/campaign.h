@@ -35,6 +35,10 @@ struct CampaignResult {
   double seconds = 0;
   int jobs = 0;
   Tally total = {};
+  ExhaustiveTally exhaustive = {};  // with plan.depth
+  struct {
+    uint64_t schedules = 0, steps = 0, events = 0, moments = 0;
+  } schedule;  // ... what was to be crashed
   std::array<std::array<bool, kCellRows>, kCheckpointKinds> reachable = {};
   std::vector<FindingNote> findings;
   double first_violation_seconds = 0;

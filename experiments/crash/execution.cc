@@ -92,6 +92,27 @@ bool Execution::Round(void (*body)(Execution*), const char* name, Outcome* outco
   return false;
 }
 
+void Execution::WatchFor(std::vector<Moment>* moments) {
+  watch_ = {moments, scheduler_->step(), storage_.changes(), recorder_.time(), recorder_.phase_changes()};
+  if (moments == nullptr) return scheduler_->set_observer(nullptr, nullptr);
+  moments->clear();
+  scheduler_->set_observer([](void* self, int, faults::PointKind, const void*,
+                              uint64_t) { static_cast<Execution*>(self)->NoteMoment(); },
+                           this);
+}
+
+// Called before the step takes effect, where a crash at this step would stop it.
+void Execution::NoteMoment() {
+  const uint64_t step = scheduler_->step(), changes = storage_.changes(), time = recorder_.time();
+  const uint32_t phases = recorder_.phase_changes();
+  const bool first = watch_.moments->empty() && watch_.moments == &how_.moments->work;
+  if (!first && changes == watch_.changes && time == watch_.time && phases == watch_.phases) return;
+  watch_.changes = changes;
+  watch_.time = time;
+  watch_.phases = phases;
+  if (step > watch_.start) watch_.moments->push_back({step, static_cast<uint32_t>(step - watch_.start - 1)});
+}
+
 void Execution::SetFaults(const std::string& plan) {
   if (plan == plan_text_) return;
   plan_text_ = plan;
@@ -159,7 +180,15 @@ bool Execution::Work(uint32_t number) {
   scheduler_->SetCrash(kNever, kNever);
   recorder_.BeginWork(incarnation.crash, &storage_.statistics().faults);
   stage_.Spawn();
+  const faults::RunResult before = numbers_;
+  const bool watched = how_.moments != nullptr && number == 0;
+  if (watched) WatchFor(&how_.moments->work);
   numbers_ = scheduler_->Run();
+  if (watched) {
+    WatchFor(nullptr);
+    how_.moments->work_steps = numbers_.steps - before.steps;
+    how_.moments->work_events = numbers_.events - before.events;
+  }
   SetFaults("");
   scheduler_->SetCrash(kNever, kNever);
   if (numbers_.outcome == Outcome::kFinished && incarnation.crash.anchor == Anchor::kNone) return Finish();
@@ -248,8 +277,12 @@ bool Execution::TryRecovery(uint32_t number, size_t attempt, bool* again) {
       scheduler_->SetCrash(numbers_.steps + 1 + crash.delay, kNever);
   }
   const uint64_t faults_before = storage_.statistics().faults;
+  const bool watched =
+      how_.moments != nullptr && number == 1 && attempt == incarnation.recovery_crashes.size();
+  if (watched) WatchFor(&how_.moments->recovery);
   Outcome outcome;
   const bool ended = Round([](Execution* self) { self->RecoverBody(); }, "recovery", &outcome);
+  if (watched) WatchFor(nullptr);
   scheduler_->SetCrash(kNever, kNever);
   if (!ended) return false;
   if (outcome == Outcome::kCrashed) {
@@ -415,11 +448,12 @@ void Execution::FinishBody() {
   }
   // An operation whose result nobody heard (its session was closed over it) leaves the end open, and so does
   // a key that could not be read back.
-  history.quiesced =
-      std::none_of(history.operations.begin(), history.operations.end(), [&](const auto& operation) {
-        return operation.incarnation == history.recoveries.size() && operation.outcome == OpOutcome::kUnknown;
-      }) &&
-      all_read;
+  history.quiesced = std::none_of(history.operations.begin(), history.operations.end(),
+                                  [&](const auto& operation) {
+                                    return operation.incarnation == history.recoveries.size() &&
+                                           operation.outcome == OpOutcome::kUnknown;
+                                  }) &&
+                     all_read;
   subject_.reset();
 }
 

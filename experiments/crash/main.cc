@@ -12,6 +12,7 @@
 #include "experiments/common/progress.h"
 #include "experiments/common/results.h"
 #include "experiments/crash/campaign.h"
+#include "experiments/crash/exhaustive.h"
 #include "experiments/crash/page.h"
 #include "experiments/crash/replay.h"
 
@@ -28,8 +29,8 @@ int Wrong(const std::string& line) {
 
 struct Arguments {
   std::string scenario, checkpoint, log, shift, guarantee, index, policy, out, subject, mode, seeds;
-  uint64_t seconds = 0, executions = 0, jobs = 0, record = 0;
-  bool stop_at_first = false, json = false;
+  uint64_t seconds = 0, executions = 0, jobs = 0, record = 0, depth = 0;
+  bool stop_at_first = false, json = false, exhaustive = false;
 };
 
 std::string FamilyList() {
@@ -72,6 +73,15 @@ CommandLine CrashFlags(Arguments* a) {
       &a->subject);
   line.AddNumber("record", "N", "store the first N executions as folders that replay, whatever their verdict",
                  &a->record, 1, 1'000'000);
+  line.AddSwitch(
+      "exhaustive",
+      "the schedule of SEED (of --seeds; with --seconds as many as there is time for) of one scenario (3 "
+      "sessions, 12 operations, a checkpoint), crashed at every step and I/O, with every fate of the disk "
+      "that recovery can see",
+      &a->exhaustive);
+  line.AddNumber("depth", "N",
+                 "exhaustive: so many crashes one after the other, the second inside recovery (2)", &a->depth,
+                 1, kMaxCrashDepth);
   line.AddSwitch("stop-at-first", "end at the first violation", &a->stop_at_first);
   line.AddNumber("jobs", "N", "worker processes (default: one a core)", &a->jobs, 1, kMaxWorkers);
   line.AddSwitch("json", "print results.json instead of the table", &a->json);
@@ -123,6 +133,26 @@ std::string ReadScenario(const Arguments& a, CampaignOptions* options) {
   options->plan.from_file = stored.scenario;
   options->coverage_required = false;
   return "";
+}
+
+// --exhaustive: the scenario, if none was given or a family, and what cannot be said together. "" or one
+// line.
+std::string ReadExhaustive(const Arguments& a, CampaignOptions* options) {
+  if (!a.exhaustive) return a.depth == 0 ? "" : "--depth belongs to --exhaustive";
+  if (a.executions != 0 || a.record != 0)
+    return "--executions and --record make no sense with --exhaustive; --seeds A..B are so many schedules";
+  CampaignPlan& plan = options->plan;
+  plan.depth = a.depth == 0 ? 2 : static_cast<uint32_t>(a.depth);
+  if (a.seconds == 0) options->seconds = 0;                    // until all is done
+  if (a.seconds == 0 && a.seeds.empty()) plan.executions = 1;  // one schedule
+  options->coverage_required = false;
+  if (!plan.has_file && plan.executions != 1) return "";
+  Scenario scenario;
+  How how;
+  std::string policy;
+  Recipe(plan).Prepare(plan.first_seed, &scenario, &how, &policy);
+  const std::string wrong = CheckExhaustible(scenario);
+  return wrong.empty() ? "" : "--exhaustive with scenario " + scenario.name + ": " + wrong;
 }
 
 std::string ReadPlan(const Arguments& a, const CommandLine& line, CampaignOptions* options) {
@@ -205,6 +235,8 @@ int Crash(const std::vector<std::string>& arguments) {
     for (const size_t kind : {0, 1})
       std::erase(options.plan.variation.phases[kind], PhaseIndex("IndexChkpt"));
   }
+  error = ReadExhaustive(a, &options);
+  if (!error.empty()) return Wrong(error);
   ResultFolder folder;
   if (!folder.Create(ProjectRoot(), "crash", a.out, &error)) return Wrong(error);
   options.plan.folder = folder.path();

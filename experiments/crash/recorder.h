@@ -48,6 +48,7 @@ class Recorder final : public SubjectObserver {
   void EndWork();  // until the next BeginIncarnation phases are not ours: a recovery runs
 
   uint64_t Now() { return ++time_; }
+  uint64_t time() const { return time_; }  // of the last thing that happened
 
   // Around StartSession: until it returns, the engine may know of a session that we do not.
   void SessionOpening() { ++sessions_opening_; }

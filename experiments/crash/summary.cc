@@ -51,12 +51,28 @@ std::string FiguresText(const CampaignOptions& options, const CampaignResult& re
   return text;
 }
 
+std::string ExhaustiveText(const CampaignResult& result) {
+  const ExhaustiveTally& tally = result.exhaustive;
+  std::string text = "exhaustive: " + Grouped(result.schedule.schedules) +
+                     (result.schedule.schedules == 1 ? " schedule, " : " schedules, ") +
+                     Grouped(result.schedule.steps) + " steps with " + Grouped(result.schedule.events) +
+                     " I/O events and phase changes, " + Grouped(result.schedule.moments) +
+                     " of them differ for a crash; crashed at " + Grouped(tally.moments[0]) + " of these\n";
+  for (size_t depth = 0; depth < kMaxCrashDepth && tally.images[depth] != 0; ++depth) {
+    text += "  depth " + std::to_string(depth + 1) + ": " + Grouped(tally.moments[depth]) + " moments, " +
+            Grouped(tally.images[depth]) + " images recovered; at " + Grouped(tally.cut_short[depth]) +
+            " moments too many for all: some were drawn\n";
+  }
+  return text;
+}
+
 }  // namespace
 
 std::string ReplayCommand(const std::string& folder) { return "./cpr replay " + ShellQuote(folder); }
 
 std::string SummaryText(const CampaignOptions& options, const CampaignResult& result) {
   std::string text = PhaseTableText(Cells(result)) + "\n" + FiguresText(options, result);
+  if (options.plan.depth != 0) text += ExhaustiveText(result);
   if (result.interrupted) text += "interrupted: the figures are of what was done until then\n";
   text += "results: " + options.plan.folder + "\n\n";
   for (const FindingNote& finding : result.findings) {
@@ -110,6 +126,18 @@ std::string ResultsJson(const CampaignOptions& options, const SubjectLibrary& li
   json["operations"] = total.operations;
   json["steps"] = total.steps;
   json["switches"] = total.switches;
+  if (options.plan.depth != 0) {
+    Json depths = Json::array();
+    for (size_t depth = 0; depth < options.plan.depth; ++depth)
+      depths.push_back({{"moments", result.exhaustive.moments[depth]},
+                        {"images", result.exhaustive.images[depth]},
+                        {"cut_short", result.exhaustive.cut_short[depth]}});
+    json["exhaustive"] = {{"schedules", result.schedule.schedules},
+                          {"steps", result.schedule.steps},
+                          {"events", result.schedule.events},
+                          {"moments", result.schedule.moments},
+                          {"depths", std::move(depths)}};
+  }
   json["undecided"] = total.undecided;
   json["not_buffered_durable"] = total.unbuffered;
   json["double_runs"] = total.double_runs;

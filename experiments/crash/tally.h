@@ -18,6 +18,7 @@ constexpr int kMaxWorkers = 64;
 constexpr int kMaxFamilies = 24;
 constexpr int kFindingClasses = 64;
 constexpr int kMaxPolicies = 16;
+constexpr uint32_t kMaxCrashDepth = 3;  // of one exhaustive execution: the work's crash and its recoveries'
 
 struct Tally {
   uint64_t executions, crashes, recovery_crashes, recoveries, violations, checkpoints;
@@ -33,11 +34,19 @@ struct Tally {
   void Add(const Tally& other);
 };
 
+// Of exhaustive crashes (exhaustive.h), by the number of crashes before: words, as above.
+struct ExhaustiveTally {
+  uint64_t moments[kMaxCrashDepth], images[kMaxCrashDepth], cut_short[kMaxCrashDepth];
+};
+
 struct Worker {
   Tally tally;
-  std::atomic<uint64_t> seed;   // of the execution in progress
-  std::atomic<uint64_t> begun;  // executions begun; stands still when a worker hangs
-  char policy[32];              // of the execution in progress
+  ExhaustiveTally exhaustive;
+  uint32_t crashes;                 // exhaustive: of the execution in progress
+  uint32_t delays[kMaxCrashDepth];  // ... their delays
+  std::atomic<uint64_t> seed;       // of the execution in progress
+  std::atomic<uint64_t> begun;      // executions begun; stands still when a worker hangs
+  char policy[32];                  // of the execution in progress
   bool plain_points;
   bool spurious_cas;
 };
@@ -50,8 +59,9 @@ struct FindingClass {
 
 struct Shared {
   std::atomic<bool> stop;
-  std::atomic<uint64_t> next;      // number of the next execution
-  std::atomic<uint32_t> findings;  // folders made
+  std::atomic<uint64_t> next;                                         // number of the next execution
+  std::atomic<uint32_t> findings;                                     // folders made
+  std::atomic<uint64_t> schedules, moments, work_steps, work_events;  // exhaustive: what is to be crashed
   std::atomic<bool> untrusted;
   char why_untrusted[512];
   FindingClass classes[kFindingClasses];

@@ -2,147 +2,37 @@
 
 #include <signal.h>
 
-#include <cstdio>
-#include <cstring>
-
 #include "experiments/common/dice.h"
-#include "experiments/common/progress.h"
+#include "experiments/crash/exhaustive.h"
+#include "experiments/crash/worker_run.h"
 
 namespace experiments {
 namespace {
 
-constexpr size_t kTapeCapacity = 1 << 21;  // more than the step limit allows choices; a sparse file
-
-class WorkerRun {
+class SeededWorker {
  public:
-  WorkerRun(const CampaignPlan& plan, const SubjectLibrary& library, Shared* shared, int number)
-      : plan_(plan), library_(library), shared_(shared), me_(&shared->workers[number]), recipe_(plan) {}
+  SeededWorker(const CampaignPlan& plan, Shared* shared, WorkerRun* run)
+      : plan_(plan), shared_(shared), run_(run), recipe_(plan) {}
 
-  int Run(int number) {
-    std::string error;
-    scheduler_.reset(faults::Scheduler::Create());
-    if (scheduler_ == nullptr) return Distrust("this machine cannot run the scheduler");
-    if (!tape_.Open(WorkerTapePath(plan_, number), kTapeCapacity, &error)) return Distrust(error);
-    execution_ = std::make_unique<Execution>(&library_, scheduler_.get());
-    while (!shared_->stop.load(std::memory_order_relaxed)) {
-      if (plan_.deadline != 0 && MonotonicSeconds() >= plan_.deadline) break;
+  int Run() {
+    while (run_->going()) {
       const uint64_t index = shared_->next.fetch_add(1);
       if (index >= plan_.executions) break;
-      if (!RunOne(plan_.first_seed + index, index < plan_.record)) return 3;
+      const uint64_t seed = plan_.first_seed + index;
+      How how;
+      recipe_.Prepare(seed, &scenario_, &how, &policy_name_);
+      run_->double_run = seed % plan_.double_run_every == 0;
+      run_->record = index < plan_.record;
+      if (run_->Perform(scenario_, how, policy_name_) == nullptr) return 3;
     }
     return 0;
   }
 
  private:
-  int Distrust(const std::string& why) {
-    if (!shared_->untrusted.exchange(true)) {
-      std::snprintf(shared_->why_untrusted, sizeof shared_->why_untrusted, "%s", why.c_str());
-    }
-    shared_->stop = true;
-    return 3;
-  }
-
-  bool RunOne(uint64_t seed, bool record) {
-    How how;
-    recipe_.Prepare(seed, &scenario_, &how, &policy_name_);
-    me_->seed = seed;
-    me_->plain_points = how.plain_points;
-    me_->spurious_cas = how.spurious_cas;
-    std::snprintf(me_->policy, sizeof me_->policy, "%s", policy_name_.c_str());
-    ++me_->begun;
-    how.tape = tape_.entries();
-    how.tape_capacity = tape_.capacity();
-    tape_.Restart(Header(how), tape_used_);
-    const ExecutionResult& result = execution_->Run(scenario_, how);
-    tape_used_ = std::min<size_t>(result.tape_entries, tape_.capacity());
-    Count(result);
-    if (result.harness_error) {
-      Distrust("execution with seed " + std::to_string(seed) + ": " + result.what);
-      return false;
-    }
-    if (result.violation) Keep(how, result);
-    if (record) Store(plan_.folder + "/recorded/" + std::to_string(seed), how, result);
-    const bool fits = result.tape_entries <= tape_.capacity();
-    return seed % plan_.double_run_every != 0 || !fits || SameAgain(seed, how, result.hash);
-  }
-
-  void Count(const ExecutionResult& result) {
-    Tally& tally = me_->tally;
-    tally.Add(result);
-    tally.operations += execution_->history().operations.size();
-    ++tally.by_family[recipe_.family(scenario_)];
-    const faults::CrashStatistics& disk = execution_->storage().disk().statistics();
-    tally.torn_writes += disk.torn_writes;
-    tally.sectors_old += disk.sectors_old;
-    tally.sectors_new += disk.sectors_new;
-    tally.names_old += disk.names_old;
-    tally.names_new += disk.names_new;
-  }
-
-  faults::TapeHeader Header(const How& how) const {
-    faults::Scheduler::Options options;
-    options.plain_points = how.plain_points;
-    options.spurious_cas = how.spurious_cas;
-    return faults::MakeTapeHeader(options, how.seed, "", scenario_.name + " " + policy_name_);
-  }
-
-  // The same choices must give the same execution.
-  bool SameAgain(uint64_t seed, How how, uint64_t hash) {
-    entries_.assign(tape_.entries(), tape_.entries() + tape_used_);
-    faults::Replay replay(entries_.data(), entries_.size());
-    how.policy = &replay;
-    how.tape = nullptr;
-    how.tape_capacity = 0;
-    const ExecutionResult& again = execution_->Run(scenario_, how);
-    ++me_->tally.double_runs;
-    if (again.hash == hash && !again.harness_error) return true;
-    ++me_->tally.differing_runs;
-    Distrust("execution with seed " + std::to_string(seed) + " (" + scenario_.name + ", " + policy_name_ +
-             ") was not the same when it was replayed" + (again.what.empty() ? "" : ": " + again.what));
-    return false;
-  }
-
-  void Keep(const How& how, const ExecutionResult& result) {
-    if (plan_.stop_at_first) shared_->stop = true;
-    const std::string folder = ClaimFinding(plan_, shared_, result.rule, result.cell);
-    if (!folder.empty()) Store(folder, how, result);
-  }
-
-  void Store(const std::string& folder, const How& how, const ExecutionResult& result) {
-    StoredExecution stored;
-    stored.scenario = scenario_;
-    stored.run = {how.seed,
-                  policy_name_,
-                  how.plain_points,
-                  how.spurious_cas,
-                  result.hash,
-                  library_.identity(),
-                  library_.path(),
-                  result.rule,
-                  result.what,
-                  KindText(KindOf(std::max<int>(result.cell.kind, 0))),
-                  CellRowName(result.cell.row)};
-    stored.has_tape = result.tape_entries <= tape_.capacity();
-    stored.tape.header = Header(how);
-    stored.tape.header.hash = result.hash;
-    stored.tape.entries.assign(tape_.entries(), tape_.entries() + tape_used_);
-    std::string error;
-    if (!StoreExecution(folder, stored, &error) ||
-        !StoreVerdict(folder, result, execution_->history(), &error)) {
-      Distrust(error);
-    }
-  }
-
   const CampaignPlan& plan_;
-  const SubjectLibrary& library_;
   Shared* const shared_;
-  Worker* const me_;
+  WorkerRun* const run_;
   Recipe recipe_;
-  std::unique_ptr<faults::Scheduler> scheduler_;
-  std::unique_ptr<Execution> execution_;
-  faults::MappedTape tape_;
-  size_t tape_used_ = 0;
-  std::vector<faults::TapeEntry> entries_;
   Scenario scenario_;
   std::string policy_name_;
 };
@@ -160,7 +50,7 @@ Recipe::Recipe(const CampaignPlan& plan) : plan_(plan), portfolio_(plan.first_se
   if (!plan.policy.empty()) single_ = faults::MakePolicy(plan.policy, &ignored);
 }
 
-int Recipe::family(const Scenario& scenario) const {
+int FamilyOf(const Scenario& scenario) {
   const std::vector<Family>& families = Families();
   for (size_t i = 0; i < families.size(); ++i) {
     if (scenario.name == families[i].name) return static_cast<int>(i);
@@ -171,6 +61,8 @@ int Recipe::family(const Scenario& scenario) const {
 void Recipe::Prepare(uint64_t seed, Scenario* scenario, How* how, std::string* policy_name) {
   if (plan_.has_file)
     *scenario = plan_.from_file;
+  else if (plan_.depth != 0 && plan_.variation.family.empty())
+    *scenario = ReferenceScenario(KindOf(plan_.variation.kinds[seed % plan_.variation.kinds.size()]));
   else
     *scenario = Generate(plan_.variation, seed);
   Dice dice(MixSeed(seed, 0x9011c1e5));
@@ -219,7 +111,9 @@ std::string ClaimFinding(const CampaignPlan& plan, Shared* shared, const std::st
 
 int RunWorker(const CampaignPlan& plan, const SubjectLibrary& library, Shared* shared, int number) {
   signal(SIGINT, SIG_IGN);
-  return WorkerRun(plan, library, shared, number).Run(number);
+  WorkerRun run(plan, library, shared, number);
+  if (!run.Open(number)) return 3;
+  return plan.depth != 0 ? RunExhaustively(plan, shared, &run) : SeededWorker(plan, shared, &run).Run();
 }
 
 }  // namespace experiments

@@ -26,6 +26,7 @@ struct CampaignPlan {
   bool stop_at_first = false;
   uint32_t double_run_every = 50;
   uint32_t findings_per_class = 4;
+  uint32_t depth = 0;   // not 0: exhaustive, with so many crashes one after the other (exhaustive.h)
   uint64_t record = 0;  // so many executions are stored whatever their verdict
   std::string folder;   // of the results
 };
@@ -37,13 +38,14 @@ class Recipe {
   explicit Recipe(const CampaignPlan& plan);
   // The policy lives as long as the recipe.
   void Prepare(uint64_t seed, Scenario* scenario, How* how, std::string* policy_name);
-  int family(const Scenario& scenario) const;
 
  private:
   const CampaignPlan& plan_;
   faults::Portfolio portfolio_;
   std::unique_ptr<faults::Policy> single_;
 };
+
+int FamilyOf(const Scenario& scenario);  // its number among Families(), or the last of kMaxFamilies
 
 // The exit status of the process: 0, or 3 if the harness cannot be trusted.
 int RunWorker(const CampaignPlan& plan, const SubjectLibrary& library, Shared* shared, int number);

@@ -118,6 +118,8 @@ uint32_t SimStorage::InternPath(std::string_view path) {
 
 void SimStorage::Log(IoEventKind kind, Status status, FaultKind fault, uint32_t path, uint64_t request,
                      uint64_t offset, uint64_t length) {
+  changes_ += kind == IoEventKind::kSubmitWrite || kind == IoEventKind::kWriteDone ||
+              kind == IoEventKind::kSync || kind == IoEventKind::kSyncDirectory;
   if (events_.empty()) return;
   events_[events_logged_++ % events_.size()] = {scheduler_ == nullptr ? 0 : scheduler_->step(),
                                                 scheduler_ == nullptr ? -1 : scheduler_->current_fiber(),

@@ -117,6 +117,9 @@ class SimStorage : public faster::Storage {
   DiskModel& disk() { return disk_; }
   const DiskModel& disk() const { return disk_; }
   uint32_t life() const { return life_; }
+  // Grows with whatever a crash could tell from a crash before: writes submitted and done, syncs, changes of
+  // names.
+  uint64_t changes() const { return disk_.sequence() + changes_; }
   size_t in_flight() const { return queue_.size() + blocking_.size(); }
 
   // For reports: files and what is not durable or undecided, and the I/O in flight (after Crash(): that of
@@ -207,6 +210,7 @@ class SimStorage : public faster::Storage {
   ModelVector<IoEvent> events_;  // a ring
   uint64_t events_logged_ = 0;
   IoStatistics statistics_;
+  uint64_t changes_ = 0;    // beside those of the disk itself
   char objects_[256] = {};  // addresses that stand for files in points and channels
   char queue_channel_ = 0;
   char jobs_channel_ = 0;

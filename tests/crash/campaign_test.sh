@@ -23,6 +23,23 @@ passes() {
   grep -q '</html>' "$work/out/report.html" || fail "no page"
 }
 
+# Every step of one schedule, every fate, and once more inside recovery; the same figures whoever shares them.
+exhaustive() {
+  crash 1 --exhaustive --checkpoint log --log foldover --jobs 1 || fail "$(cat "$work/stdout" "$work/stderr")"
+  local key first
+  for key in "['steps']" "['moments']" "['depths'][0]['images']"; do
+    [ "$(field "$work/out/results.json" "['exhaustive']$key > 20")" = True ] || fail "$key"
+  done
+  [ "$(field "$work/out/results.json" "['exhaustive']['depths'][0]['moments'] == r['exhaustive']['moments']")" = \
+    True ] || fail "not all moments"
+  grep -q '^exhaustive: .* steps with .* events' "$work/stdout" || fail "not said"
+  first=$(field "$work/out/results.json" "['exhaustive']")
+  crash 1 --exhaustive --checkpoint log --log foldover --jobs 3
+  [ "$(field "$work/out/results.json" "['exhaustive']")" = "$first" ] || fail "not the same: $first"
+  crash --seeds 1..8 --exhaustive || fail "$(cat "$work/stdout" "$work/stderr")"
+  [ "$(field "$work/out/results.json" "['exhaustive']['schedules']")" = 8 ] || fail "schedules"
+}
+
 # The same seeds give the same figures, however many workers share them.
 same_seeds() {
   crash --seeds 1..600 --scenario default --policy random:0.02 --jobs 1  # too few to reach every cell
@@ -65,7 +82,10 @@ seven
 --subject $work/none.so
 --subject $program
 --jobs 0
---exhaustive
+--depth 2
+--exhaustive --depth 4
+--exhaustive --executions 5
+--exhaustive --scenario $(dirname "$0")/corpus/newer_one_could_not_be_read.json
 --shift sideways
 --memory tso
 --guarantee maybe
