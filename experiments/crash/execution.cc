@@ -37,7 +37,7 @@ struct Body {
 }  // namespace
 
 Execution::Execution(const SubjectLibrary* library, faults::Scheduler* scheduler)
-    : library_(library), scheduler_(scheduler) {
+    : library_(library), scheduler_(scheduler), watch_(scheduler, &storage_, &recorder_) {
   judge_.search_limit = 512;
 }
 
@@ -90,27 +90,6 @@ bool Execution::Round(void (*body)(Execution*), const char* name, Outcome* outco
   if (*outcome == Outcome::kFinished || *outcome == Outcome::kCrashed) return true;
   Stopped(*outcome, name);
   return false;
-}
-
-void Execution::WatchFor(std::vector<Moment>* moments) {
-  watch_ = {moments, scheduler_->step(), storage_.changes(), recorder_.time(), recorder_.phase_changes()};
-  if (moments == nullptr) return scheduler_->set_observer(nullptr, nullptr);
-  moments->clear();
-  scheduler_->set_observer([](void* self, int, faults::PointKind, const void*,
-                              uint64_t) { static_cast<Execution*>(self)->NoteMoment(); },
-                           this);
-}
-
-// Called before the step takes effect, where a crash at this step would stop it.
-void Execution::NoteMoment() {
-  const uint64_t step = scheduler_->step(), changes = storage_.changes(), time = recorder_.time();
-  const uint32_t phases = recorder_.phase_changes();
-  const bool first = watch_.moments->empty() && watch_.moments == &how_.moments->work;
-  if (!first && changes == watch_.changes && time == watch_.time && phases == watch_.phases) return;
-  watch_.changes = changes;
-  watch_.time = time;
-  watch_.phases = phases;
-  if (step > watch_.start) watch_.moments->push_back({step, static_cast<uint32_t>(step - watch_.start - 1)});
 }
 
 void Execution::SetFaults(const std::string& plan) {
@@ -182,10 +161,10 @@ bool Execution::Work(uint32_t number) {
   stage_.Spawn();
   const faults::RunResult before = numbers_;
   const bool watched = how_.moments != nullptr && number == 0;
-  if (watched) WatchFor(&how_.moments->work);
+  if (watched) watch_.Start(&how_.moments->work, true);
   numbers_ = scheduler_->Run();
+  watch_.Stop();
   if (watched) {
-    WatchFor(nullptr);
     how_.moments->work_steps = numbers_.steps - before.steps;
     how_.moments->work_events = numbers_.events - before.events;
   }
@@ -279,10 +258,10 @@ bool Execution::TryRecovery(uint32_t number, size_t attempt, bool* again) {
   const uint64_t faults_before = storage_.statistics().faults;
   const bool watched =
       how_.moments != nullptr && number == 1 && attempt == incarnation.recovery_crashes.size();
-  if (watched) WatchFor(&how_.moments->recovery);
+  if (watched) watch_.Start(&how_.moments->recovery, false);
   Outcome outcome;
   const bool ended = Round([](Execution* self) { self->RecoverBody(); }, "recovery", &outcome);
-  if (watched) WatchFor(nullptr);
+  watch_.Stop();
   scheduler_->SetCrash(kNever, kNever);
   if (!ended) return false;
   if (outcome == Outcome::kCrashed) {

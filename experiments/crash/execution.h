@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "experiments/crash/actor.h"
+#include "experiments/crash/moments.h"
 #include "experiments/crash/recorder.h"
 #include "experiments/crash/scenario.h"
 #include "experiments/crash/subject_library.h"
@@ -24,21 +25,6 @@
 #include "faults/sched/scheduler.h"
 
 namespace experiments {
-
-// A step at which a crash leaves something else than a crash at the step before: the disk changed in between,
-// or what clients saw; or the first one of a phase. `delay`: of the CrashPoint with anchor kStart that
-// crashes there.
-struct Moment {
-  uint64_t step = 0;
-  uint32_t delay = 0;
-};
-// Filled by an execution that is asked for them.
-struct Moments {
-  std::vector<Moment> work;  // of incarnation 0
-  std::vector<Moment>
-      recovery;  // of the recovery into incarnation 1 that was not crashed; where it changed the disk
-  uint64_t work_steps = 0, work_events = 0;
-};
 
 struct How {
   uint64_t seed = 1;  // of the scheduler, and of the engine's identities
@@ -104,8 +90,6 @@ class Execution {
   bool Finish();
   void Judge();
   void Crash();
-  void WatchFor(std::vector<Moment>* moments);  // null: no longer
-  void NoteMoment();
   bool Round(void (*body)(Execution*), const char* name, faults::Outcome* outcome);
   void Stopped(faults::Outcome outcome, const char* during);
   void Violation(const char* rule, std::string what);
@@ -135,13 +119,7 @@ class Execution {
   faults::Judge judge_;
   Recorder recorder_;
   Stage stage_;
-  struct Watch {
-    std::vector<Moment>* moments = nullptr;
-    uint64_t start = 0;  // the step at which the round begins
-    uint64_t changes = 0, time = 0;
-    uint32_t phases = 0;
-  };
-  Watch watch_;
+  MomentWatch watch_;
   SessionUser harness_user_;  // fills and reads back
   ExecutionResult result_;
   const Scenario* scenario_ = nullptr;

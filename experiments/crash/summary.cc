@@ -66,6 +66,20 @@ std::string ExhaustiveText(const CampaignResult& result) {
   return text;
 }
 
+Json ExhaustiveJson(uint32_t depth, const CampaignResult& result) {
+  Json depths = Json::array();
+  for (size_t i = 0; i < depth; ++i) {
+    depths.push_back({{"moments", result.exhaustive.moments[i]},
+                      {"images", result.exhaustive.images[i]},
+                      {"cut_short", result.exhaustive.cut_short[i]}});
+  }
+  return {{"schedules", result.schedule.schedules},
+          {"steps", result.schedule.steps},
+          {"events", result.schedule.events},
+          {"moments", result.schedule.moments},
+          {"depths", std::move(depths)}};
+}
+
 }  // namespace
 
 std::string ReplayCommand(const std::string& folder) { return "./cpr replay " + ShellQuote(folder); }
@@ -126,18 +140,7 @@ std::string ResultsJson(const CampaignOptions& options, const SubjectLibrary& li
   json["operations"] = total.operations;
   json["steps"] = total.steps;
   json["switches"] = total.switches;
-  if (options.plan.depth != 0) {
-    Json depths = Json::array();
-    for (size_t depth = 0; depth < options.plan.depth; ++depth)
-      depths.push_back({{"moments", result.exhaustive.moments[depth]},
-                        {"images", result.exhaustive.images[depth]},
-                        {"cut_short", result.exhaustive.cut_short[depth]}});
-    json["exhaustive"] = {{"schedules", result.schedule.schedules},
-                          {"steps", result.schedule.steps},
-                          {"events", result.schedule.events},
-                          {"moments", result.schedule.moments},
-                          {"depths", std::move(depths)}};
-  }
+  if (options.plan.depth != 0) json["exhaustive"] = ExhaustiveJson(options.plan.depth, result);
   json["undecided"] = total.undecided;
   json["not_buffered_durable"] = total.unbuffered;
   json["double_runs"] = total.double_runs;
