@@ -60,8 +60,10 @@ std::string ExhaustiveText(const CampaignResult& result) {
                      " of them differ for a crash; crashed at " + Grouped(tally.moments[0]) + " of these\n";
   for (size_t depth = 0; depth < kMaxCrashDepth && tally.images[depth] != 0; ++depth) {
     text += "  depth " + std::to_string(depth + 1) + ": " + Grouped(tally.moments[depth]) + " moments, " +
-            Grouped(tally.images[depth]) + " images recovered; at " + Grouped(tally.cut_short[depth]) +
-            " moments too many for all: some were drawn\n";
+            Grouped(tally.images[depth]) + " images recovered";
+    if (tally.cut_short[depth] != 0)
+      text += "; at " + Grouped(tally.cut_short[depth]) + " moments there were too many, and some were drawn";
+    text += "\n";
   }
   return text;
 }
