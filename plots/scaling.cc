@@ -25,8 +25,8 @@ constexpr Panel kPanels[] = {
 // Okabe and Ito's, which people of any colour vision can tell apart.
 constexpr const char* kColours[] = {"#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9"};
 
-using Curve = std::vector<std::pair<double, double>>;
-using Curves = std::map<std::string, std::map<std::string, Curve>>;  // by panel and series
+using Points = std::vector<std::pair<double, double>>;
+using Curves = std::map<std::string, std::map<std::string, Points>>;  // by panel and series
 
 bool ReadCurves(const std::string& path, Curves* curves, std::string* error) {
   Csv csv;
@@ -48,7 +48,7 @@ bool ReadCurves(const std::string& path, Curves* curves, std::string* error) {
   return true;
 }
 
-void SendPanel(std::ostream& gp, const Panel& panel, const std::map<std::string, Curve>& curves) {
+void SendPanel(std::ostream& gp, const Panel& panel, const std::map<std::string, Points>& curves) {
   gp << "set title " << Quoted(panel.title) << " noenhanced\nset xlabel " << Quoted(panel.x)
      << "\nset ylabel " << Quoted(panel.y) << "\n";
   int number = 0;

@@ -10,12 +10,6 @@ namespace experiments::bench {
 using workloads::ycsb::PhaseResult;
 using workloads::ycsb::WorkloadSpec;
 
-namespace {
-
-constexpr uint64_t kRecordBytes = 24;
-
-}  // namespace
-
 double Scaling::ExpectedCheckpoints() const {
   return static_cast<double>(plan_.rounds * 2) * (static_cast<double>(Sum(plan_.dirty)) / 50 + 1);
 }

@@ -14,8 +14,6 @@ using workloads::ycsb::WorkloadSpec;
 
 namespace {
 
-constexpr double kRecordBytes = 24;
-
 double PerSecond(const PhaseResult& phase) {
   return phase.seconds > 0 ? static_cast<double>(phase.operations) / phase.seconds : 0;
 }

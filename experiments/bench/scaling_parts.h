@@ -33,6 +33,8 @@ std::string Mebibytes(uint64_t mebibytes);  // "64 MiB", "4 GiB"
 std::string Amount(uint64_t number);        // "10 M", "500 K"
 uint64_t MemoryOfKeys(uint64_t keys, uint64_t threads);
 
+constexpr uint64_t kRecordBytes = 24;  // of a record in the log: header, key and value of 8 bytes
+
 struct PicturePoint {
   std::string panel, series;
   double x, y;

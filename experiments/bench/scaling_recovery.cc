@@ -15,12 +15,12 @@ namespace experiments::bench {
 namespace {
 
 constexpr uint64_t kMostKeys = 16'000'000;  // more only lengthen the index
-constexpr uint64_t kRecordBytes = 25;       // with its share of what blocks leave over
+constexpr uint64_t kBytesOnDisk = 25;       // of a record with its share of what blocks leave over
 
 RecoveredStore LogOf(uint64_t mebibytes, const std::string& folder) {
   RecoveredStore store;
   store.folder = folder;
-  store.records = (mebibytes << 20) / kRecordBytes;
+  store.records = (mebibytes << 20) / kBytesOnDisk;
   store.keys = std::min(store.records, kMostKeys);
   store.memory_bytes = AvailableMemory() / 4;
   store.interrupted = InterruptFlag();

@@ -21,12 +21,6 @@ using workloads::ycsb::Measurements;
 using workloads::ycsb::PhaseResult;
 using workloads::ycsb::ReportLine;
 
-std::string Decimal(double number, int digits = 6) {
-  char text[48];
-  std::snprintf(text, sizeof text, "%.*f", digits, number);
-  return text;
-}
-
 std::string FirstWordsAfter(const std::string& file, const std::string& key) {
   std::ifstream in(file);
   for (std::string line; std::getline(in, line);) {
@@ -123,6 +117,12 @@ uint64_t RunOutcome::durable() const {
   uint64_t count = 0;
   for (const CheckpointEvent& event : checkpoints) count += event.durable();
   return count;
+}
+
+std::string Decimal(double number, int digits) {
+  char text[48];
+  std::snprintf(text, sizeof text, "%.*f", digits, number);
+  return text;
 }
 
 std::string TitleOf(const Options& options) {

@@ -23,6 +23,7 @@ struct RunOutcome {
   uint64_t durable() const;
 };
 
+std::string Decimal(double number, int digits);  // so many of them after the point
 std::string TitleOf(const Options& options);
 // All parameters of the run, defaults included.
 nlohmann::ordered_json ParametersJson(const Options& options);

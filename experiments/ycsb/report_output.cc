@@ -15,12 +15,6 @@ using workloads::ycsb::MeasurementType;
 using workloads::ycsb::PhaseResult;
 using workloads::ycsb::ReportLine;
 
-std::string Decimal(double number, int digits) {
-  char text[48];
-  std::snprintf(text, sizeof text, "%.*f", digits, number);
-  return text;
-}
-
 bool Put(const std::string& path, const char* mode, const std::string& text, std::string* error) {
   std::FILE* const file = std::fopen(path.c_str(), mode);
   const bool written = file != nullptr && std::fwrite(text.data(), 1, text.size(), file) == text.size();

@@ -7,7 +7,7 @@
 namespace faster::microsoft {
 namespace {
 
-constexpr uint64_t kPiece = uint64_t{4} << 20;
+constexpr uint64_t kTablePiece = uint64_t{4} << 20;
 
 Status SizeOf(Storage* storage, const std::string& path, uint64_t* size, Diagnosis* why) {
   std::unique_ptr<File> file;
@@ -35,8 +35,8 @@ Status Table::ReadBuckets(Storage* storage, const std::string& path, Bucket* to,
   Status status = storage->Open(path, OpenMode::kRead, &file);
   if (status != Status::kOk) return FailedIo(status, path, 0, "buckets of an index", why);
   const uint64_t bytes = buckets * kBucketBytes;
-  for (uint64_t at = 0; at < bytes; at += kPiece) {
-    status = ReadAll(*file, at, reinterpret_cast<uint8_t*>(to) + at, std::min(kPiece, bytes - at));
+  for (uint64_t at = 0; at < bytes; at += kTablePiece) {
+    status = ReadAll(*file, at, reinterpret_cast<uint8_t*>(to) + at, std::min(kTablePiece, bytes - at));
     if (status != Status::kOk) return FailedIo(status, path, at, "buckets of an index", why);
     Report(observer, "reading the index", at, bytes);
   }
@@ -152,8 +152,9 @@ Status Table::WriteBuckets(Storage* storage, const std::string& path, const Buck
   Status status = storage->Open(path, OpenMode::kTruncate, &file);
   paths->push_back(path);
   const uint64_t bytes = buckets * kBucketBytes;
-  for (uint64_t at = 0; status == Status::kOk && at < bytes; at += kPiece) {
-    status = WriteAll(*file, at, reinterpret_cast<const uint8_t*>(from) + at, std::min(kPiece, bytes - at));
+  for (uint64_t at = 0; status == Status::kOk && at < bytes; at += kTablePiece) {
+    status =
+        WriteAll(*file, at, reinterpret_cast<const uint8_t*>(from) + at, std::min(kTablePiece, bytes - at));
     Report(observer, "writing the index", at, bytes);
   }
   if (status == Status::kOk && bytes != file_bytes) status = file->Truncate(file_bytes);

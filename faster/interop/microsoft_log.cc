@@ -10,7 +10,7 @@ namespace faster::microsoft {
 namespace {
 
 // Bytes that one call moves: large enough for the device, small enough to be counted.
-constexpr uint64_t kPiece = uint64_t{4} << 20;
+constexpr uint64_t kLogPiece = uint64_t{4} << 20;
 
 std::string SegmentPathOf(std::string_view directory, uint64_t segment) {
   return JoinPath(directory, std::string(kLogName) + std::to_string(segment));
@@ -125,8 +125,8 @@ Status LogReader::Read(LogAddress from, uint8_t* bytes, uint64_t length, Diagnos
 Status LogReader::ReadPage(uint64_t page, uint8_t* bytes, Diagnosis* why) const {
   const LogAddress start = grid_.StartOf(page);
   const LogAddress end = std::min(start + grid_.page_bytes(), final_);
-  for (LogAddress from = start; from < end; from += kPiece) {
-    const uint64_t length = std::min(end - from, kPiece);
+  for (LogAddress from = start; from < end; from += kLogPiece) {
+    const uint64_t length = std::min(end - from, kLogPiece);
     const Status status = Read(from, bytes + (from - start), length, why);
     if (status != Status::kOk) return status;
   }
@@ -185,7 +185,7 @@ Status LogWriter::OpenFor(uint64_t page, uint64_t* offset) {
 Status LogWriter::WritePage() {
   uint64_t offset;
   Status status = OpenFor(page_, &offset);
-  const uint64_t length = std::min(grid_.page_bytes(), kPiece);
+  const uint64_t length = std::min(grid_.page_bytes(), kLogPiece);
   for (uint64_t at = 0; status == Status::kOk && at < grid_.page_bytes(); at += length) {
     status = WriteAll(*file_, offset + at, static_cast<uint8_t*>(memory_.data()) + at, length);
     if (status != Status::kOk)
