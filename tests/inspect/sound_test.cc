@@ -13,7 +13,7 @@
 namespace faster {
 namespace {
 
-void Work(TestStore& store, uint64_t keys, uint64_t from = 0) {
+void AddAndDelete(TestStore& store, uint64_t keys, uint64_t from = 0) {
   auto session = store.kv().StartSession();
   for (uint64_t i = 0; i < keys; ++i) store.Rmw(*session, from + i, i + 1);
   for (uint64_t i = 0; i < keys; i += 7) store.Delete(*session, from + i);
@@ -24,9 +24,9 @@ class EveryKind : public ::testing::TestWithParam<testing::Kind> {};
 TEST_P(EveryKind, IsSound) {
   TestStore store;
   for (int round = 0; round < 3; ++round) {
-    Work(store, 200, round * 50);
+    AddAndDelete(store, 200, round * 50);
     ASSERT_EQ(store.Checkpoint(kFullFold), Status::kOk);
-    Work(store, 100, round * 80);
+    AddAndDelete(store, 100, round * 80);
     ASSERT_EQ(store.Checkpoint(GetParam()), Status::kOk);
   }
   store.Close();
@@ -35,13 +35,13 @@ TEST_P(EveryKind, IsSound) {
 
 TEST_P(EveryKind, IsSoundAfterARecoveryToAnOlderOne) {
   TestStore store;
-  Work(store, 100);
+  AddAndDelete(store, 100);
   ASSERT_EQ(store.Checkpoint(kFullSnapshot), Status::kOk);
   const Token older = store.last_token();
-  Work(store, 200, 50);
+  AddAndDelete(store, 200, 50);
   ASSERT_EQ(store.Checkpoint(GetParam()), Status::kOk);
   store.Recover(older);
-  Work(store, 300, 10);
+  AddAndDelete(store, 300, 10);
   ASSERT_EQ(store.Checkpoint(GetParam()), Status::kOk);
   ASSERT_EQ(store.Checkpoint(kLogFold), Status::kOk);
   store.Close();
@@ -131,10 +131,10 @@ TEST(Sound, AfterGrowthAndCompaction) {
   config.index_buckets = 1;
   TestStore store(config);
   for (int round = 0; round < 5; ++round) {
-    Work(store, 150, round * 30);
+    AddAndDelete(store, 150, round * 30);
     ASSERT_EQ(store.kv().GrowIndex(), Status::kOk);
     while (!store.kv().Poll()) std::this_thread::yield();
-    Work(store, 50, round * 100);
+    AddAndDelete(store, 50, round * 100);
     ASSERT_EQ(store.Checkpoint(round % 2 == 0 ? kFullFold : kLogFold), Status::kOk);
     if (round == 2) {
       ASSERT_EQ(store.kv().Compact(store.kv().log().head() / 2, CompactionKind::kLookup), Status::kOk);
@@ -150,7 +150,7 @@ TEST(Sound, WithReadCacheAndCopiesToTheTail) {
   config.read_cache_bytes = 2048;
   config.copy_reads_to_tail = true;
   TestStore store(config);
-  Work(store, 400);
+  AddAndDelete(store, 400);
   auto session = store.kv().StartSession();
   for (uint64_t key = 0; key < 400; key += 3) store.Read(*session, key);
   session.reset();
@@ -227,7 +227,7 @@ TEST(Sound, APairOfStores) {
 
 TEST(Sound, TheHashIsFoundOut) {
   TestStore store;
-  Work(store, 200);
+  AddAndDelete(store, 200);
   for (const testing::Kind kind : {kFullFold, kLogSnapshot}) {
     ASSERT_EQ(store.Checkpoint(kind), Status::kOk);
     CheckpointReport report;
