@@ -11,7 +11,7 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::ordered_json;
 
-constexpr uint64_t kMostRounds = 1000;  // that a definition may ask for
+constexpr uint64_t kRoundsLimit = 1000;  // that a definition may ask for
 
 std::string Dumped(const ordered_json& json) {
   return json.dump(1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
@@ -88,7 +88,7 @@ bool FigureStore::Open(const std::string& folder, std::string* error) {
       const int v = x.Is(ordered_json::value_t::string) ? definition_.XIndex(x.json()) : -1;
       if (s < 0) series.Expected("a series of the figure");
       if (v < 0) x.Expected("a value of x of the figure");
-      const uint64_t in_all = rounds.Whole(definition_.scale(quick_).rounds + 1, kMostRounds);
+      const uint64_t in_all = rounds.Whole(definition_.scale(quick_).rounds + 1, kRoundsLimit);
       if (error->empty()) further_[{static_cast<size_t>(s), static_cast<size_t>(v)}] = in_all;
     }
   }
