@@ -54,7 +54,7 @@ int main(int argc, char** argv) {
   line.AddText("again", "DIR", "judge and draw a stored run again, measure nothing", &options.again);
   line.AddNumber(
       "further", "S",
-      "more rounds of what noise hides until S seconds after the start; default 840 with --all --quick",
+      "more rounds of what noise hides until S seconds after the start; default 870 with --all --quick",
       &further, 0, 1000000);
   line.AddSwitch("no-pictures", "measure and judge only", &no_pictures);
   line.AddSwitch("json", "the claims as JSON on stdout", &options.json);

@@ -28,8 +28,8 @@ int Complain(const std::string& what) {
 // Five rounds give an interval from their least to their greatest; eight leave out one at each end, eleven
 // two.
 constexpr uint64_t kMoreRounds = 3, kMostRounds = 17;
-constexpr double kQuickUntil = 14 * 60;  // with --all --quick
-constexpr size_t kMostUndecided = 3;     // of all robust claims of several figures
+constexpr double kQuickUntil = 14.5 * 60;  // with --all --quick
+constexpr size_t kMostUndecided = 3;       // of all robust claims of several figures
 
 // Worst first: 2 wrong input or machine, 1 a claim or a property fails, 0.
 int Worse(int a, int b) { return std::max(a, b); }
@@ -214,15 +214,20 @@ class Session {
     return options_.all && options_.quick ? kQuickUntil : 0;
   }
 
-  // The figure with the fewest rounds of those with a robust claim that noise hides, if what is left of the
-  // time suffices for its cells.
+  // Of the figures with a robust claim that noise hides, the one with the fewest rounds, and of those the one
+  // whose cells take the least time; none if that is more than what is left.
   FigureStore* NextHidden(double left) const {
     FigureStore* next = nullptr;
+    double cost = left;
     for (const auto& store : stores_) {
       if (store->rounds() + kMoreRounds > kMostRounds) continue;
-      if (next != nullptr && store->rounds() >= next->rounds()) continue;
+      if (next != nullptr && store->rounds() > next->rounds()) continue;
       const std::vector<CellPlace> hidden = store->Hidden();
-      if (!hidden.empty() && store->RoundSeconds(hidden) * kMoreRounds <= left) next = store.get();
+      const double takes = store->RoundSeconds(hidden) * kMoreRounds;
+      if (hidden.empty() || takes > left) continue;
+      if (next != nullptr && store->rounds() == next->rounds() && takes >= cost) continue;
+      next = store.get();
+      cost = takes;
     }
     return next;
   }
