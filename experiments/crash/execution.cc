@@ -141,8 +141,11 @@ bool Execution::Fill() {
          recorder_.unexpected().empty();
 }
 
-void Execution::Crash() {
+void Execution::Crash(bool at_rest) {
   result_.cell = recorder_.cell();
+  if (how_.follower != nullptr)
+    how_.follower->OnCrash(incarnation_, recorder_.CrashSince(at_rest, numbers_.steps),
+                           !at_rest && recorder_.crash_by_event());
   result_.crashes.push_back({result_.cell, recorder_.growing(), false});
   recorder_.Tell("harness", std::string("CRASH in ") + CellRowName(result_.cell.row));
   recorder_.EndWork();
@@ -155,9 +158,11 @@ bool Execution::Work(uint32_t number) {
   const Incarnation& incarnation = scenario_->incarnations[number];
   SetFaults(scenario_->faults);
   stage_.Begin(scheduler_, &recorder_, subject_.get(), incarnation, number,
-               recovered_any_ ? &recovered_token_ : nullptr, attempt_.sessions, &settled_);
+               recovered_any_ ? &recovered_token_ : nullptr, attempt_.sessions, &settled_, how_.follower);
   scheduler_->SetCrash(kNever, kNever);
-  recorder_.BeginWork(incarnation.crash, &storage_.statistics().faults);
+  CrashPoint crash = incarnation.crash;
+  if (how_.follower != nullptr && how_.follower->OnWork(number)) crash.anchor = Anchor::kEnd;
+  recorder_.BeginWork(crash, &storage_.statistics().faults);
   stage_.Spawn();
   const faults::RunResult before = numbers_;
   const bool watched = how_.moments != nullptr && number == 0;
@@ -175,11 +180,13 @@ bool Execution::Work(uint32_t number) {
     Stopped(numbers_.outcome, "work");
     return false;
   }
+  bool at_rest = false;
   if (numbers_.outcome == Outcome::kFinished) {  // at rest: the store's background fibers still have to die
     Outcome outcome;
     if (!Round([](Execution* self) { self->scheduler_->Crash(); }, "crash", &outcome)) return false;
+    at_rest = true;
   }
-  Crash();
+  Crash(at_rest);
   return true;
 }
 
@@ -285,6 +292,7 @@ bool Execution::Recover(uint32_t number) {
   const faster::Token* token = NameToRecover(incarnation);
   storage_.Reopen();
   incarnation_ = number;
+  if (how_.follower != nullptr) how_.follower->OnIncarnation(number);
   bool again = true;
   for (size_t attempt = 0; again; ++attempt) {
     again = false;
@@ -467,9 +475,10 @@ const ExecutionResult& Execution::Run(const Scenario& scenario, const How& how) 
   options.policy = how.policy;
   options.tape = how.tape;
   options.tape_capacity = how.tape_capacity;
-  options.step_limit = StepLimit(scenario);
+  options.step_limit = how.step_limit != 0 ? how.step_limit : StepLimit(scenario);
   options.plain_points = how.plain_points;
   options.spurious_cas = how.spurious_cas;
+  if (how.follower != nullptr) how.follower->OnIncarnation(0);
   scheduler_->Begin(options, how.seed);
   SetFaults("");
   faults::SimStorage::Options disk;
