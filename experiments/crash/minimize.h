@@ -56,12 +56,19 @@ inline bool LeaveOutChunks(size_t size, const KeepsFailing& fails, const MayGoOn
 
 }  // namespace minimize_internal
 
-inline Minimized Minimize(size_t count, const KeepsFailing& fails, const MayGoOn& may_go_on) {
+// `coarsest`: chunks are no smaller than this, and the result is then not minimal but was found with few
+// questions.
+inline Minimized Minimize(size_t count, const KeepsFailing& fails, const MayGoOn& may_go_on,
+                          size_t coarsest = 1) {
   Minimized result;
   for (size_t i = 0; i < count; ++i) result.kept.push_back(i);
   // Halves, quarters, ...; a chunk as large as all that is left is the question whether any is needed.
-  for (size_t size = count; size > 1 && result.minimal; size = (size + 1) / 2) {
+  for (size_t size = count; size > 1 && size >= coarsest && result.minimal; size = (size + 1) / 2) {
     minimize_internal::LeaveOutChunks(size, fails, may_go_on, &result);
+  }
+  if (coarsest > 1) {
+    result.minimal = false;
+    return result;
   }
   // One by one until a whole round leaves out none: what was needed beside another may not be any more.
   while (result.minimal && minimize_internal::LeaveOutChunks(1, fails, may_go_on, &result)) {

@@ -21,6 +21,7 @@ namespace fs = std::filesystem;
 constexpr uint64_t kEmitSeeds = 400;         // as many as a test run hunts a scenario of the corpus with
 constexpr uint64_t kStuckSteps = 150'000;    // of a run while shrinking something that never ends
 constexpr double kPatience = 10;             // for one run, which takes milliseconds
+constexpr double kFlipSeconds = 10;          // for trying single decisions, at most: milliseconds are usual
 
 struct Ending {  // of the command: an exit status and a line for stderr
   int status = 0;
@@ -159,6 +160,7 @@ class Command {
     }
     shrinker_->Shrink();
     runner_.set_step_limit(0);
+    flips_end_ = MonotonicSeconds() + kFlipSeconds;
     report_.flips = Flips();
     report_.seconds = MonotonicSeconds() - started_;
     report_.minimal = shrinker_->minimal();
@@ -177,6 +179,10 @@ class Command {
     Trial trial;
     std::string then;
     if (!CheckScenario(candidate.scenario).empty()) return;
+    if (g_stop.load() || MonotonicSeconds() > flips_end_) {
+      ++report_.untried;
+      return;
+    }
     if (!shrinker_->Fails(candidate, &trial))
       then = trial.violation ? "violates " + trial.rule + ": " + trial.what : "passes";
     flips->push_back({what, then});
@@ -296,7 +302,7 @@ class Command {
     emitted_ = ScenarioJson(scenario) + "\n";
     report_.emitted = emit_file_;
     for (uint64_t seed = 1; seed <= kEmitSeeds && !g_stop.load(); ++seed) {
-      const Trial trial = runner_.Draw(scenario, "", seed);
+      const Trial trial = runner_.DrawAsCampaign(scenario, seed);
       ++report_.emitted_runs;
       report_.emitted_failures += trial.violation && trial.rule == report_.rule;
     }
@@ -307,7 +313,7 @@ class Command {
   SubjectLibrary library_;
   ShrinkRunner runner_{&library_};
   Progress progress_;
-  double started_ = 0;
+  double started_ = 0, flips_end_ = 0;
   Trial first_;
   Story story_, best_;
   std::unique_ptr<Shrinker> shrinker_;

@@ -216,6 +216,7 @@ std::string ShrinkText(const ShrinkReport& report) {
   for (const Flip& flip : report.flips) {
     if (flip.then.empty()) text += "  " + flip.what + "\n";
   }
+  if (report.untried != 0) text += "\nNo time for " + Grouped(report.untried) + " more\n";
   if (!report.emitted.empty()) {
     text += "\nwritten to " + report.emitted + "; under schedules drawn anew it fails in " +
             Grouped(report.emitted_failures) + " of " + Grouped(report.emitted_runs) + " executions\n";
@@ -237,6 +238,7 @@ std::string ShrinkJson(const ShrinkReport& report) {
   json["executions"] = report.runs;
   json["minimal"] = report.minimal;
   json["story"] = report.story;
+  json["untried"] = report.untried;
   json["flips"] = Json::array();
   json["idle"] = Json::array();
   for (const Flip& flip : report.flips) {

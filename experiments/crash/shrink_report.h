@@ -26,6 +26,7 @@ struct ShrinkReport {
   bool same_key = true;
   std::vector<std::string> story;
   std::vector<Flip> flips;
+  uint64_t untried = 0;  // decisions for which there was no time
   std::string folder, replay;
   std::string emitted;  // a file, "" if none was asked for
   uint64_t emitted_runs = 0, emitted_failures = 0;

@@ -24,7 +24,7 @@ namespace {
 constexpr size_t kTapeCapacity = 1 << 21;
 constexpr size_t kScenarioBytes = 8 << 20;
 
-enum class Question : uint8_t { kFollow, kRepeat, kDraw };
+enum class Question : uint8_t { kFollow, kRepeat, kDraw, kCampaign };
 
 template <size_t n>
 void Put(char (&to)[n], const std::string& text) {
@@ -47,6 +47,41 @@ int FindRange(dl_phdr_info* info, size_t, void* context) {
       range->high = std::max<uintptr_t>(range->high, info->dlpi_addr + part.p_vaddr + part.p_memsz);
   }
   return 1;
+}
+
+// A policy with a seed of its own: that of the execution is also the engine's.
+class Seeded final : public faults::Policy {
+ public:
+  Seeded(std::unique_ptr<faults::DrawingPolicy> policy, uint64_t seed)
+      : policy_(std::move(policy)), seed_(seed) {}
+  void Begin(uint64_t) override { policy_->Begin(seed_); }
+  int PickThread(uint64_t step, int current, uint64_t runnable, faults::PointKind kind) override {
+    return policy_->PickThread(step, current, runnable, kind);
+  }
+  uint32_t Choose(uint64_t step, faults::ChoiceKind kind, uint32_t count) override {
+    return policy_->Choose(step, kind, count);
+  }
+  uint64_t NextAsk(uint64_t step) override { return policy_->NextAsk(step); }
+  void OnYield(int fiber) override { policy_->OnYield(fiber); }
+  void OnSpawn(int fiber) override { policy_->OnSpawn(fiber); }
+  void OnEnd(uint64_t steps) override { policy_->OnEnd(steps); }
+  bool asks_on_wake() const override { return policy_->asks_on_wake(); }
+
+ private:
+  const std::unique_ptr<faults::DrawingPolicy> policy_;
+  const uint64_t seed_;
+};
+
+std::unique_ptr<faults::Policy> DrawingPolicy(const std::string& name, uint64_t seed, uint64_t steps) {
+  const double number = std::atof(name.substr(name.find(':') + 1).c_str());
+  std::unique_ptr<faults::DrawingPolicy> policy;
+  if (name.starts_with("pct:"))
+    policy = std::make_unique<faults::Pct>(static_cast<int>(number), steps);
+  else
+    policy = std::make_unique<faults::RandomWalk>(number);
+  for (const faults::ChoiceKind kind : {faults::ChoiceKind::kSectorFate, faults::ChoiceKind::kIoPick})
+    policy->set_rate(kind, 0.1);
+  return std::make_unique<Seeded>(std::move(policy), seed);
 }
 
 bool ReadByte(int file) {
@@ -74,6 +109,7 @@ struct ShrinkRunner::Board {
   bool has_tape;
   uint64_t seed, step_limit;
   char policy[64];
+  uint64_t draw_seed, draw_steps;
   uint64_t tape_given;  // kRepeat: so many entries of `given` are the tape
   uint32_t scenario_bytes;
   uint32_t lanes, decisions, places_given;
@@ -185,16 +221,17 @@ void ShrinkRunner::Answer(Execution* execution, Follower* follower) {
     schedule.decisions.assign(board.decision, board.decision + board.decisions);
     schedule.crashes.assign(board.place, board.place + board.places_given);
     follower->Follow(schedule, board.usual, board.places);
-  } else if (board.question == Question::kDraw) {
+  } else if (board.question == Question::kCampaign) {
     plan.has_file = true;
     plan.from_file = scenario;
-    plan.policy = board.policy;
     recipe = std::make_unique<Recipe>(plan);
     std::string ignored;
     recipe->Prepare(board.seed, &scenario, &how, &ignored);
     follower->Watch(how.policy);
   } else {
-    if (board.has_tape)
+    if (board.question == Question::kDraw)
+      policy = DrawingPolicy(board.policy, board.draw_seed, board.draw_steps);
+    else if (board.has_tape)
       policy = std::make_unique<faults::Replay>(board.given, board.tape_given);
     else
       policy = faults::MakePolicy(board.policy, &error);
@@ -340,12 +377,25 @@ Trial ShrinkRunner::Repeat(const StoredExecution& stored) {
   return Ask();
 }
 
-Trial ShrinkRunner::Draw(const Scenario& scenario, const std::string& policy, uint64_t seed) {
+Trial ShrinkRunner::DrawAsCampaign(const Scenario& scenario, uint64_t seed) {
   Board& board = *board_;
   if (!PutScenario(scenario)) return {};
-  board.question = Question::kDraw;
+  board.question = Question::kCampaign;
   board.find_code = false;
   board.seed = seed;
+  return Ask();
+}
+
+Trial ShrinkRunner::Draw(const Story& story, const std::string& policy, uint64_t seed, uint64_t steps) {
+  Board& board = *board_;
+  if (!PutScenario(story.scenario)) return {};
+  board.question = Question::kDraw;
+  board.find_code = false;
+  board.plain_points = story.plain_points;
+  board.spurious_cas = story.spurious_cas;
+  board.seed = story.seed;
+  board.draw_seed = seed;
+  board.draw_steps = steps;
   Put(board.policy, policy);
   return Ask();
 }

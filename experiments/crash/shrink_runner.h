@@ -47,8 +47,11 @@ class ShrinkRunner {
   Trial Follow(const Story& story, const FollowOptions& options);
   // By its tape, or by its policy and seed if it has none.
   Trial Repeat(const StoredExecution& stored);
-  // Execution `seed` of a campaign over this scenario; `policy` as on its command line, "" for the portfolio.
-  Trial Draw(const Scenario& scenario, const std::string& policy, uint64_t seed);
+  // Execution `seed` of a campaign over this scenario.
+  Trial DrawAsCampaign(const Scenario& scenario, uint64_t seed);
+  // Under a schedule drawn by `policy` ("random:P", "pct:D"); the disk does something unusual at every tenth
+  // choice or so. `story.schedule` is not used. `steps`: about how many it will have.
+  Trial Draw(const Story& story, const std::string& policy, uint64_t seed, uint64_t steps);
 
   // Steps after which a run counts as stuck; 0: as many as the scenario has by itself.
   void set_step_limit(uint64_t steps) { step_limit_ = steps; }

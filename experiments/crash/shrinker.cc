@@ -13,6 +13,14 @@ namespace {
 constexpr uint64_t kFewOperations = 8;
 constexpr uint64_t kFewPreemptions = 3;
 
+constexpr size_t kRough = 8;          // in how many parts things are left out before they are looked at singly
+constexpr uint32_t kDraws = 18;       // of a candidate that is worth more than a look
+constexpr uint32_t kManyDraws = 240;  // of the best one
+
+// Steps of executions, all together, after which nothing is drawn any more: about three seconds. Not a time:
+// the result must not depend on the machine.
+constexpr uint64_t kHardWork = 25'000'000;
+
 bool Long(const StorySize& size) {
   return size.operations > kFewOperations || size.preemptions > kFewPreemptions;
 }
@@ -81,6 +89,7 @@ bool Shrinker::Follow(const Story& candidate, bool usual, bool places) {
   options.usual = usual;
   options.places = places;
   const Trial trial = runner_->Follow(candidate, options);
+  steps_ += trial.steps;
   const bool good = !Mismatch(trial) && Accept(candidate, trial);
   if (limits_.on_run) limits_.on_run(best_, runner_->runs());
   return good;
@@ -93,10 +102,13 @@ bool Shrinker::Fails(const Story& candidate, Trial* trial) {
 }
 
 // Runs the scenario under so many schedules drawn anew, and keeps the first that fails.
-bool Shrinker::Draw(const Story& candidate, uint32_t draws, const char* const* policies, size_t count) {
-  for (uint32_t i = 0; i < draws && MayGoOn(); ++i) {
-    const uint64_t seed = MixSeed(limits_.seed, i) >> 16;
-    const Trial trial = runner_->Draw(candidate.scenario, policies[i % count], seed);
+bool Shrinker::Draw(const Story& candidate, uint32_t draws) {
+  static constexpr const char* kPolicies[] = {"pct:2", "pct:3", "random:0.003", "pct:4", "random:0.01"};
+  for (uint32_t i = 0; i < draws && MayGoOn() && steps_ < kHardWork; ++i) {
+    const uint64_t seed = MixSeed(limits_.seed, draws_++);
+    const Trial trial =
+        runner_->Draw(candidate, kPolicies[i % std::size(kPolicies)], seed, best_trial_.steps);
+    steps_ += trial.steps;
     if (limits_.on_run) limits_.on_run(best_, runner_->runs());
     if (!Mismatch(trial) && Accept(candidate, trial)) return true;
   }
@@ -110,8 +122,7 @@ bool Shrinker::Try(const Story& candidate, Effort effort) {
   if (Follow(candidate, false, true)) return true;
   if (effort != Effort::kOnce && (Follow(candidate, true, true) || Follow(candidate, false, false)))
     return true;
-  static constexpr const char* kPolicies[] = {"random:0.01", "pct:3", "random:0.1", "pct:6", "random:0.003"};
-  if (effort == Effort::kDraw && Draw(candidate, 15, kPolicies, std::size(kPolicies))) return true;
+  if (effort == Effort::kDraw && Draw(candidate, kDraws)) return true;
   failed_.insert(name);
   return false;
 }
@@ -156,7 +167,7 @@ void Shrinker::Faults() {
   }
 }
 
-void Shrinker::Actions(Effort effort) {
+void Shrinker::Actions(Effort effort, bool roughly) {
   // The actions of the best story are those of `current`, in the same order.
   std::vector<size_t> current;
   for (size_t i = 0; i < ActionsOf(best_.scenario).size(); ++i) current.push_back(i);
@@ -171,7 +182,7 @@ void Shrinker::Actions(Effort effort) {
     current = kept;
     return true;
   };
-  Minimize(current.size(), fails, [&] { return MayGoOn(); });
+  Minimize(current.size(), fails, [&] { return MayGoOn(); }, roughly ? current.size() / kRough : 1);
 }
 
 // All decisions of one kind at once: most of what a random schedule decides is of no account.
@@ -196,7 +207,7 @@ void Shrinker::DecisionsOfOneKind() {
   without([](const Decision& decision) { return decision.type == Decision::Type::kPreempt; });
 }
 
-void Shrinker::Decisions() {
+void Shrinker::Decisions(bool roughly) {
   DecisionsOfOneKind();
   const Story base = best_;
   const std::vector<size_t> all = Deviations(base.schedule);
@@ -205,7 +216,7 @@ void Shrinker::Decisions() {
     for (const size_t i : kept) decisions.push_back(all[i]);
     return Try(KeepDecisions(base, decisions), Effort::kOnce);
   };
-  Minimize(all.size(), fails, [&] { return MayGoOn(); });
+  Minimize(all.size(), fails, [&] { return MayGoOn(); }, roughly ? all.size() / kRough : 1);
 }
 
 // Each crash when all is done, else as soon after its anchor as can be.
@@ -331,40 +342,55 @@ void Shrinker::Geometry() {
   Reset([](Scenario& s) { return std::exchange(s.geometry.hash, HashMode::kMixed) != HashMode::kMixed; });
 }
 
-// The same scenario under schedules drawn anew, with few preemptions: what is left of one may be shorter.
+// The same scenario under schedules drawn anew: what is left of one may be shorter.
 void Shrinker::OtherSchedules() {
-  static constexpr const char* kPolicies[] = {"pct:2", "pct:3", "random:0.003", "pct:4", "random:0.01"};
-  const Story before = best_;
-  const Trial trial_before = best_trial_;
-  if (Draw(before, 100, kPolicies, std::size(kPolicies))) Decisions();
-  if (Smaller(SizeOf(best_), SizeOf(before))) return;
-  best_ = before;
-  best_trial_ = trial_before;
+  for (int i = 0; i < 3 && MayGoOn() && Long(SizeOf(best_)); ++i) {
+    const Story before = best_;
+    const Trial trial_before = best_trial_;
+    if (!Draw(before, kManyDraws)) return;
+    Decisions(false);
+    if (Smaller(SizeOf(best_), SizeOf(before))) continue;
+    best_ = before;
+    best_trial_ = trial_before;
+  }
+}
+
+// A replay needs the life before, with all that is replayed; its operations by themselves may not.
+void Shrinker::Replays() {
+  Story candidate;
+  if (MayGoOn() && WithoutReplays(best_, &candidate) && !Try(candidate, Effort::kFull))
+    Draw(candidate, kManyDraws / 2);
 }
 
 void Shrinker::Round(Effort effort) {
   Incarnations();
   Faults();
   Actors();
-  Actions(effort);
+  Actions(effort, true);
+  Decisions(true);
+  Replays();
+  Actions(effort, false);
   Crashes();
   Numbers();
   Keys();
-  Decisions();
+  Decisions(false);
 }
 
 void Shrinker::Shrink() {
-  Decisions();
+  DecisionsOfOneKind();
   // 0: as it is; 1: harder, since it is long; 2: and whatever the key of the witness.
   for (int level = 0; level < 3 && MayGoOn(); ++level) {
-    if (level > 0 && !Long(SizeOf(best_))) break;
+    if (level > 0 && (!Long(SizeOf(best_)) || steps_ > kHardWork)) break;
+    const Story story_before = best_;
+    const Trial trial_before = best_trial_;
+    const Failure wanted_before = wanted_;
     if (level == 2) {
       if (!wanted_.has_key) break;
       wanted_.has_key = false;
       key_free_ = true;
       failed_.clear();
     }
-    for (bool again = true; again && MayGoOn();) {
+    for (bool again = true; again && MayGoOn() && (level == 0 || steps_ < kHardWork);) {
       const StorySize before = SizeOf(best_);
       Round(level == 0 ? Effort::kFull : Effort::kDraw);
       if (level > 0) OtherSchedules();
@@ -372,6 +398,11 @@ void Shrinker::Shrink() {
     }
     Geometry();
     Round(Effort::kFull);
+    if (level == 0 || Smaller(SizeOf(best_), SizeOf(story_before))) continue;
+    best_ = story_before;
+    best_trial_ = trial_before;
+    wanted_ = wanted_before;
+    key_free_ = wanted_.has_key ? false : key_free_;
   }
   minimal_ = MayGoOn();
 }

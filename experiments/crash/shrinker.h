@@ -59,21 +59,22 @@ class Shrinker {
   bool Try(const Story& candidate, Effort effort);
   bool Follow(const Story& candidate, bool usual, bool places);
   bool Accept(const Story& candidate, const Trial& trial);
-  bool Draw(const Story& candidate, uint32_t draws, const char* const* policies, size_t count);
+  bool Draw(const Story& candidate, uint32_t draws);
   bool Mismatch(const Trial& trial) const { return !SameFailure(wanted_, trial); }
 
   void Round(Effort effort);
   void Incarnations();
   void Actors();
   void Faults();
-  void Actions(Effort effort);
-  void Decisions();
+  void Actions(Effort effort, bool roughly);
+  void Decisions(bool roughly);
   void DecisionsOfOneKind();
   void Crashes();
   void Numbers();
   void Keys();
   void Geometry();
   void OtherSchedules();
+  void Replays();
   void Lower(const std::function<uint32_t&(Scenario&)>& number, uint32_t low);
   void Reset(const std::function<bool(Scenario&)>& edit);
 
@@ -84,6 +85,8 @@ class Shrinker {
   bool minimal_ = false;
   Story best_;
   Trial best_trial_;
+  uint64_t steps_ = 0;  // of all runs
+  uint64_t draws_ = 0;  // schedules drawn so far
   std::unordered_set<uint64_t> failed_;  // candidates that did not fail
 };
 

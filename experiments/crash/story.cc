@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cstring>
 #include <set>
-#include <tuple>
+#include <utility>
 
 namespace experiments {
 namespace {
@@ -69,6 +69,19 @@ void ForgetUnset(Story* story) {
   }
 }
 
+// The operations that `replay` in this actor of incarnation `i` does again, if all of them were lost.
+std::vector<Action> Replayed(const Scenario& scenario, size_t i, const Actor& actor) {
+  std::vector<Action> operations;
+  if (i == 0) return operations;
+  for (const Actor& before : scenario.incarnations[i - 1].actors) {
+    if (before.name != actor.name) continue;
+    for (const Action& action : before.actions) {
+      if (action.verb <= Verb::kInsert) operations.push_back(action);
+    }
+  }
+  return operations;
+}
+
 size_t Rules(const std::string& plan) { return FaultRules(plan).size(); }
 
 }  // namespace
@@ -100,12 +113,14 @@ StorySize SizeOf(const Story& story) {
   StorySize size;
   std::set<std::string> sessions;
   const Scenario& scenario = story.scenario;
-  for (const Incarnation& incarnation : scenario.incarnations) {
+  for (size_t i = 0; i < scenario.incarnations.size(); ++i) {
+    const Incarnation& incarnation = scenario.incarnations[i];
     size.crashes += incarnation.recovery_crashes.size();
     size.crashes += incarnation.crash.anchor != CrashPoint::Anchor::kNone;
     for (const Actor& actor : incarnation.actors) {
       for (const Action& action : actor.actions) {
         ++(IsOperation(action.verb) ? size.operations : size.actions);
+        if (action.verb == Verb::kReplay) size.operations += Replayed(scenario, i, actor).size();
         if (UsesSession(action.verb)) sessions.insert(actor.name);
       }
     }
@@ -127,8 +142,9 @@ StorySize SizeOf(const Story& story) {
 
 bool Smaller(const StorySize& a, const StorySize& b) {
   const auto rank = [](const StorySize& s) {
-    return std::make_tuple(s.operations, s.preemptions, s.fates + s.faults, s.picks + s.choices, s.actions,
-                           s.sessions, s.crashes, s.preloaded);
+    const uint64_t weight = 3 * s.preemptions + 2 * (s.operations + s.faults + s.fates) + s.picks + s.choices +
+                            s.actions + s.sessions + s.crashes;
+    return std::make_pair(weight, s.preloaded);
   };
   return rank(a) < rank(b);
 }
@@ -230,6 +246,28 @@ Story EndingWith(const Story& story, size_t incarnation) {
   result.schedule.crashes.resize(std::min(result.schedule.crashes.size(), incarnation + 1));
   if (result.schedule.crashes.size() == incarnation + 1) result.schedule.crashes.back().set = false;
   return result;
+}
+
+bool WithoutReplays(const Story& story, Story* result) {
+  bool any = false;
+  *result = story;
+  for (size_t i = 0; i < story.scenario.incarnations.size(); ++i) {
+    for (Actor& actor : result->scenario.incarnations[i].actors) {
+      std::vector<Action> actions;
+      for (const Action& action : actor.actions) {
+        if (action.verb != Verb::kReplay) {
+          actions.push_back(action);
+          continue;
+        }
+        any = true;
+        // Of the result: a life before may have had replays of its own.
+        const std::vector<Action> again = Replayed(result->scenario, i, actor);
+        actions.insert(actions.end(), again.begin(), again.end());
+      }
+      actor.actions = std::move(actions);
+    }
+  }
+  return any;
 }
 
 Story WithFewKeys(const Story& story) {

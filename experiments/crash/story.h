@@ -23,7 +23,7 @@ struct Story {
 
 // How much there is to a story, for people and for choosing between two.
 struct StorySize {
-  uint64_t operations = 0;   // of sessions
+  uint64_t operations = 0;   // of sessions; a replay is all that its actor did in the life before
   uint64_t actions = 0;      // everything else that actors do
   uint64_t sessions = 0;     // actors that use one
   uint64_t preemptions = 0;  // a thread stopped where it could have gone on
@@ -35,7 +35,7 @@ struct StorySize {
   uint64_t preloaded = 0;    // keys written before, filler included
 };
 StorySize SizeOf(const Story& story);
-// Fewer operations, then fewer preemptions and what else deviates, then the rest.
+// By a weighted sum, in which a preemption counts more than an operation, and that more than another switch.
 bool Smaller(const StorySize& a, const StorySize& b);
 
 bool IsOperation(Verb verb);  // of a session: counted in operations
@@ -51,6 +51,9 @@ Story WithoutActor(const Story& story, size_t incarnation, size_t actor);
 Story WithoutIncarnation(const Story& story, size_t incarnation);
 // The incarnation is the last one: it comes to rest instead of crashing.
 Story EndingWith(const Story& story, size_t incarnation);
+// What `replay` does again is written out instead: all operations that its actor had in the life before. The
+// schedule says nothing about these. False: there is no replay.
+bool WithoutReplays(const Story& story, Story* result);
 // Keys that actions use become 0, 1, 2, ... in their order; there are no others.
 Story WithFewKeys(const Story& story);
 

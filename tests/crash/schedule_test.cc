@@ -1,0 +1,113 @@
+// Schedules against the executions that they are of, on the reference subject.
+#include "experiments/crash/schedule.h"
+
+#include <gtest/gtest.h>
+
+#include <memory>
+
+#include "experiments/crash/generator.h"
+#include "experiments/crash/shrink_runner.h"
+#include "faults/sched/policy.h"
+
+namespace experiments {
+namespace {
+
+class Schedules : public testing::Test {
+ protected:
+  void SetUp() override {
+    std::string error;
+    ASSERT_TRUE(library_.Load(REFERENCE_SUBJECT, &error)) << error;
+    runner_ = std::make_unique<ShrinkRunner>(&library_);
+    ASSERT_TRUE(runner_->Open(&error)) << error;
+  }
+  Story Drawn(uint64_t seed, const char* policy) {
+    Story story;
+    story.scenario = Generate({}, seed);
+    story.seed = seed;
+    story.plain_points = seed % 2 == 0;
+    drawn_ = runner_->Draw(story, policy, seed, 1000);
+    EXPECT_FALSE(drawn_.harness_error) << drawn_.what;
+    EXPECT_TRUE(runner_->TakeSchedule(&story));
+    return story;
+  }
+
+  SubjectLibrary library_;
+  std::unique_ptr<ShrinkRunner> runner_;
+  Trial drawn_;
+};
+
+// A schedule played on its own scenario is the same execution, to the last step: with the crash where the
+// schedule says, and where the scenario does.
+TEST_F(Schedules, PlayTheSameExecution) {
+  const char* const policies[] = {"random:0.1", "pct:3", "random:0.01"};
+  for (uint64_t seed = 1; seed <= 60; ++seed) {
+    const Story story = Drawn(seed, policies[seed % 3]);
+    for (const bool places : {true, false}) {
+      ShrinkRunner::FollowOptions options;
+      options.places = places;
+      const Trial again = runner_->Follow(story, options);
+      EXPECT_EQ(again.steps, drawn_.steps) << "seed " << seed << " places " << places;
+      EXPECT_EQ(again.hash, drawn_.hash) << "seed " << seed << " places " << places;
+    }
+  }
+}
+
+// What was written down while a schedule was played is that schedule.
+TEST_F(Schedules, WriteDownWhatTheyPlay) {
+  Story story = Drawn(5, "random:0.1");
+  const size_t deviations = Deviations(story.schedule).size();
+  ASSERT_GT(deviations, 10u);
+  runner_->Follow(story, {});
+  Story again = story;
+  ASSERT_TRUE(runner_->TakeSchedule(&again));
+  EXPECT_EQ(Deviations(again.schedule).size(), deviations);
+  EXPECT_EQ(again.schedule.lanes, story.schedule.lanes);
+}
+
+// Without decisions nobody is preempted, and the tape holds nothing but the picks that differ.
+TEST_F(Schedules, SayNothingUnusualByThemselves) {
+  for (uint64_t seed = 1; seed <= 20; ++seed) {
+    Story story = Drawn(seed, "random:0.1");
+    story = KeepDecisions(story, {});
+    const Trial quiet = runner_->Follow(story, {});
+    ASSERT_FALSE(quiet.harness_error) << quiet.what;
+    EXPECT_FALSE(quiet.violation) << quiet.what;
+    ASSERT_TRUE(runner_->TakeSchedule(&story));
+    EXPECT_EQ(SizeOf(story).preemptions, 0u);
+    EXPECT_EQ(Deviations(story.schedule).size(), 0u);
+  }
+}
+
+// Decisions that do not fit any more are passed over.
+TEST_F(Schedules, SurviveAnotherScenario) {
+  for (uint64_t seed = 1; seed <= 20; ++seed) {
+    Story story = Drawn(seed, "random:0.1");
+    std::vector<size_t> kept;
+    for (size_t i = 0; i < ActionsOf(story.scenario).size(); i += 2) kept.push_back(i);
+    const Trial trial = runner_->Follow(KeepActions(story, kept), {});
+    EXPECT_FALSE(trial.harness_error) << trial.what;
+    EXPECT_FALSE(trial.violation) << trial.what;
+  }
+}
+
+// An execution that kills its process is an answer, and the next one runs.
+TEST_F(Schedules, OutliveTheirProcess) {
+  std::string error;
+  SubjectLibrary deadly;
+  ASSERT_TRUE(deadly.Load(PLANTED_SUBJECT, &error)) << error;
+  ShrinkRunner runner(&deadly);
+  ASSERT_TRUE(runner.Open(&error)) << error;
+  Story story;
+  const std::string actions = R"({"incarnations": [{"actors": [{"name": "a", "actions": ["upsert 1", )";
+  ASSERT_TRUE(ParseScenario(actions + R"("delete 7"]}]}]})", &story.scenario, &error)) << error;
+  const Trial dead = runner.Follow(story, {});
+  EXPECT_TRUE(dead.died);
+  EXPECT_EQ(dead.rule, "crash");
+  EXPECT_EQ(dead.what, "the process died of Killed");
+  ASSERT_TRUE(ParseScenario(actions + R"("delete 6"]}]}]})", &story.scenario, &error)) << error;
+  const Trial alive = runner.Follow(story, {});
+  EXPECT_FALSE(alive.died || alive.violation || alive.harness_error) << alive.what;
+}
+
+}  // namespace
+}  // namespace experiments
