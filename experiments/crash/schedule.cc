@@ -147,6 +147,7 @@ void Follower::OnAction(int fiber, uint32_t action) {
   live.local = 0;
   live.picks = 0;
   live.choices = {};
+  if (source_ == nullptr && live.planned >= 0) scheduler_->AskPolicy();
   AimCrash(step);
 }
 
@@ -157,6 +158,7 @@ void Follower::Advance(uint64_t step) {
 
 void Follower::OnEnd(uint64_t steps) {
   Advance(steps);
+  end_ = {};  // a crash before any fiber ran has no place
   if (running_ >= 0) {
     const Live& live = live_[static_cast<size_t>(running_)];
     end_ = {true, live.lane, live.action, static_cast<uint32_t>(live.local)};
@@ -170,7 +172,7 @@ void Follower::OnCrash(uint32_t number, const CrashPoint& crash, bool by_event) 
   log_->crashed[number] = true;
   log_->crash[number] = crash;
   log_->place[number] = end_;
-  log_->place[number].set = crash.anchor != CrashPoint::Anchor::kEnd;
+  log_->place[number].set = end_.set && crash.anchor != CrashPoint::Anchor::kEnd;
   if (by_event || log_->place[number].at == 0) ++log_->place[number].at;
 }
 
@@ -296,8 +298,8 @@ uint64_t Follower::NextAsk(uint64_t step) {
   while (next < planned.preempts.size() && Before(planned.preempts[next], live.action, local + 1)) ++next;
   if (next == planned.preempts.size()) return kNever;
   const Decision& decision = planned.preempts[next];
-  // In a later action: nobody calls when that begins, so be asked until then.
-  return decision.action == live.action ? step + (decision.at - local) : step + 1;
+  // In a later action: that begins by OnAction, or when the fiber runs again after it had to wait.
+  return decision.action == live.action ? step + (decision.at - local) : kNever;
 }
 
 // The stack above us is the host's up to the hook that was called by the engine; frames have no pointers, so

@@ -13,8 +13,7 @@
 //
 // The Follower plays a schedule, or lets another policy decide, and writes down what was decided into memory
 // that may be shared with another process, so that the log outlives an execution that kills its own. Not
-// thread-safe. It allocates on the host's heap only. Cost: as another policy; one call per step in an actor
-// that has decisions in a later action than the one at hand.
+// thread-safe. It allocates on the host's heap only. Cost: as another policy, and a call for each action.
 #pragma once
 
 #include <array>

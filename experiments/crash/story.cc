@@ -50,23 +50,20 @@ bool Move(const Moves& moves, Decision* decision) {
   return decision->type == Type::kPreempt && decision->action < moves.left;
 }
 
-void Move(const Moves& moves, Place* place) {
-  if (place->action >= moves.to.size()) return;
+// False: the crash has no place any more.
+bool Move(const Moves& moves, Place* place) {
+  if (place->action >= moves.to.size()) return true;
   const bool gone = moves.gone[place->action];
   place->action = moves.to[place->action];
-  if (!gone) return;
+  if (!gone) return true;
   place->at = 1;
-  if (place->action == moves.left) place->set = false;
+  return place->action < moves.left;
 }
 
-void ForgetUnset(Story* story) {
-  for (size_t i = 0; i + 1 < story->scenario.incarnations.size(); ++i) {
-    CrashPoint& crash = story->scenario.incarnations[i].crash;
-    if (i < story->schedule.crashes.size() && !story->schedule.crashes[i].set) {
-      crash = {};
-      crash.anchor = CrashPoint::Anchor::kEnd;
-    }
-  }
+void CrashAtRest(Story* story, size_t incarnation) {
+  story->schedule.crashes[incarnation].set = false;
+  story->scenario.incarnations[incarnation].crash = {};
+  story->scenario.incarnations[incarnation].crash.anchor = CrashPoint::Anchor::kEnd;
 }
 
 // The operations that `replay` in this actor of incarnation `i` does again, if all of them were lost.
@@ -192,11 +189,11 @@ Story KeepActions(const Story& story, const std::vector<size_t>& kept) {
     const Moves* const there = moves_of(decision.lane);
     return there != nullptr && !Move(*there, &decision);
   });
-  for (Place& place : result.schedule.crashes) {
+  for (size_t i = 0; i + 1 < result.scenario.incarnations.size() && i < result.schedule.crashes.size(); ++i) {
+    Place& place = result.schedule.crashes[i];
     const Moves* const there = place.set ? moves_of(place.lane) : nullptr;
-    if (there != nullptr) Move(*there, &place);
+    if (there != nullptr && !Move(*there, &place)) CrashAtRest(&result, i);
   }
-  ForgetUnset(&result);
   return result;
 }
 
@@ -210,10 +207,9 @@ Story WithoutActor(const Story& story, size_t incarnation, size_t actor) {
   };
   std::erase_if(result.schedule.decisions,
                 [&](const Decision& decision) { return of_it(decision.lane); });
-  for (Place& place : result.schedule.crashes) {
-    if (place.set && of_it(place.lane)) place.set = false;
+  for (size_t i = 0; i + 1 < result.scenario.incarnations.size() && i < result.schedule.crashes.size(); ++i) {
+    if (result.schedule.crashes[i].set && of_it(result.schedule.crashes[i].lane)) CrashAtRest(&result, i);
   }
-  ForgetUnset(&result);
   return result;
 }
 
