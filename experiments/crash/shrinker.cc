@@ -15,6 +15,8 @@ constexpr uint64_t kFewPreemptions = 3;
 
 constexpr size_t kRough = 8;          // in how many parts things are left out before they are looked at singly
 constexpr uint32_t kDraws = 18;       // of a candidate that is worth more than a look
+constexpr size_t kDense = 60;         // decisions: so many that another schedule is looked for at once ...
+constexpr uint32_t kSparseDraws = 60;  // ... among so many
 constexpr uint32_t kManyDraws = 240;  // of the best one
 
 // Steps of executions, all together, after which nothing is drawn any more: about three seconds. Not a time:
@@ -120,7 +122,7 @@ bool Shrinker::Try(const Story& candidate, Effort effort) {
   const uint64_t name = NameOf(candidate, static_cast<int>(effort));
   if (failed_.count(name) != 0) return false;
   if (Follow(candidate, false, true)) return true;
-  if (effort != Effort::kOnce && (Follow(candidate, true, true) || Follow(candidate, false, false)))
+  if (effort == Effort::kFull && (Follow(candidate, true, true) || Follow(candidate, false, false)))
     return true;
   if (effort == Effort::kDraw && Draw(candidate, kDraws)) return true;
   failed_.insert(name);
@@ -355,6 +357,19 @@ void Shrinker::OtherSchedules() {
   }
 }
 
+// A schedule of hundreds of decisions breaks whenever something goes: another one that fails with fewer is the
+// better one to start from.
+void Shrinker::Sparser() {
+  if (Deviations(best_.schedule).size() < kDense) return;
+  const Story before = best_;
+  const Trial trial_before = best_trial_;
+  if (!Draw(before, kSparseDraws)) return;
+  DecisionsOfOneKind();
+  if (Deviations(best_.schedule).size() < Deviations(before.schedule).size()) return;
+  best_ = before;
+  best_trial_ = trial_before;
+}
+
 // A replay needs the life before, with all that is replayed; its operations by themselves may not.
 void Shrinker::Replays() {
   Story candidate;
@@ -362,22 +377,23 @@ void Shrinker::Replays() {
     Draw(candidate, kManyDraws / 2);
 }
 
-void Shrinker::Round(Effort effort) {
+void Shrinker::Round(Effort of_actions) {
   Incarnations();
   Faults();
   Actors();
-  Actions(effort, true);
+  Actions(of_actions, true);
   Decisions(true);
-  Replays();
-  Actions(effort, false);
+  Actions(of_actions, false);
   Crashes();
   Numbers();
   Keys();
   Decisions(false);
+  Replays();
 }
 
 void Shrinker::Shrink() {
   DecisionsOfOneKind();
+  Sparser();
   // 0: as it is; 1: harder, since it is long; 2: and whatever the key of the witness.
   for (int level = 0; level < 3 && MayGoOn(); ++level) {
     if (level > 0 && (!Long(SizeOf(best_)) || steps_ > kHardWork)) break;
@@ -392,12 +408,12 @@ void Shrinker::Shrink() {
     }
     for (bool again = true; again && MayGoOn() && (level == 0 || steps_ < kHardWork);) {
       const StorySize before = SizeOf(best_);
-      Round(level == 0 ? Effort::kFull : Effort::kDraw);
+      Round(level == 0 ? Effort::kOnce : Effort::kDraw);
       if (level > 0) OtherSchedules();
       again = Smaller(SizeOf(best_), before);
     }
     Geometry();
-    Round(Effort::kFull);
+    Round(Effort::kOnce);
     if (level == 0 || Smaller(SizeOf(best_), SizeOf(story_before))) continue;
     best_ = story_before;
     best_trial_ = trial_before;

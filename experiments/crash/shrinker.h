@@ -55,14 +55,15 @@ class Shrinker {
   bool Fails(const Story& candidate, Trial* trial);
 
  private:
-  enum class Effort { kOnce, kFull, kDraw };  // as it is; with other ways to play it; under drawn schedules too
+  // As it is; also with the usual picks, or crashing where the scenario says; also under drawn schedules.
+  enum class Effort { kOnce, kFull, kDraw };
   bool Try(const Story& candidate, Effort effort);
   bool Follow(const Story& candidate, bool usual, bool places);
   bool Accept(const Story& candidate, const Trial& trial);
   bool Draw(const Story& candidate, uint32_t draws);
   bool Mismatch(const Trial& trial) const { return !SameFailure(wanted_, trial); }
 
-  void Round(Effort effort);
+  void Round(Effort of_actions);
   void Incarnations();
   void Actors();
   void Faults();
@@ -75,6 +76,7 @@ class Shrinker {
   void Geometry();
   void OtherSchedules();
   void Replays();
+  void Sparser();
   void Lower(const std::function<uint32_t&(Scenario&)>& number, uint32_t low);
   void Reset(const std::function<bool(Scenario&)>& edit);
 
