@@ -302,7 +302,8 @@ int Shrink(const std::vector<std::string>& arguments) {
       "./cpr shrink DIR|FILE [FLAGS]",
       "Makes a finding of ./cpr crash smaller for as long as it fails by the same rule: fewer operations,\n"
       "sessions, preemptions, faults, sectors that were lost, a simpler geometry. Then tries every single\n"
-      "decision that is left and says which of them flip the verdict. DIR is the folder of a finding, or that\n"
+      "decision that is left and says which of them flip the verdict. DIR is the folder of a finding, or "
+      "that\n"
       "of a campaign, whose first finding is taken.\n"
       "Exit status: 0 shrunk, 2 wrong usage or input, 3 it does not fail again as recorded.\n\n"
       "Examples:\n"
@@ -312,9 +313,11 @@ int Shrink(const std::vector<std::string>& arguments) {
   line.AddNumber("finding", "N", "of a campaign: the finding with this number instead of the first",
                  &options.finding, 1, 1'000'000);
   line.AddNumber("seconds", "N", "take the smallest one of N seconds (20)", &options.seconds, 1, 86400);
-  line.AddNumber("seed", "N", "of the schedules that are drawn on the way (1)", &options.seed, 0, ~uint64_t{0});
+  line.AddNumber("seed", "N", "of the schedules that are drawn on the way (1)", &options.seed, 0,
+                 ~uint64_t{0});
   line.AddText("out", "DIR", "the shrunk finding there instead of store/shrink/<UTC time>", &options.out);
-  line.AddText("emit", "NAME", "write its scenario to tests/crash/corpus/NAME.json, which every test run hunts",
+  line.AddText("emit", "NAME",
+               "write its scenario to tests/crash/corpus/NAME.json, which every test run hunts",
                &options.emit);
   line.AddText("subject", "FILE", "the engine under test, instead of the recorded one", &options.subject);
   line.AddChoice("mode", {"sim", "process"}, "only executions of --mode sim can be run again", &mode);

@@ -205,7 +205,8 @@ bool WriteStory(const std::string& folder, const SubjectLibrary& library, bool v
     if (again.result->hash != stored.run.hash) return 3;
     const bool good =
         WriteWholeFile(folder + "/story.txt", StoryText(stored, *again.result, *again.execution), &wrong) &&
-        WriteWholeFile(folder + "/page.html", ExecutionPage(stored, *again.result, *again.execution), &wrong) &&
+        WriteWholeFile(folder + "/page.html", ExecutionPage(stored, *again.result, *again.execution),
+                       &wrong) &&
         (!verdict || StoreVerdict(folder, *again.result, again.execution->history(), &wrong));
     return good ? 0 : 2;
   });

@@ -38,7 +38,7 @@ void Sort(std::vector<Decision>* decisions) {
 }  // namespace
 
 void ScheduleLog::Forget() {
-  lanes = decisions = incarnation = 0;
+  lanes = decisions = spans = incarnation = 0;
   overflow = false;
   for (uint32_t i = 0; i < kMaxLives; ++i) {
     crashed[i] = false;
@@ -50,6 +50,7 @@ void ScheduleLog::CopyTo(Schedule* schedule) const {
   schedule->lanes.assign(lane, lane + lanes);
   schedule->decisions.assign(decision, decision + decisions);
   schedule->crashes.assign(place, place + kMaxLives);
+  schedule->spans.assign(span, span + spans);
 }
 
 void Follower::Follow(const Schedule& schedule, bool usual, bool places) {
@@ -147,12 +148,18 @@ void Follower::OnAction(int fiber, uint32_t action) {
   live.local = 0;
   live.picks = 0;
   live.choices = {};
+  live.span = log_->spans < kMaxSpans ? log_->spans++ : kMaxSpans;
+  if (live.span < kMaxSpans) log_->span[live.span] = {live.lane, action, 0};
   if (source_ == nullptr && live.planned >= 0) scheduler_->AskPolicy();
   AimCrash(step);
 }
 
 void Follower::Advance(uint64_t step) {
-  if (running_ >= 0) live_[static_cast<size_t>(running_)].local += step - since_;
+  if (running_ >= 0) {
+    Live& live = live_[static_cast<size_t>(running_)];
+    live.local += step - since_;
+    if (live.span < kMaxSpans) log_->span[live.span].steps = static_cast<uint32_t>(live.local);
+  }
   since_ = step;
 }
 

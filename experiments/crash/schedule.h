@@ -1,14 +1,14 @@
 // Schedule: how an execution happened, told by what its threads were doing instead of by step numbers.
 //
 // A tape says "at step 8123 another thread"; take one operation away and 8123 is somewhere else. A schedule
-// says "`session 2`, in its third action, after 14 steps of it: `session 1` goes on". So it can be played on a
-// scenario from which actions were removed, and on itself with decisions left out, which is what shrinking
+// says "`session 2`, in its third action, after 14 steps of it: `session 1` goes on". So it can be played on
+// a scenario from which actions were removed, and on itself with decisions left out, which is what shrinking
 // needs. Where it says nothing, nothing unusual happens: a thread runs until it cannot, then the next one in
 // the order of the scheduler; no fault, the newest content of every sector.
 //
-// A LANE is a fiber, named by its name and incarnation and how many of that name there were before. A place in
-// an actor's lane is (action, steps in it); in the lane of another fiber, which has no actions, the times that
-// it had to wait take their place. Choices of the disk (which I/O, which fate) are counted over an
+// A LANE is a fiber, named by its name and incarnation and how many of that name there were before. A place
+// in an actor's lane is (action, steps in it); in the lane of another fiber, which has no actions, the times
+// that it had to wait take their place. Choices of the disk (which I/O, which fate) are counted over an
 // incarnation, whichever fiber asks.
 //
 // The Follower plays a schedule, or lets another policy decide, and writes down what was decided into memory
@@ -48,7 +48,7 @@ struct Decision {
   uint32_t value = 0;  // kChoice: the alternative taken ...
   uint32_t count = 0;  // ... of so many
   uint64_t step = 0;   // where it was seen, for people; no part of what is played
-  uint64_t code = 0;   // kPreempt: the engine's code after the access, as an offset in its library; 0: unknown
+  uint64_t code = 0;  // kPreempt: the engine's code after the access, as an offset in its library; 0: unknown
 };
 
 // Where an incarnation crashes: before the step `at` of an action.
@@ -59,21 +59,31 @@ struct Place {
   uint32_t at = 0;
 };
 
+// How long an action of an actor took.
+struct Span {
+  uint32_t lane = 0;
+  uint32_t action = 0;
+  uint32_t steps = 0;
+};
+
 struct Schedule {
   std::vector<Lane> lanes;
   std::vector<Decision> decisions;  // in the order in which they were taken
   std::vector<Place> crashes;       // by incarnation
+  std::vector<Span> spans;          // as they began; no part of what is played
 };
 
 constexpr uint32_t kMaxLanes = 4096;
 constexpr uint32_t kMaxDecisions = 1u << 19;
 constexpr uint32_t kMaxUsual = 1u << 17;  // usual picks are written down only so far
+constexpr uint32_t kMaxSpans = 1u << 13;  // written down only so far
 constexpr uint32_t kMaxLives = 16;        // incarnations of a scenario
 
 // Plain memory, zero is empty. 30 MiB that are touched only as far as they are used.
 struct ScheduleLog {
   uint32_t lanes;
   uint32_t decisions;
+  uint32_t spans;
   uint32_t incarnation;  // the last one that was begun
   bool overflow;         // decisions were lost
   bool crashed[kMaxLives];
@@ -81,6 +91,7 @@ struct ScheduleLog {
   Place place[kMaxLives];
   Lane lane[kMaxLanes];
   Decision decision[kMaxDecisions];
+  Span span[kMaxSpans];
 
   void Forget();
   void CopyTo(Schedule* schedule) const;
@@ -125,8 +136,9 @@ class Follower final : public faults::Policy, public ExecutionFollower {
     int planned = -1;
     bool actor = false;
     uint32_t action = 0;
-    uint64_t local = 0;  // steps in the action
-    uint32_t picks = 0;  // in the action
+    uint32_t span = kMaxSpans;  // of the log, for this action
+    uint64_t local = 0;         // steps in the action
+    uint32_t picks = 0;         // in the action
     std::array<uint32_t, faults::kChoiceKinds> choices = {};
   };
   static constexpr int kHarness = 64;  // stands for everything outside fibers, and the disk
@@ -150,9 +162,9 @@ class Follower final : public faults::Policy, public ExecutionFollower {
   int running_ = -1;
   uint64_t since_ = 0;  // the step at which it began to run
   uint32_t incarnation_ = 0;
-  bool working_ = false;   // and the crash of this incarnation is ours
-  bool aimed_ = false;     // a crash is armed
-  Place end_;              // where the last round ended
+  bool working_ = false;  // and the crash of this incarnation is ours
+  bool aimed_ = false;    // a crash is armed
+  Place end_;             // where the last round ended
   uintptr_t code_low_ = 0, code_high_ = 0;
 };
 

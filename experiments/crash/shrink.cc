@@ -18,10 +18,10 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr uint64_t kEmitSeeds = 400;         // as many as a test run hunts a scenario of the corpus with
-constexpr uint64_t kStuckSteps = 150'000;    // of a run while shrinking something that never ends
-constexpr double kPatience = 10;             // for one run, which takes milliseconds
-constexpr double kFlipSeconds = 10;          // for trying single decisions, at most: milliseconds are usual
+constexpr uint64_t kEmitSeeds = 400;       // as many as a test run hunts a scenario of the corpus with
+constexpr uint64_t kStuckSteps = 150'000;  // of a run while shrinking something that never ends
+constexpr double kPatience = 10;           // for one run, which takes milliseconds
+constexpr double kFlipSeconds = 10;        // for trying single decisions, at most: milliseconds are usual
 
 struct Ending {  // of the command: an exit status and a line for stderr
   int status = 0;
@@ -68,8 +68,7 @@ std::string FindFinding(const ShrinkOptions& options, std::string* path) {
 std::string ReadFinding(const std::string& path, StoredExecution* stored) {
   std::string error, text;
   if (!LoadExecution(path, stored, &error)) return error;
-  if (stored->run.rule.empty())
-    return path + ": not a finding: it holds no rule that was violated";
+  if (stored->run.rule.empty()) return path + ": not a finding: it holds no rule that was violated";
   const fs::path folder = fs::is_directory(path) ? fs::path(path) : fs::path(path).parent_path();
   const std::string file = (folder / "verdict.json").string();
   std::error_code code;
@@ -86,7 +85,8 @@ std::string ReadFinding(const std::string& path, StoredExecution* stored) {
 
 std::string CheckEmit(const ShrinkOptions& options, std::string* file) {
   if (options.emit.empty()) return "";
-  const bool good = options.emit.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_") == std::string::npos;
+  const bool good =
+      options.emit.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_") == std::string::npos;
   if (!good) return "--emit " + ShellQuote(options.emit) + ": must be of the letters a-z, digits and _";
   std::error_code code;
   const fs::path folder = fs::path(ProjectRoot()) / "tests" / "crash" / "corpus";
@@ -132,9 +132,11 @@ class Command {
     if (trial.harness_error) return {3, "not the same execution: " + trial.what + build};
     if (stored_.run.hash != 0 && trial.hash != stored_.run.hash)
       return {3, "not the same execution: another trace than recorded" + build};
-    if (!trial.violation) return {3, "it passes when it is run again, recorded was " + stored_.run.rule + build};
+    if (!trial.violation)
+      return {3, "it passes when it is run again, recorded was " + stored_.run.rule + build};
     if (trial.rule != stored_.run.rule)
-      return {3, "it violates " + trial.rule + " when it is run again, recorded was " + stored_.run.rule + build};
+      return {
+          3, "it violates " + trial.rule + " when it is run again, recorded was " + stored_.run.rule + build};
     first_ = trial;
     story_.scenario = stored_.scenario;
     if (!runner_.TakeSchedule(&story_)) return {2, "its schedule is too long to be shrunk"};
@@ -202,8 +204,8 @@ class Command {
     for (const size_t gone : all) {
       std::vector<size_t> kept = all;
       std::erase(kept, gone);
-      TryWithout(KeepDecisions(best_, kept),
-                 DecisionInWords(best_, best_.schedule.decisions[gone], library), &flips);
+      TryWithout(KeepDecisions(best_, kept), DecisionInWords(best_, best_.schedule.decisions[gone], library),
+                 &flips);
     }
     const std::vector<ActionRef> actions = ActionsOf(best_.scenario);
     for (size_t gone = 0; gone < actions.size(); ++gone) {
@@ -213,8 +215,8 @@ class Command {
       }
       const ActionRef& ref = actions[gone];
       const Actor& actor = best_.scenario.incarnations[ref.incarnation].actors[ref.actor];
-      const std::string life = best_.scenario.incarnations.size() < 2
-                                   ? "" : " in life " + std::to_string(ref.incarnation + 1);
+      const std::string life =
+          best_.scenario.incarnations.size() < 2 ? "" : " in life " + std::to_string(ref.incarnation + 1);
       TryWithout(KeepActions(best_, kept),
                  "`" + ActionText(actor.actions[ref.action]) + "` of '" + actor.name + "'" + life, &flips);
     }
@@ -223,7 +225,7 @@ class Command {
   }
 
   void FlipFaults(std::vector<Flip>* flips) {
-    for (std::string Scenario::* plan : {&Scenario::faults, &Scenario::recovery_faults}) {
+    for (std::string Scenario::*plan : {&Scenario::faults, &Scenario::recovery_faults}) {
       const std::vector<std::string> rules = FaultRules(best_.scenario.*plan);
       for (const std::string& gone : rules) {
         std::vector<std::string> left = rules;

@@ -10,12 +10,12 @@
 namespace experiments {
 
 struct ShrinkOptions {
-  std::string path;       // a finding's folder, its scenario.json, or the folder of a campaign
-  uint64_t finding = 0;   // of a campaign: by the number of its folder; 0: the first there is
-  std::string subject;    // instead of the recorded one
+  std::string path;      // a finding's folder, its scenario.json, or the folder of a campaign
+  uint64_t finding = 0;  // of a campaign: by the number of its folder; 0: the first there is
+  std::string subject;   // instead of the recorded one
   bool subject_given = false;
-  std::string out;        // "": store/shrink/<UTC time>
-  std::string emit;       // also as a scenario of the corpus, of this name
+  std::string out;   // "": store/shrink/<UTC time>
+  std::string emit;  // also as a scenario of the corpus, of this name
   uint64_t seconds = 20;
   uint64_t seed = 1;
   bool json = false;

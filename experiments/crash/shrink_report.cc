@@ -41,7 +41,11 @@ Json SizeJson(const StorySize& size, uint64_t steps) {
 
 std::string Ordinal(uint64_t number) {
   const bool teen = number % 100 / 10 == 1;
-  const char* end = teen ? "th" : number % 10 == 1 ? "st" : number % 10 == 2 ? "nd" : number % 10 == 3 ? "rd" : "th";
+  const char* end = teen               ? "th"
+                    : number % 10 == 1 ? "st"
+                    : number % 10 == 2 ? "nd"
+                    : number % 10 == 3 ? "rd"
+                                       : "th";
   return std::to_string(number) + end;
 }
 
@@ -68,10 +72,10 @@ std::string PlaceText(const Story& story, const Decision& decision) {
 
 std::string ChoiceText(const Story& story, const Decision& decision) {
   const std::string nth = Ordinal(decision.at + 1);
-  const std::string life = story.scenario.incarnations.size() < 2
-                               ? ""
-                               : " of life " + std::to_string(
-                                                   story.schedule.lanes[decision.lane].incarnation + 1);
+  const std::string life =
+      story.scenario.incarnations.size() < 2
+          ? ""
+          : " of life " + std::to_string(story.schedule.lanes[decision.lane].incarnation + 1);
   switch (decision.kind) {
     case faults::ChoiceKind::kSectorFate:
       return "the " + nth + " sector, size or name that recovery asks for" + life +
@@ -124,8 +128,9 @@ std::string SourceLine(const std::string& library, uint64_t offset) {
 }
 
 std::string CrashInWords(const CrashPoint& crash) {
-  const std::string delay =
-      std::to_string(crash.delay) + (crash.events ? " events" : crash.delay == 1 ? " step" : " steps");
+  const std::string delay = std::to_string(crash.delay) + (crash.events       ? " events"
+                                                           : crash.delay == 1 ? " step"
+                                                                              : " steps");
   const std::string checkpoint = Ordinal(crash.checkpoint + 1) + " checkpoint";
   switch (crash.anchor) {
     case Anchor::kNone:
@@ -142,8 +147,9 @@ std::string CrashInWords(const CrashPoint& crash) {
       break;
   }
   const bool growth = crash.phase >= kFirstGrowthPhase;
-  return "crash " + delay + " after the " + (growth ? Ordinal(crash.checkpoint + 1) + " growth" : checkpoint) +
-         " enters " + kPhaseName[crash.phase % kPhaseNames];
+  return "crash " + delay + " after the " +
+         (growth ? Ordinal(crash.checkpoint + 1) + " growth" : checkpoint) + " enters " +
+         kPhaseName[crash.phase % kPhaseNames];
 }
 
 std::string DecisionInWords(const Story& story, const Decision& decision, const std::string& library) {
@@ -169,8 +175,10 @@ std::vector<std::string> StoryInWords(const Story& story, const std::string& lib
     lines.push_back("faults in the first try of a recovery: " + scenario.recovery_faults);
   for (size_t i = 0; i < scenario.incarnations.size(); ++i) {
     const Incarnation& incarnation = scenario.incarnations[i];
-    lines.push_back("life " + std::to_string(i + 1) + (i == 0 ? ", a new store" : ", recovered from the " +
-                    std::string(incarnation.named ? "checkpoint named" : "latest checkpoint")));
+    lines.push_back("life " + std::to_string(i + 1) +
+                    (i == 0 ? ", a new store"
+                            : ", recovered from the " +
+                                  std::string(incarnation.named ? "checkpoint named" : "latest checkpoint")));
     for (const CrashPoint& crash : incarnation.recovery_crashes)
       lines.push_back("  the recovery: " + CrashInWords(crash));
     for (const Actor& actor : incarnation.actors) {
@@ -195,7 +203,8 @@ std::string ShrinkText(const ShrinkReport& report) {
                 "before", "after");
   std::string text = line;
   const auto row = [&](const char* name, uint64_t before, uint64_t after) {
-    std::snprintf(line, sizeof line, "%-22s%10s%10s\n", name, Grouped(before).c_str(), Grouped(after).c_str());
+    std::snprintf(line, sizeof line, "%-22s%10s%10s\n", name, Grouped(before).c_str(),
+                  Grouped(after).c_str());
     text += line;
   };
   for (const SizeRow& entry : kRows) row(entry.name, report.before.*entry.member, report.after.*entry.member);
@@ -248,9 +257,8 @@ std::string ShrinkJson(const ShrinkReport& report) {
       json["flips"].push_back({{"decision", flip.what}, {"then", flip.then}});
   }
   if (!report.emitted.empty()) {
-    json["emitted"] = {{"file", report.emitted},
-                       {"executions", report.emitted_runs},
-                       {"failures", report.emitted_failures}};
+    json["emitted"] = {
+        {"file", report.emitted}, {"executions", report.emitted_runs}, {"failures", report.emitted_failures}};
   }
   json["folder"] = report.folder;
   json["replay"] = report.replay;

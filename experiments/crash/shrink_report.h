@@ -16,8 +16,8 @@ struct Flip {
 };
 
 struct ShrinkReport {
-  std::string rule, what;        // of the shrunk one
-  std::string what_before;       // of the finding
+  std::string rule, what;   // of the shrunk one
+  std::string what_before;  // of the finding
   StorySize before, after;
   uint64_t steps_before = 0, steps_after = 0;
   double seconds = 0;

@@ -134,8 +134,8 @@ ShrinkRunner::~ShrinkRunner() {
 }
 
 bool ShrinkRunner::Open(std::string* error) {
-  void* memory = mmap(nullptr, sizeof(Board), PROT_READ | PROT_WRITE,
-                      MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  void* memory =
+      mmap(nullptr, sizeof(Board), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (memory == MAP_FAILED) {
     *error = std::string("cannot map shared memory: ") + std::strerror(errno);
     return false;
@@ -197,46 +197,61 @@ void ShrinkRunner::Serve(int questions, int answers) {
   _exit(0);
 }
 
+// What decides an execution that the follower only watches; it lives as long as that.
+struct ShrinkRunner::Source {
+  CampaignPlan plan;
+  std::unique_ptr<Recipe> recipe;
+  std::unique_ptr<faults::Policy> policy;
+};
+
+// Sets the follower and `how` up for the question on the board.
+void ShrinkRunner::Prepare(Follower* follower, Scenario* scenario, How* how, Source* source) {
+  const Board& board = *board_;
+  std::string ignored;
+  how->seed = board.seed;
+  how->plain_points = board.plain_points;
+  how->spurious_cas = board.spurious_cas;
+  switch (board.question) {
+    case Question::kFollow: {
+      Schedule schedule;
+      schedule.lanes.assign(board.lane, board.lane + board.lanes);
+      schedule.decisions.assign(board.decision, board.decision + board.decisions);
+      schedule.crashes.assign(board.place, board.place + board.places_given);
+      return follower->Follow(schedule, board.usual, board.places);
+    }
+    case Question::kCampaign:
+      source->plan.has_file = true;
+      source->plan.from_file = *scenario;
+      source->recipe = std::make_unique<Recipe>(source->plan);
+      source->recipe->Prepare(board.seed, scenario, how, &ignored);
+      return follower->Watch(how->policy);
+    case Question::kDraw:
+      source->policy = DrawingPolicy(board.policy, board.draw_seed, board.draw_steps);
+      break;
+    case Question::kRepeat:
+      if (board.has_tape)
+        source->policy = std::make_unique<faults::Replay>(board.given, board.tape_given);
+      else
+        source->policy = faults::MakePolicy(board.policy, &ignored);
+      break;
+  }
+  follower->Watch(source->policy.get());
+}
+
 void ShrinkRunner::Answer(Execution* execution, Follower* follower) {
   Board& board = *board_;
   Scenario scenario;
   std::string error;
   board.begun = true;
-  How how;
-  std::unique_ptr<faults::Policy> policy;
-  CampaignPlan plan;
-  std::unique_ptr<Recipe> recipe;
   if (!ParseScenario(std::string(board.scenario, board.scenario_bytes), &scenario, &error)) {
     board.figures.harness_error = true;
     Put(board.what, error);
     board.ended = true;
     return;
   }
-  how.seed = board.seed;
-  how.plain_points = board.plain_points;
-  how.spurious_cas = board.spurious_cas;
-  if (board.question == Question::kFollow) {
-    Schedule schedule;
-    schedule.lanes.assign(board.lane, board.lane + board.lanes);
-    schedule.decisions.assign(board.decision, board.decision + board.decisions);
-    schedule.crashes.assign(board.place, board.place + board.places_given);
-    follower->Follow(schedule, board.usual, board.places);
-  } else if (board.question == Question::kCampaign) {
-    plan.has_file = true;
-    plan.from_file = scenario;
-    recipe = std::make_unique<Recipe>(plan);
-    std::string ignored;
-    recipe->Prepare(board.seed, &scenario, &how, &ignored);
-    follower->Watch(how.policy);
-  } else {
-    if (board.question == Question::kDraw)
-      policy = DrawingPolicy(board.policy, board.draw_seed, board.draw_steps);
-    else if (board.has_tape)
-      policy = std::make_unique<faults::Replay>(board.given, board.tape_given);
-    else
-      policy = faults::MakePolicy(board.policy, &error);
-    follower->Watch(policy.get());
-  }
+  How how;
+  Source source;
+  Prepare(follower, &scenario, &how, &source);
   CodeRange range = {library_->path().c_str(), 0, 0};
   if (board.find_code) dl_iterate_phdr(FindRange, &range);
   follower->LookFor(range.base, range.high);
@@ -283,8 +298,8 @@ Trial ShrinkRunner::Dead(bool hung, int status) const {
   trial.incarnation = board_->log.incarnation;
   trial.rule = hung ? "stuck" : "crash";
   if (hung)
-    trial.what = "an execution did not end in " + std::to_string(static_cast<int>(patience_)) +
-                 " s of real time";
+    trial.what =
+        "an execution did not end in " + std::to_string(static_cast<int>(patience_)) + " s of real time";
   else if (WIFSIGNALED(status))
     trial.what = std::string("the process died of ") + strsignal(WTERMSIG(status));
   else
@@ -416,8 +431,6 @@ bool ShrinkRunner::TakeSchedule(Story* story) const {
 }
 
 const faults::TapeEntry* ShrinkRunner::tape() const { return board_->tape; }
-size_t ShrinkRunner::tape_entries() const {
-  return std::min<size_t>(board_->tape_entries, kTapeCapacity);
-}
+size_t ShrinkRunner::tape_entries() const { return std::min<size_t>(board_->tape_entries, kTapeCapacity); }
 
 }  // namespace experiments

@@ -40,8 +40,8 @@ class ShrinkRunner {
   bool Open(std::string* error);
 
   struct FollowOptions {
-    bool usual = false;      // the usual picks of the schedule as well
-    bool places = true;      // crashes where the schedule says, not where the scenario does
+    bool usual = false;  // the usual picks of the schedule as well
+    bool places = true;  // crashes where the schedule says, not where the scenario does
     bool find_code = false;
   };
   Trial Follow(const Story& story, const FollowOptions& options);
@@ -67,11 +67,13 @@ class ShrinkRunner {
 
  private:
   struct Board;
+  struct Source;
   bool StartChild(std::string* error);
   void EndChild();
   Trial Ask();
   Trial Dead(bool hung, int status) const;
   [[noreturn]] void Serve(int questions, int answers);
+  void Prepare(Follower* follower, Scenario* scenario, How* how, Source* source);
   void Answer(Execution* execution, Follower* follower);
   bool PutScenario(const Scenario& scenario);
 

@@ -13,11 +13,11 @@ namespace {
 constexpr uint64_t kFewOperations = 8;
 constexpr uint64_t kFewPreemptions = 3;
 
-constexpr size_t kRough = 8;          // in how many parts things are left out before they are looked at singly
-constexpr uint32_t kDraws = 18;       // of a candidate that is worth more than a look
-constexpr size_t kDense = 60;         // decisions: so many that another schedule is looked for at once ...
+constexpr size_t kRough = 8;     // in how many parts things are left out before they are looked at singly
+constexpr uint32_t kDraws = 18;  // of a candidate that is worth more than a look
+constexpr size_t kDense = 60;    // decisions: so many that another schedule is looked for at once ...
 constexpr uint32_t kSparseDraws = 60;  // ... among so many
-constexpr uint32_t kManyDraws = 240;  // of the best one
+constexpr uint32_t kManyDraws = 240;   // of the best one
 
 // Steps of executions, all together, after which nothing is drawn any more: about three seconds. Not a time:
 // the result must not depend on the machine.
@@ -29,7 +29,8 @@ bool Long(const StorySize& size) {
 
 uint64_t NameOf(const Story& story, int effort) {
   uint64_t name = MixSeed(story.seed, static_cast<uint64_t>(effort) + 1);
-  for (const char c : ScenarioJson(story.scenario, -1)) name = (name ^ static_cast<uint8_t>(c)) * 0x100000001b3;
+  for (const char c : ScenarioJson(story.scenario, -1))
+    name = (name ^ static_cast<uint8_t>(c)) * 0x100000001b3;
   const auto mix = [&](uint64_t word) { name = MixSeed(name, word); };
   for (const Decision& d : story.schedule.decisions) {
     if (d.usual) continue;
@@ -53,9 +54,7 @@ std::string KindOfFailure(const Trial& trial) {
 
 }  // namespace
 
-Failure FailureOf(const Trial& trial) {
-  return {trial.rule, KindOfFailure(trial), trial.has_key, trial.key};
-}
+Failure FailureOf(const Trial& trial) { return {trial.rule, KindOfFailure(trial), trial.has_key, trial.key}; }
 
 bool SameFailure(const Failure& wanted, const Trial& trial) {
   if (trial.harness_error || !trial.violation || trial.rule != wanted.rule) return false;
@@ -148,7 +147,7 @@ void Shrinker::Actors() {
 }
 
 void Shrinker::Faults() {
-  for (std::string Scenario::* plan : {&Scenario::faults, &Scenario::recovery_faults}) {
+  for (std::string Scenario::*plan : {&Scenario::faults, &Scenario::recovery_faults}) {
     const std::vector<std::string> rules = FaultRules(best_.scenario.*plan);
     const auto fails = [&](const std::vector<size_t>& kept) {
       Story candidate = best_;
@@ -184,7 +183,8 @@ void Shrinker::Actions(Effort effort, bool roughly) {
     current = kept;
     return true;
   };
-  Minimize(current.size(), fails, [&] { return MayGoOn(); }, roughly ? current.size() / kRough : 1);
+  Minimize(
+      current.size(), fails, [&] { return MayGoOn(); }, roughly ? current.size() / kRough : 1);
 }
 
 // All decisions of one kind at once: most of what a random schedule decides is of no account.
@@ -218,7 +218,8 @@ void Shrinker::Decisions(bool roughly) {
     for (const size_t i : kept) decisions.push_back(all[i]);
     return Try(KeepDecisions(base, decisions), Effort::kOnce);
   };
-  Minimize(all.size(), fails, [&] { return MayGoOn(); }, roughly ? all.size() / kRough : 1);
+  Minimize(
+      all.size(), fails, [&] { return MayGoOn(); }, roughly ? all.size() / kRough : 1);
 }
 
 // Each crash when all is done, else as soon after its anchor as can be.
@@ -270,8 +271,7 @@ void Shrinker::Numbers() {
   Lower([](Scenario& s) -> uint32_t& { return s.preload; }, 0);
   Lower([](Scenario& s) -> uint32_t& { return s.device_fibers; }, 1);
   for (const ActionRef& ref : ActionsOf(best_.scenario)) {
-    const Verb verb =
-        best_.scenario.incarnations[ref.incarnation].actors[ref.actor].actions[ref.action].verb;
+    const Verb verb = best_.scenario.incarnations[ref.incarnation].actors[ref.actor].actions[ref.action].verb;
     if (verb != Verb::kPause && verb != Verb::kAwaitOperations) continue;
     Lower(
         [ref](Scenario& s) -> uint32_t& {
@@ -357,8 +357,54 @@ void Shrinker::OtherSchedules() {
   }
 }
 
-// A schedule of hundreds of decisions breaks whenever something goes: another one that fails with fewer is the
-// better one to start from.
+// `base` with one more preemption, wherever an actor can be stopped for another one. True: one of them fails.
+bool Shrinker::OneMore(const Story& base, uint64_t limit) {
+  const std::vector<Span>& spans = base.schedule.spans;
+  std::vector<uint32_t> actors;
+  for (const Span& span : spans) {
+    if (std::find(actors.begin(), actors.end(), span.lane) == actors.end()) actors.push_back(span.lane);
+  }
+  const auto life = [&](uint32_t lane) { return base.schedule.lanes[lane].incarnation; };
+  for (size_t i = spans.size(); i-- > 0;) {  // the last life first: that is where most things come to light
+    for (uint32_t at = 1; at <= spans[i].steps; ++at) {
+      for (const uint32_t to : actors) {
+        if (to == spans[i].lane || life(to) != life(spans[i].lane)) continue;
+        if (!MayGoOn() || steps_ >= limit) return false;
+        Story candidate = base;
+        Decision decision;
+        decision.lane = spans[i].lane;
+        decision.action = spans[i].action;
+        decision.at = at;
+        decision.to = to;
+        candidate.schedule.decisions.push_back(decision);
+        if (Follow(candidate, false, true)) return true;
+      }
+    }
+  }
+  return false;
+}
+
+// Instead of all preemptions a single one, or one beside a single one of those there are.
+void Shrinker::OnePreemption() {
+  const Story before = best_;
+  std::vector<size_t> others, preemptions;
+  for (const size_t i : Deviations(before.schedule)) {
+    const bool preempts = before.schedule.decisions[i].type == Decision::Type::kPreempt;
+    (preempts ? preemptions : others).push_back(i);
+  }
+  if (preemptions.size() < 2) return;
+  const uint64_t limit = std::min(kHardWork, steps_ + kHardWork / 3);
+  bool found = OneMore(KeepDecisions(before, others), limit);
+  for (size_t i = 0; i < preemptions.size() && preemptions.size() > 2 && !found; ++i) {
+    std::vector<size_t> kept = others;
+    kept.insert(std::upper_bound(kept.begin(), kept.end(), preemptions[i]), preemptions[i]);
+    found = OneMore(KeepDecisions(before, kept), limit);
+  }
+  if (found) Decisions(false);
+}
+
+// A schedule of hundreds of decisions breaks whenever something goes: another one that fails with fewer is
+// the better one to start from.
 void Shrinker::Sparser() {
   if (Deviations(best_.schedule).size() < kDense) return;
   const Story before = best_;
@@ -410,6 +456,7 @@ void Shrinker::Shrink() {
       const StorySize before = SizeOf(best_);
       Round(level == 0 ? Effort::kOnce : Effort::kDraw);
       if (level > 0) OtherSchedules();
+      if (level > 0) OnePreemption();
       again = Smaller(SizeOf(best_), before);
     }
     Geometry();

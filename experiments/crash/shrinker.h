@@ -75,6 +75,8 @@ class Shrinker {
   void Keys();
   void Geometry();
   void OtherSchedules();
+  void OnePreemption();
+  bool OneMore(const Story& base, uint64_t limit);
   void Replays();
   void Sparser();
   void Lower(const std::function<uint32_t&(Scenario&)>& number, uint32_t low);
@@ -87,8 +89,8 @@ class Shrinker {
   bool minimal_ = false;
   Story best_;
   Trial best_trial_;
-  uint64_t steps_ = 0;  // of all runs
-  uint64_t draws_ = 0;  // schedules drawn so far
+  uint64_t steps_ = 0;                   // of all runs
+  uint64_t draws_ = 0;                   // schedules drawn so far
   std::unordered_set<uint64_t> failed_;  // candidates that did not fail
 };
 

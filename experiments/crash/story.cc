@@ -139,8 +139,8 @@ StorySize SizeOf(const Story& story) {
 
 bool Smaller(const StorySize& a, const StorySize& b) {
   const auto rank = [](const StorySize& s) {
-    const uint64_t weight = 3 * s.preemptions + 2 * (s.operations + s.faults + s.fates) + s.picks + s.choices +
-                            s.actions + s.sessions + s.crashes;
+    const uint64_t weight = 3 * s.preemptions + 2 * (s.operations + s.faults + s.fates) + s.picks +
+                            s.choices + s.actions + s.sessions + s.crashes;
     return std::make_pair(weight, s.preloaded);
   };
   return rank(a) < rank(b);
@@ -205,8 +205,7 @@ Story WithoutActor(const Story& story, size_t incarnation, size_t actor) {
   const auto of_it = [&](uint32_t lane) {
     return ActorOf(story.scenario, story.schedule.lanes[lane]) == gone;
   };
-  std::erase_if(result.schedule.decisions,
-                [&](const Decision& decision) { return of_it(decision.lane); });
+  std::erase_if(result.schedule.decisions, [&](const Decision& decision) { return of_it(decision.lane); });
   for (size_t i = 0; i + 1 < result.scenario.incarnations.size() && i < result.schedule.crashes.size(); ++i) {
     if (result.schedule.crashes[i].set && of_it(result.schedule.crashes[i].lane)) CrashAtRest(&result, i);
   }

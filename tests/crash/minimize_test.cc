@@ -153,8 +153,12 @@ TEST(SmallNumber, ReturnsOnlyWhatFailed) {
     EXPECT_EQ(failed.count(found), 1u);
     EXPECT_EQ(found, *failed.begin());
   }
-  EXPECT_EQ(SmallNumber(7, 7, [](uint64_t) { return true; }, kAlways), 7u);
-  EXPECT_EQ(SmallNumber(0, 9, [](uint64_t) { return true; }, [] { return false; }), 9u);
+  EXPECT_EQ(SmallNumber(
+                7, 7, [](uint64_t) { return true; }, kAlways),
+            7u);
+  EXPECT_EQ(SmallNumber(
+                0, 9, [](uint64_t) { return true; }, [] { return false; }),
+            9u);
 }
 
 }  // namespace

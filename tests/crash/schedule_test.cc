@@ -37,8 +37,8 @@ class Schedules : public testing::Test {
 };
 
 // A schedule played on its own scenario is the same execution: with the crash where the schedule says, and
-// where the scenario does. (A crash that was counted in events is one in steps then; it stops at the step that
-// the event is, not before.)
+// where the scenario does. (A crash that was counted in events is one in steps then; it stops at the step
+// that the event is, not before.)
 TEST_F(Schedules, PlayTheSameExecution) {
   const char* const policies[] = {"random:0.1", "pct:3", "random:0.01"};
   for (uint64_t seed = 1; seed <= 60; ++seed) {

@@ -43,8 +43,11 @@ Story TwoLives() {
   std::string error;
   EXPECT_TRUE(ParseScenario(kTwoLives, &story.scenario, &error)) << error;
   story.schedule.lanes = {LaneOf("a", 0), LaneOf("b", 0), LaneOf("a", 1), LaneOf("device", 1)};
-  story.schedule.decisions = {Preempt(0, 1, 14, 1), Preempt(0, 3, 5, 1), Preempt(1, 1, 3, 0),
-                              Preempt(2, 0, 9, 3),  Other(Decision::Type::kPick, 0, 1),
+  story.schedule.decisions = {Preempt(0, 1, 14, 1),
+                              Preempt(0, 3, 5, 1),
+                              Preempt(1, 1, 3, 0),
+                              Preempt(2, 0, 9, 3),
+                              Other(Decision::Type::kPick, 0, 1),
                               Other(Decision::Type::kChoice, 3, 0)};
   story.schedule.crashes = {{true, 0, 3, 4}, {}};
   return story;
