@@ -141,6 +141,7 @@ bool ShrinkRunner::Open(std::string* error) {
     return false;
   }
   board_ = static_cast<Board*>(memory);
+  signal(SIGPIPE, SIG_IGN);  // a child that is gone is noticed when it is asked
   return StartChild(error);
 }
 
@@ -322,7 +323,7 @@ Trial ShrinkRunner::Ask() {
     return trial;
   }
   pollfd answer = {from_child_, POLLIN, 0};
-  int ready = 0;
+  int ready = -1;
   if (WriteByte(to_child_)) {
     while ((ready = poll(&answer, 1, static_cast<int>(patience_ * 1000))) < 0 && errno == EINTR) {
     }

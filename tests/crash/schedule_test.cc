@@ -6,7 +6,7 @@
 #include <memory>
 
 #include "experiments/crash/generator.h"
-#include "experiments/crash/shrink_runner.h"
+#include "experiments/crash/shrinker.h"
 #include "faults/sched/policy.h"
 
 namespace experiments {
@@ -109,6 +109,37 @@ TEST_F(Schedules, OutliveTheirProcess) {
   ASSERT_TRUE(ParseScenario(actions + R"("delete 6"]}]}]})", &story.scenario, &error)) << error;
   const Trial alive = runner.Follow(story, {});
   EXPECT_FALSE(alive.died || alive.violation || alive.harness_error) << alive.what;
+}
+
+Trial Failing(const char* rule, const char* what, uint64_t key) {
+  Trial trial;
+  trial.violation = true;
+  trial.rule = rule;
+  trial.what = what;
+  trial.has_key = key != 0;
+  trial.key = key;
+  return trial;
+}
+
+// What counts as the same failure: never another rule, and where no checker judged, never another kind.
+TEST(Failures, AreToldApart) {
+  const Failure lost = FailureOf(Failing("R2", "two RMWs", 3));
+  EXPECT_TRUE(SameFailure(lost, Failing("R2", "real time", 3)));
+  EXPECT_FALSE(SameFailure(lost, Failing("R4", "two RMWs", 3)));
+  EXPECT_FALSE(SameFailure(lost, Failing("R2", "two RMWs", 4)));
+  Trial other = Failing("R2", "two RMWs", 3);
+  other.violation = false;
+  EXPECT_FALSE(SameFailure(lost, other));
+  other = Failing("R2", "two RMWs", 3);
+  other.harness_error = true;
+  EXPECT_FALSE(SameFailure(lost, other));
+  EXPECT_TRUE(SameFailure(FailureOf(Failing("R4", "", kFillerKey + 7)), Failing("R4", "", kFillerKey)));
+  const Failure stuck = FailureOf(Failing("stuck", "deadlock during work: version 3", 0));
+  EXPECT_TRUE(SameFailure(stuck, Failing("stuck", "deadlock during recovery: version 2", 0)));
+  EXPECT_FALSE(SameFailure(stuck, Failing("stuck", "livelock during work: version 3", 0)));
+  const Failure freed = FailureOf(Failing("crash", "use after free: read at offset 8", 0));
+  EXPECT_TRUE(SameFailure(freed, Failing("crash", "use after free: write at offset 16", 0)));
+  EXPECT_FALSE(SameFailure(freed, Failing("crash", "heap overflow: read", 0)));
 }
 
 }  // namespace
