@@ -47,9 +47,10 @@ uint64_t NameOf(const Story& story, int effort) {
 // Of a verdict that no checker gave, what is the same in every telling of it.
 std::string KindOfFailure(const Trial& trial) {
   if (trial.rule == "stuck") return trial.what.substr(0, trial.what.find(" during"));
-  if (trial.rule == "crash" || trial.rule == "device")
-    return trial.what.substr(0, trial.what.find_first_of(":(0123456789"));
-  return "";
+  if (trial.rule != "crash" && trial.rule != "device") return "";
+  constexpr std::string_view kSaid = "failed: ";  // by the scheduler, of all of them
+  const std::string what = trial.what.substr(trial.what.starts_with(kSaid) ? kSaid.size() : 0);
+  return what.substr(0, what.find_first_of(":(0123456789"));
 }
 
 }  // namespace

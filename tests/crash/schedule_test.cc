@@ -137,9 +137,9 @@ TEST(Failures, AreToldApart) {
   const Failure stuck = FailureOf(Failing("stuck", "deadlock during work: version 3", 0));
   EXPECT_TRUE(SameFailure(stuck, Failing("stuck", "deadlock during recovery: version 2", 0)));
   EXPECT_FALSE(SameFailure(stuck, Failing("stuck", "livelock during work: version 3", 0)));
-  const Failure freed = FailureOf(Failing("crash", "use after free: read at offset 8", 0));
-  EXPECT_TRUE(SameFailure(freed, Failing("crash", "use after free: write at offset 16", 0)));
-  EXPECT_FALSE(SameFailure(freed, Failing("crash", "heap overflow: read", 0)));
+  const Failure freed = FailureOf(Failing("crash", "failed: use after free: read at offset 8", 0));
+  EXPECT_TRUE(SameFailure(freed, Failing("crash", "failed: use after free: write at offset 16", 0)));
+  EXPECT_FALSE(SameFailure(freed, Failing("crash", "failed: heap overflow: read", 0)));
 }
 
 }  // namespace

@@ -13,7 +13,8 @@ field() { python3 -c "import json,sys; r=json.load(open('$1')); print(eval(sys.a
 # Three sessions that lose updates of each other, beside much that does not matter.
 scenario() {  # LAST ACTION
   cat >"$work/scenario.json" <<TEXT
-{"name": "planted", "keys": 8, "preload": 8, "filler": 5, "geometry": {"value_bytes": 256, "block_bytes": 512},
+{"name": "planted", "keys": 8, "preload": 8, "filler": 5,
+ "geometry": {"value_bytes": 256, "block_bytes": 512},
  "faults": "slow:write:*:1st", "incarnations": [
  {"actors": [
   {"name": "session 1", "actions": ["rmw 1", "read 2", "rmw 3", "pause 2", "rmw 4", "rmw 3", "refresh"]},
@@ -53,7 +54,8 @@ smaller() {
   [ "$(field "$results" "r['after']['faults'] + r['after']['crashes']")" = 0 ] || fail "a fault is left"
   [ "$(field "$results" "r['minimal'] and r['same_key'] and r['idle'] == [] and r['untried'] == 0")" = \
     True ] || fail "not minimal"
-  [ "$(field "$results" "r['flips'] != [] and all(f['then'] == 'passes' for f in r['flips'])")" = True ] || fail "flips"
+  [ "$(field "$results" "r['flips'] != [] and all(f['then'] == 'passes' for f in r['flips'])")" = True ] ||
+    fail "flips"
   grep -q 'is stopped after .* steps at [a-z_]*\.\(cc\|h\):[0-9]' "$results" ||
     fail "no source line: $(cat "$results")"
   for file in scenario.json tape history.jsonl verdict.json story.txt page.html replay.txt; do
