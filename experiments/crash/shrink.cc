@@ -83,6 +83,16 @@ std::string ReadFinding(const std::string& path, StoredExecution* stored) {
   return "";
 }
 
+// The result must not take the place of what it came from.
+std::string CheckOut(const ShrinkOptions& options, const std::string& finding) {
+  std::error_code code;
+  const fs::path folder =
+      fs::is_directory(finding, code) ? fs::path(finding) : fs::path(finding).parent_path();
+  const bool same = !options.out.empty() && (fs::equivalent(options.out, folder, code) ||
+                                             fs::equivalent(options.out, options.path, code));
+  return same ? "--out " + ShellQuote(options.out) + ": holds the finding that is to be shrunk" : "";
+}
+
 std::string CheckEmit(const ShrinkOptions& options, std::string* file) {
   if (options.emit.empty()) return "";
   const bool good =
@@ -113,6 +123,7 @@ class Command {
   Ending Read() {
     std::string path, error = FindFinding(options_, &path);
     if (error.empty()) error = ReadFinding(path, &stored_);
+    if (error.empty()) error = CheckOut(options_, path);
     if (error.empty()) error = CheckEmit(options_, &emit_file_);
     ReplayOptions where;
     where.subject = options_.subject;
@@ -165,7 +176,9 @@ class Command {
     flips_end_ = MonotonicSeconds() + kFlipSeconds;
     report_.flips = Flips();
     report_.seconds = MonotonicSeconds() - started_;
-    report_.minimal = shrinker_->minimal();
+    const auto idle = [](const Flip& flip) { return flip.then.empty(); };
+    report_.minimal = shrinker_->minimal() && report_.untried == 0 &&
+                      std::none_of(report_.flips.begin(), report_.flips.end(), idle);
     return {};
   }
 
@@ -273,6 +286,9 @@ class Command {
     std::string error;
     ResultFolder folder;
     if (!folder.Create(ProjectRoot(), "shrink", options_.out, &error)) return {2, error};
+    std::error_code code;
+    for (const char* old : {"verdict.json", "history.jsonl", "story.txt", "page.html"})
+      fs::remove(folder.File(old), code);  // of another one that was put there; not every finding has them
     report_.folder = folder.path();
     report_.rule = again.rule;
     report_.what = again.what;

@@ -27,11 +27,16 @@ bool Long(const StorySize& size) {
   return size.operations > kFewOperations || size.preemptions > kFewPreemptions;
 }
 
+// Of a candidate as it is played, to ask about none twice.
 uint64_t NameOf(const Story& story, int effort) {
   uint64_t name = MixSeed(story.seed, static_cast<uint64_t>(effort) + 1);
   for (const char c : ScenarioJson(story.scenario, -1))
     name = (name ^ static_cast<uint8_t>(c)) * 0x100000001b3;
   const auto mix = [&](uint64_t word) { name = MixSeed(name, word); };
+  for (const Lane& lane : story.schedule.lanes) {
+    for (const char* c = lane.name; *c != 0; ++c) name = (name ^ static_cast<uint8_t>(*c)) * 0x100000001b3;
+    mix(uint64_t{lane.incarnation} << 32 | lane.ordinal);
+  }
   for (const Decision& d : story.schedule.decisions) {
     if (d.usual) continue;
     mix(static_cast<uint64_t>(d.type) << 56 | static_cast<uint64_t>(d.kind) << 48 | d.value);

@@ -141,6 +141,8 @@ $finding --emit Name
 $finding --subject $work/none.so
 $work/campaign --finding 99
 TEXT
+  shrink 2 "$finding" --out "$finding"
+  grep -q 'holds the finding' "$work/stderr" || fail "$(cat "$work/stderr")"
   [ -e "$work/out" ] && fail "bad input left results"
   return 0
 }
