@@ -260,8 +260,9 @@ void SessionUser::ReplayLost(const faster::Token* recovered) {
 void Stage::Begin(faults::Scheduler* scheduler, Recorder* recorder, Subject* subject,
                   const Incarnation& incarnation, uint32_t number, const faster::Token* recovered,
                   const std::vector<faster::SessionCommit>& commits,
-                  const std::vector<std::pair<uint64_t, uint64_t>>* settled) {
+                  const std::vector<std::pair<uint64_t, uint64_t>>* settled, ExecutionFollower* follower) {
   settled_ = settled;
+  follower_ = follower;
   abilities_ = subject->abilities();
   marked_at_ = 0;
   truncated_ = false;
@@ -473,6 +474,8 @@ void Stage::Main(void* argument) {
   Stage* stage = actor->stage;
   const std::vector<Action>& actions = actor->script->actions;
   for (size_t i = 0; i < actions.size();) {
+    if (stage->follower_ != nullptr)
+      stage->follower_->OnAction(stage->scheduler_->current_fiber(), static_cast<uint32_t>(i));
     const size_t batched = stage->Batch(actor, i);
     if (batched == 0) stage->Act(actor, actions[i]);
     i += batched == 0 ? 1 : batched;

@@ -76,6 +76,21 @@ class SessionUser {
   bool has_inherited_ = false;
 };
 
+// Hears where an execution is, so that a policy can name its decisions by what the threads were doing instead
+// of by steps (schedule.h). Calls change nothing in the execution; those without a note come from outside
+// every fiber.
+class ExecutionFollower {
+ public:
+  virtual ~ExecutionFollower() = default;
+  virtual void OnIncarnation(uint32_t number) = 0;  // it is filled or recovered now
+  // Its actors are about to run. True: the follower says when it crashes, not the scenario.
+  virtual bool OnWork(uint32_t number) = 0;
+  virtual void OnAction(int fiber, uint32_t action) = 0;  // of an actor's script; inside the fiber
+  // It crashed; `crash` is the same moment as a scenario says it, from the nearest anchor. `by_event`: the
+  // step of the event was still to come.
+  virtual void OnCrash(uint32_t number, const CrashPoint& crash, bool by_event) = 0;
+};
+
 class Stage;
 
 struct ActorFiber {
@@ -93,7 +108,7 @@ class Stage {
   void Begin(faults::Scheduler* scheduler, Recorder* recorder, Subject* subject,
              const Incarnation& incarnation, uint32_t number, const faster::Token* recovered,
              const std::vector<faster::SessionCommit>& commits,
-             const std::vector<std::pair<uint64_t, uint64_t>>* settled);
+             const std::vector<std::pair<uint64_t, uint64_t>>* settled, ExecutionFollower* follower);
   void Spawn();        // every actor becomes a fiber
   void CompleteAll();  // inside a fiber, when the actors are done: no session stays open
   void Forget();
@@ -118,6 +133,7 @@ class Stage {
   faults::Scheduler* scheduler_ = nullptr;
   Recorder* recorder_ = nullptr;
   Subject* subject_ = nullptr;
+  ExecutionFollower* follower_ = nullptr;  // null: nobody asks
   const faster::Token* recovered_ = nullptr;
   // Keys that no actor touches, as this incarnation began.
   const std::vector<std::pair<uint64_t, uint64_t>>* settled_ = nullptr;

@@ -141,8 +141,11 @@ bool Execution::Fill() {
          recorder_.unexpected().empty();
 }
 
-void Execution::Crash() {
+void Execution::Crash(bool at_rest) {
   result_.cell = recorder_.cell();
+  if (how_.follower != nullptr)
+    how_.follower->OnCrash(incarnation_, recorder_.CrashSince(at_rest, numbers_.steps),
+                           !at_rest && recorder_.crash_by_event());
   result_.crashes.push_back({result_.cell, recorder_.growing(), false});
   recorder_.Tell("harness", std::string("CRASH in ") + CellRowName(result_.cell.row));
   recorder_.EndWork();
@@ -155,9 +158,11 @@ bool Execution::Work(uint32_t number) {
   const Incarnation& incarnation = scenario_->incarnations[number];
   SetFaults(scenario_->faults);
   stage_.Begin(scheduler_, &recorder_, subject_.get(), incarnation, number,
-               recovered_any_ ? &recovered_token_ : nullptr, attempt_.sessions, &settled_);
+               recovered_any_ ? &recovered_token_ : nullptr, attempt_.sessions, &settled_, how_.follower);
   scheduler_->SetCrash(kNever, kNever);
-  recorder_.BeginWork(incarnation.crash, &storage_.statistics().faults);
+  CrashPoint crash = incarnation.crash;
+  if (how_.follower != nullptr && how_.follower->OnWork(number)) crash.anchor = Anchor::kEnd;
+  recorder_.BeginWork(crash, &storage_.statistics().faults);
   stage_.Spawn();
   const faults::RunResult before = numbers_;
   const bool watched = how_.moments != nullptr && number == 0;
@@ -175,49 +180,14 @@ bool Execution::Work(uint32_t number) {
     Stopped(numbers_.outcome, "work");
     return false;
   }
+  bool at_rest = false;
   if (numbers_.outcome == Outcome::kFinished) {  // at rest: the store's background fibers still have to die
     Outcome outcome;
     if (!Round([](Execution* self) { self->scheduler_->Crash(); }, "crash", &outcome)) return false;
+    at_rest = true;
   }
-  Crash();
+  Crash(at_rest);
   return true;
-}
-
-// A latest recovery would be ambiguous after a named one left newer checkpoints behind and nothing became
-// durable since: then the name is said again.
-// So many of the newest durable checkpoints are there for sure. After injected faults one that was reported
-// as failed may be complete and count among those that the engine keeps.
-uint32_t Execution::Kept() const {
-  uint32_t kept = recorder_.retained();
-  if (scenario_->geometry.keep_checkpoints != 0) kept = std::min(kept, scenario_->geometry.keep_checkpoints);
-  return kept == ~0u || scenario_->faults.empty() ? kept : 1;
-}
-
-const faster::Token* Execution::NameToRecover(const Incarnation& incarnation) {
-  for (const faults::CheckpointEvent& event : recorder_.history().checkpoints) {
-    const bool good = event.callback != kNever && event.status == Status::kOk &&
-                      event.kind != faster::CheckpointKind::kIndexOnly;
-    if (!good || event.incarnation != recorder_.history().recoveries.size()) continue;
-    if (std::find(lineage_.begin(), lineage_.end(), event.token) != lineage_.end()) continue;
-    lineage_.push_back(event.token);
-    abandoned_ = false;
-  }
-  if (lineage_.size() > Kept()) lineage_.erase(lineage_.begin(), lineage_.end() - Kept());
-  if (lineage_.empty() || (!incarnation.named && !abandoned_)) return nullptr;
-  const size_t back = incarnation.named ? std::min<size_t>(incarnation.back, lineage_.size() - 1) : 0;
-  named_ = lineage_[lineage_.size() - 1 - back];
-  return &named_;
-}
-
-void Execution::FollowLineage(const faster::Token& recovered, bool named) {
-  const auto found = std::find(lineage_.begin(), lineage_.end(), recovered);
-  if (found == lineage_.end()) {
-    lineage_.push_back(recovered);
-    abandoned_ = false;
-    return;
-  }
-  abandoned_ = abandoned_ || named;  // a newer one may be complete that was never reported
-  lineage_.erase(found + 1, lineage_.end());
 }
 
 void Execution::RecoverBody() {
@@ -285,6 +255,7 @@ bool Execution::Recover(uint32_t number) {
   const faster::Token* token = NameToRecover(incarnation);
   storage_.Reopen();
   incarnation_ = number;
+  if (how_.follower != nullptr) how_.follower->OnIncarnation(number);
   bool again = true;
   for (size_t attempt = 0; again; ++attempt) {
     again = false;
@@ -319,33 +290,6 @@ bool Execution::Recover(uint32_t number) {
     lineage_.clear();
   recorder_.BeginIncarnation(number, FirstKind(incarnation));
   return Verify(number);
-}
-
-void Execution::Account(const faults::Recovery& recovery) {
-  ++result_.recoveries;
-  if (recovery.log_token.IsNull()) return;
-  ++result_.recovered_own;
-  if (attempt_.records_undone > 0) ++result_.recovered_undone;
-  const faults::History& history = recorder_.history();
-  uint64_t requested = kNever;
-  for (const faults::CheckpointEvent& event : history.checkpoints) {
-    if (event.token == recovery.log_token) requested = event.requested;
-  }
-  bool split = false, pending = false;
-  for (const faster::SessionCommit& commit : recovery.commits) {
-    bool committed = false, lost = false;
-    for (const faults::Operation& operation : history.operations) {
-      if (operation.incarnation != recovery.incarnation ||
-          history.sessions[operation.session] != commit.session)
-        continue;
-      const bool inside = operation.serial <= commit.serial;
-      (inside ? committed : lost) = true;
-      pending = pending || (inside && operation.went_pending && operation.responded > requested);
-    }
-    split = split || (committed && lost);
-  }
-  result_.recovered_split += split;
-  result_.recovered_pending += pending;
 }
 
 // `after_faults`: the device has failed in this execution and may have lost what was not synced; a scan that
@@ -467,9 +411,10 @@ const ExecutionResult& Execution::Run(const Scenario& scenario, const How& how) 
   options.policy = how.policy;
   options.tape = how.tape;
   options.tape_capacity = how.tape_capacity;
-  options.step_limit = StepLimit(scenario);
+  options.step_limit = how.step_limit != 0 ? how.step_limit : StepLimit(scenario);
   options.plain_points = how.plain_points;
   options.spurious_cas = how.spurious_cas;
+  if (how.follower != nullptr) how.follower->OnIncarnation(0);
   scheduler_->Begin(options, how.seed);
   SetFaults("");
   faults::SimStorage::Options disk;

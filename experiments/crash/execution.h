@@ -28,6 +28,8 @@ namespace experiments {
 
 struct How {
   uint64_t seed = 1;  // of the scheduler, and of the engine's identities
+  ExecutionFollower* follower = nullptr;
+  uint64_t step_limit = 0;  // after which it counts as stuck; 0: StepLimit() of the scenario
   faults::Policy* policy = nullptr;
   bool plain_points = true;
   bool spurious_cas = false;
@@ -89,7 +91,7 @@ class Execution {
   bool Verify(uint32_t number);
   bool Finish();
   void Judge();
-  void Crash();
+  void Crash(bool at_rest);
   bool Round(void (*body)(Execution*), const char* name, faults::Outcome* outcome);
   void Stopped(faults::Outcome outcome, const char* during);
   void Violation(const char* rule, std::string what);

@@ -15,6 +15,7 @@
 #include "experiments/crash/exhaustive.h"
 #include "experiments/crash/page.h"
 #include "experiments/crash/replay.h"
+#include "experiments/crash/shrink.h"
 
 namespace experiments {
 namespace {
@@ -247,7 +248,7 @@ int Crash(const std::vector<std::string>& arguments) {
   CampaignResult result;
   if (!RunCampaign(options, library, &result, &error)) return Wrong(error);
   for (const FindingNote& finding : result.findings) {
-    if (!result.interrupted && !WriteStory(finding.folder, library, &error)) {
+    if (!result.interrupted && !WriteStory(finding.folder, library, false, &error)) {
       result.doubts.push_back(error);
       result.valid = false;
     }
@@ -294,6 +295,49 @@ int Replay(const std::vector<std::string>& arguments) {
   return RunReplay(options);
 }
 
+int Shrink(const std::vector<std::string>& arguments) {
+  ShrinkOptions options;
+  std::string mode;
+  CommandLine line(
+      "./cpr shrink DIR|FILE [FLAGS]",
+      "Makes a finding of ./cpr crash smaller for as long as it fails by the same rule: fewer operations,\n"
+      "sessions, preemptions, faults, sectors that were lost, a simpler geometry. Then tries every single\n"
+      "decision that is left and says which of them flip the verdict. DIR is the folder of a finding, or "
+      "that\n"
+      "of a campaign, whose first finding is taken.\n"
+      "Exit status: 0 shrunk, 2 wrong usage or input, 3 it does not fail again as recorded.\n\n"
+      "Examples:\n"
+      "  ./cpr shrink store/crash/latest\n"
+      "  ./cpr shrink store/crash/latest/findings/2-R4 --out /tmp/small --json\n"
+      "  ./cpr shrink store/crash/latest --finding 3 --emit lost_update_in_prepare");
+  line.AddNumber("finding", "N", "of a campaign: the finding with this number instead of the first",
+                 &options.finding, 1, 1'000'000);
+  line.AddNumber("seconds", "N", "take the smallest one of N seconds (20)", &options.seconds, 1, 86400);
+  line.AddNumber("seed", "N", "of the schedules that are drawn on the way (1)", &options.seed, 0,
+                 ~uint64_t{0});
+  line.AddText("out", "DIR", "the shrunk finding there instead of store/shrink/<UTC time>", &options.out);
+  line.AddText("emit", "NAME",
+               "write its scenario to tests/crash/corpus/NAME.json, which every test run hunts",
+               &options.emit);
+  line.AddText("subject", "FILE", "the engine under test, instead of the recorded one", &options.subject);
+  line.AddChoice("mode", {"sim", "process"}, "only executions of --mode sim can be run again", &mode);
+  line.AddSwitch("json", "print results.json instead of the text", &options.json);
+  std::string error;
+  if (!line.Parse(arguments, &error)) return Wrong(error);
+  if (line.help_wanted()) {
+    std::fputs(line.Help().c_str(), stdout);
+    return 0;
+  }
+  if (mode == "process")
+    return Wrong("shrink: a kill of a real process cannot be run again step by step; only --mode sim can");
+  if (line.positional().size() != 1)
+    return Wrong("shrink needs one folder or file (see ./cpr shrink --help)");
+  options.path = line.positional()[0];
+  options.subject_given = !options.subject.empty();
+  if (!options.subject_given) options.subject = DefaultSubjectPath();
+  return RunShrink(options);
+}
+
 }  // namespace
 }  // namespace experiments
 
@@ -302,6 +346,10 @@ int main(int argc, char** argv) {
   if (!arguments.empty() && (arguments[0] == "replay" || arguments[0] == "--replay")) {
     arguments.erase(arguments.begin());
     return experiments::Replay(arguments);
+  }
+  if (!arguments.empty() && arguments[0] == "shrink") {
+    arguments.erase(arguments.begin());
+    return experiments::Shrink(arguments);
   }
   return experiments::Crash(arguments);
 }

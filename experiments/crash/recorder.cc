@@ -85,7 +85,7 @@ void Recorder::BeginWork(const CrashPoint& crash, const uint64_t* device_faults)
   armed_ = false;
   operations_begun_ = 0;
   MarkCell();
-  if (crash.anchor == Anchor::kStart) Arm(Anchor::kStart, crash.checkpoint);
+  Pass(Anchor::kStart, crash.checkpoint);
 }
 
 void Recorder::EndWork() {
@@ -101,13 +101,28 @@ bool Recorder::DeviceFailed() {
   return history_.faults_injected;
 }
 
-void Recorder::Arm(Anchor anchor, uint32_t checkpoint) {
+// An anchor is met: notes it, and arms the crash that waits for it.
+void Recorder::Pass(Anchor anchor, uint32_t checkpoint, int phase) {
+  passed_ = {anchor, static_cast<uint32_t>(phase), checkpoint, false, 0};
+  passed_step_ = scheduler_->step();
   if (armed_ || crash_.anchor != anchor || crash_.checkpoint != checkpoint) return;
+  if (anchor == Anchor::kPhase && crash_.phase != passed_.phase) return;
   armed_ = true;
   if (crash_.events)
     scheduler_->SetCrash(kNever, scheduler_->events() + crash_.delay);
   else
     scheduler_->SetCrash(scheduler_->step() + 1 + crash_.delay, kNever);
+}
+
+CrashPoint Recorder::CrashSince(bool at_rest, uint64_t steps) const {
+  CrashPoint crash = passed_;
+  if (at_rest) {
+    crash = {};
+    crash.anchor = Anchor::kEnd;
+  } else {  // an event stops its fiber before the step that it is
+    crash.delay = static_cast<uint32_t>(steps + crash_by_event() - passed_step_ - 1);
+  }
+  return crash;
 }
 
 Cell Recorder::cell() const {
@@ -254,7 +269,7 @@ uint32_t Recorder::Requested(const CheckpointRequest& request) {
   requests_.push_back(entry);
   ++requests_open_;
   Tell("checkpoint", "requested: " + KindText(request));
-  Arm(Anchor::kRequest, static_cast<uint32_t>(requests_.size()) - 1);
+  Pass(Anchor::kRequest, static_cast<uint32_t>(requests_.size()) - 1);
   return static_cast<uint32_t>(requests_.size()) - 1;
 }
 
@@ -346,9 +361,7 @@ void Recorder::KindFromPhase(int phase) {
 void Recorder::OnGrowthPhase(int phase) {
   if (growth_phase_ == 0) ++growths_, ++growths_here_;
   growth_phase_ = phase;
-  if (crash_.anchor == Anchor::kPhase && static_cast<uint32_t>(phase) == crash_.phase) {
-    Arm(Anchor::kPhase, growths_here_ - 1);
-  }
+  Pass(Anchor::kPhase, growths_here_ - 1, phase);
 }
 
 void Recorder::OnPhase(const char* name, uint64_t version) {
@@ -365,9 +378,7 @@ void Recorder::OnPhase(const char* name, uint64_t version) {
     }
     phase_ = phase;
     MarkCell();
-    if (crash_.anchor == Anchor::kPhase && static_cast<uint32_t>(phase) == crash_.phase && started_ > 0) {
-      Arm(Anchor::kPhase, started_ - 1);
-    }
+    if (started_ > 0) Pass(Anchor::kPhase, started_ - 1, phase);
   }
   ++phase_changes_;
   if (tells_story_) {
@@ -411,7 +422,7 @@ void Recorder::OnDurable(const faster::Token& token, Status status, uint64_t ver
     Tell("checkpoint",
          "callback: " + std::string(StatusName(status)) + ", version " + std::to_string(version));
   }
-  if (started_ > 0 && crash_.anchor == Anchor::kDurable) Arm(Anchor::kDurable, started_ - 1);
+  if (started_ > 0) Pass(Anchor::kDurable, started_ - 1);
   scheduler_->Notify(&progress_);
   if (scheduler_->current_fiber() >= 0) scheduler_->Point(faults::PointKind::kPhase, &g_phase_object, 100);
 }

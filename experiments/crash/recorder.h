@@ -45,6 +45,9 @@ class Recorder final : public SubjectObserver {
   // A fault was injected while sessions worked, in this incarnation or an earlier one: an operation or a
   // checkpoint may have failed. Without one neither may, whatever the plan holds.
   bool DeviceFailed();
+  // The crash that has just come after so many steps, as a delay after the nearest anchor before it.
+  CrashPoint CrashSince(bool at_rest, uint64_t steps) const;
+  bool crash_by_event() const { return armed_ && crash_.events; }
   void EndWork();  // until the next BeginIncarnation phases are not ours: a recovery runs
 
   uint64_t Now() { return ++time_; }
@@ -114,7 +117,7 @@ class Recorder final : public SubjectObserver {
     bool open = true;       // StartCheckpoint has not returned
     bool accepted = false;  // in history_.checkpoints
   };
-  void Arm(CrashPoint::Anchor anchor, uint32_t checkpoint);
+  void Pass(CrashPoint::Anchor anchor, uint32_t checkpoint, int phase = 0);
   void MarkCell();
   void OnGrowthPhase(int phase);
   void Fill(faults::CheckpointEvent* event, const faults::CheckpointEvent& early);
@@ -128,6 +131,8 @@ class Recorder final : public SubjectObserver {
   CrashPoint crash_;
   const uint64_t* device_faults_ = nullptr;  // of the running work
   uint64_t faults_before_ = 0;
+  CrashPoint passed_;  // the newest anchor of this incarnation's work, and when
+  uint64_t passed_step_ = 0;
   bool armed_ = false;
   bool working_ = false;
   uint32_t retained_ = ~0u;

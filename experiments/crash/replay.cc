@@ -81,17 +81,6 @@ bool RunAgain(const StoredExecution& stored, const SubjectLibrary& library, bool
   return true;
 }
 
-bool LoadSubjectOf(const ReplayOptions& options, const StoredExecution& stored, SubjectLibrary* library,
-                   std::string* error) {
-  std::error_code code;
-  std::string path = options.subject;
-  if (!options.subject_given && !stored.run.subject_path.empty() &&
-      std::filesystem::exists(stored.run.subject_path, code)) {
-    path = stored.run.subject_path;
-  }
-  return library->Load(path, error);
-}
-
 int ReplayInThisProcess(const ReplayOptions& options, const StoredExecution& stored,
                         const SubjectLibrary& library) {
   std::string error;
@@ -139,6 +128,17 @@ int ReplayInThisProcess(const ReplayOptions& options, const StoredExecution& sto
 }
 
 }  // namespace
+
+bool LoadSubjectOf(const ReplayOptions& options, const StoredExecution& stored, SubjectLibrary* library,
+                   std::string* error) {
+  std::error_code code;
+  std::string path = options.subject;
+  if (!options.subject_given && !stored.run.subject_path.empty() &&
+      std::filesystem::exists(stored.run.subject_path, code)) {
+    path = stored.run.subject_path;
+  }
+  return library->Load(path, error);
+}
 
 std::string StoryText(const StoredExecution& stored, const ExecutionResult& result, Execution& execution) {
   std::string text = "scenario " + stored.scenario.name + ", seed " + std::to_string(stored.run.seed) + ", " +
@@ -194,7 +194,7 @@ int RunReplay(const ReplayOptions& options) {
   return 1;
 }
 
-bool WriteStory(const std::string& folder, const SubjectLibrary& library, std::string* error) {
+bool WriteStory(const std::string& folder, const SubjectLibrary& library, bool verdict, std::string* error) {
   StoredExecution stored;
   if (!LoadExecution(folder, &stored, error)) return false;
   if (stored.run.hash == 0) return true;  // it killed its process: there is nothing to tell but that
@@ -205,7 +205,9 @@ bool WriteStory(const std::string& folder, const SubjectLibrary& library, std::s
     if (again.result->hash != stored.run.hash) return 3;
     const bool good =
         WriteWholeFile(folder + "/story.txt", StoryText(stored, *again.result, *again.execution), &wrong) &&
-        WriteWholeFile(folder + "/page.html", ExecutionPage(stored, *again.result, *again.execution), &wrong);
+        WriteWholeFile(folder + "/page.html", ExecutionPage(stored, *again.result, *again.execution),
+                       &wrong) &&
+        (!verdict || StoreVerdict(folder, *again.result, again.execution->history(), &wrong));
     return good ? 0 : 2;
   });
   if (status == 0) return true;

@@ -26,8 +26,12 @@ int RunReplay(const ReplayOptions& options);
 // The text timeline of an execution.
 std::string StoryText(const StoredExecution& stored, const ExecutionResult& result, Execution& execution);
 
-// story.txt and page.html into a finding's folder, made by a child process. False: *error says why there is
-// none.
-bool WriteStory(const std::string& folder, const SubjectLibrary& library, std::string* error);
+// story.txt and page.html into a finding's folder, made by a child process; `verdict`: also verdict.json and
+// history.jsonl. False: *error says why there is none.
+bool WriteStory(const std::string& folder, const SubjectLibrary& library, bool verdict, std::string* error);
+
+// The engine that is named in `options`, else the recorded one if it is still there.
+bool LoadSubjectOf(const ReplayOptions& options, const StoredExecution& stored, SubjectLibrary* library,
+                   std::string* error);
 
 }  // namespace experiments

@@ -95,6 +95,11 @@ void Machine::SetCrash(uint64_t step, uint64_t event) {
   UpdateNextEvent();
 }
 
+void Machine::AskPolicy() {
+  next_ask_ = step_ + 1;
+  UpdateNextEvent();
+}
+
 int Machine::Spawn(void (*body)(void*), void* argument, const char* name, bool daemon) {
   int id = 0;
   while (id < fiber_count_ && fibers_[id].state != State::kFree) ++id;

@@ -39,6 +39,7 @@ class Machine final : public Scheduler {
   int Spawn(void (*body)(void*), void* argument, const char* name, bool daemon) override;
   RunResult Run() override;
   void SetCrash(uint64_t step, uint64_t event) override;
+  void AskPolicy() override;
   void Point(PointKind kind, const void* object, uint64_t value) override;
   uint32_t Choose(ChoiceKind kind, uint32_t count) override;
   void Yield() override;

@@ -141,6 +141,8 @@ class Scheduler {
   // Crash points of the next Run() or, called inside a fiber, of this one; Begin() sets them from Options.
   // Steps and events count from Begin().
   virtual void SetCrash(uint64_t step, uint64_t event) = 0;
+  // The policy would answer NextAsk() otherwise by now: it is asked at the next point.
+  virtual void AskPolicy() = 0;
 
   // For code that runs inside a fiber:
   virtual void Point(PointKind kind, const void* object, uint64_t value) = 0;

@@ -105,6 +105,7 @@ class FakeScheduler : public Scheduler {
       if (fiber->waits_for == channel) fiber->waits_for = nullptr;
     }
   }
+  void AskPolicy() override {}
   void SetCrash(uint64_t step, uint64_t) override { crash_at = step; }
   uint64_t events() const override { return step_; }
   [[noreturn]] void Crash() override { End(Outcome::kCrashed); }
