@@ -308,7 +308,7 @@ int Shrink(const std::vector<std::string>& arguments) {
       "Exit status: 0 shrunk, 2 wrong usage or input, 3 it does not fail again as recorded.\n\n"
       "Examples:\n"
       "  ./cpr shrink store/crash/latest\n"
-      "  ./cpr shrink store/crash/latest/findings/2-R4 --out /tmp/small --json\n"
+      "  ./cpr shrink store/crash/latest/findings/2-R4 --out small --json\n"
       "  ./cpr shrink store/crash/latest --finding 3 --emit lost_update_in_prepare");
   line.AddNumber("finding", "N", "of a campaign: the finding with this number instead of the first",
                  &options.finding, 1, 1'000'000);
