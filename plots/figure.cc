@@ -80,7 +80,8 @@ void SendAxis(std::ostream& gp, const char* which, const FigureAxis& axis, bool 
     gp << "unset logscale " << which << "\nset format " << which << " '%h'\n";
   const std::string from = axis.from ? Text(*axis.from) : axis.log || !(is_y || tight) ? "*" : "0";
   const std::string to = axis.to ? Text(*axis.to) : "*";
-  gp << "set " << which << "range [" << from << ":" << to << "]" << (tight ? " noextend" : "") << "\n";
+  // Along x the data end where they end, not at the next tic.
+  gp << "set " << which << "range [" << from << ":" << to << "]" << (tight || !is_y ? " noextend" : "") << "\n";
 }
 
 // The greatest y that is drawn, for room above bars with labels.
@@ -90,6 +91,11 @@ double Highest(const Figure& figure) {
     for (const FigurePoint& point : series.points) highest = std::max({highest, point.y, point.high});
   }
   return highest;
+}
+
+bool ShortNames(const Figure& figure) {
+  return std::all_of(figure.series.begin(), figure.series.end(),
+                     [](const FigureSeries& series) { return series.name.size() <= 6; });
 }
 
 // Categories stand beside each other if the picture is wide enough for them, else aslant, upright if there
@@ -221,6 +227,7 @@ std::string Script(const Figure& figure) {
      << "data = " << Quoted(figure.name + ".dat") << "\n";
   for (const char* kind : {"pdf", "svg", "png"}) {
     SendStyle(gp);
+    if (ShortNames(figure)) gp << "set key width 0.5\n";  // else a name touches the next line's sample
     SendTerminal(gp, kind, figure.name + "." + kind, Height(figure));
     if (!figure.panels) {
       SendAxes(gp, figure, true);
