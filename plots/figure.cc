@@ -80,8 +80,9 @@ void SendAxis(std::ostream& gp, const char* which, const FigureAxis& axis, bool 
     gp << "unset logscale " << which << "\nset format " << which << " '%h'\n";
   const std::string from = axis.from ? Text(*axis.from) : axis.log || !(is_y || tight) ? "*" : "0";
   const std::string to = axis.to ? Text(*axis.to) : "*";
-  // Along x the data end where they end, not at the next tic.
-  gp << "set " << which << "range [" << from << ":" << to << "]" << (tight || !is_y ? " noextend" : "") << "\n";
+  // Along a linear x the data end where they end, not at the next tic; a logarithmic one needs its decades.
+  gp << "set " << which << "range [" << from << ":" << to << "]"
+     << (tight || (!is_y && !axis.log) ? " noextend" : "") << "\n";
 }
 
 // The greatest y that is drawn, for room above bars with labels.
