@@ -61,8 +61,9 @@ int FamilyOf(const Scenario& scenario) {
 void Recipe::Prepare(uint64_t seed, Scenario* scenario, How* how, std::string* policy_name) {
   if (plan_.has_file)
     *scenario = plan_.from_file;
-  else if (plan_.depth != 0 && plan_.variation.family.empty())
-    *scenario = ReferenceScenario(KindOf(plan_.variation.kinds[seed % plan_.variation.kinds.size()]));
+  else if (plan_.depth != 0 && plan_.variation.family.empty())  // one schedule: a full checkpoint, if it may
+    *scenario = ReferenceScenario(
+        KindOf(plan_.variation.kinds[plan_.executions == 1 ? 0 : seed % plan_.variation.kinds.size()]));
   else
     *scenario = Generate(plan_.variation, seed);
   Dice dice(MixSeed(seed, 0x9011c1e5));
