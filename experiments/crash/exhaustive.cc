@@ -56,7 +56,7 @@ class Explorer {
   // One schedule: the workers share its moments. Several: each worker takes whole ones.
   int Run() {
     const bool one = plan_.executions == 1;
-    if (one && !Record(plan_.first_seed, run_->me() == shared_->workers)) return 3;
+    if (one && !Record(plan_.first_seed)) return 3;
     while (run_->going()) {
       const uint64_t index = shared_->next.fetch_add(1);
       if (index >= (one ? work_.size() : plan_.executions)) break;
@@ -68,7 +68,7 @@ class Explorer {
 
  private:
   bool OneSchedule(uint64_t seed) {
-    if (!Record(seed, true)) return false;
+    if (!Record(seed)) return false;
     for (size_t i = 0; i < work_.size() && run_->going(); ++i) {
       if (!CrashAt(work_[i])) return false;
     }
@@ -76,12 +76,13 @@ class Explorer {
   }
 
   bool CrashAt(const Moment& moment) {
-    ++run_->me()->exhaustive.moments[0];
-    return Explore({moment.delay}, moment.step, {});
+    if (!Explore({moment.delay}, moment.step, {})) return false;
+    run_->me()->exhaustive.moments[0] += run_->going();  // else it may have ended before its last image
+    return true;
   }
 
   // The schedule of a seed, by a run that is crashed only when everything has come to rest.
-  bool Record(uint64_t seed, bool counts) {
+  bool Record(uint64_t seed) {
     recipe_.Prepare(seed, &base_, &how_, &policy_name_);
     work_.clear();
     if (!CheckExhaustible(base_).empty()) return true;  // of a family: there are others
@@ -100,8 +101,11 @@ class Explorer {
     // The last one: everything at rest.
     work_.push_back({work_.front().step - work_.front().delay + moments.work_steps,
                      static_cast<uint32_t>(moments.work_steps)});
-    if (!counts) return true;
-    ++shared_->schedules;
+    // One that the workers share is recorded by each of them, and again by one that took another's place.
+    if (plan_.executions != 1)
+      ++shared_->schedules;
+    else if (shared_->schedules.exchange(1) != 0)
+      return true;
     shared_->moments += work_.size();
     shared_->work_steps += moments.work_steps;
     shared_->work_events += moments.work_events;

@@ -40,24 +40,16 @@ Moves MovesOf(const std::vector<bool>& stays) {
   return moves;
 }
 
-// False: the decision has no place any more.
-bool Move(const Moves& moves, Decision* decision) {
-  if (decision->action >= moves.to.size()) return true;
-  const bool gone = moves.gone[decision->action];
-  decision->action = moves.to[decision->action];
+// Of a decision or a crash: false if it has no place any more. One whose action is gone is early in the next
+// one, if it `may_go_on` there.
+template <class At>
+bool Move(const Moves& moves, bool may_go_on, At* at) {
+  if (at->action >= moves.to.size()) return true;
+  const bool gone = moves.gone[at->action];
+  at->action = moves.to[at->action];
   if (!gone) return true;
-  decision->at = 1;
-  return decision->type == Type::kPreempt && decision->action < moves.left;
-}
-
-// False: the crash has no place any more.
-bool Move(const Moves& moves, Place* place) {
-  if (place->action >= moves.to.size()) return true;
-  const bool gone = moves.gone[place->action];
-  place->action = moves.to[place->action];
-  if (!gone) return true;
-  place->at = 1;
-  return place->action < moves.left;
+  at->at = 1;
+  return may_go_on && at->action < moves.left;
 }
 
 void CrashAtRest(Story* story, size_t incarnation) {
@@ -187,12 +179,12 @@ Story KeepActions(const Story& story, const std::vector<size_t>& kept) {
   };
   std::erase_if(result.schedule.decisions, [&](Decision& decision) {
     const Moves* const there = moves_of(decision.lane);
-    return there != nullptr && !Move(*there, &decision);
+    return there != nullptr && !Move(*there, decision.type == Type::kPreempt, &decision);
   });
   for (size_t i = 0; i + 1 < result.scenario.incarnations.size() && i < result.schedule.crashes.size(); ++i) {
     Place& place = result.schedule.crashes[i];
     const Moves* const there = place.set ? moves_of(place.lane) : nullptr;
-    if (there != nullptr && !Move(*there, &place)) CrashAtRest(&result, i);
+    if (there != nullptr && !Move(*there, true, &place)) CrashAtRest(&result, i);
   }
   return result;
 }

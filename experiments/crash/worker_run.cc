@@ -36,7 +36,7 @@ int WorkerRun::Distrust(const std::string& why) {
 }
 
 const ExecutionResult* WorkerRun::Perform(const Scenario& scenario, How how, const std::string& policy_name) {
-  scenario_ = scenario;
+  scenario_ = &scenario;
   policy_name_ = policy_name;
   me_->seed = how.seed;
   me_->plain_points = how.plain_points;
@@ -46,9 +46,9 @@ const ExecutionResult* WorkerRun::Perform(const Scenario& scenario, How how, con
   how.tape = tape_.entries();
   how.tape_capacity = tape_.capacity();
   tape_.Restart(Header(how), tape_used_);
-  const ExecutionResult& result = execution_->Run(scenario_, how);
+  const ExecutionResult& result = execution_->Run(*scenario_, how);
   tape_used_ = std::min<size_t>(result.tape_entries, tape_.capacity());
-  Count(scenario, result);
+  Count(result);
   if (result.harness_error) {
     Distrust("execution with seed " + std::to_string(how.seed) + ": " + result.what);
     return nullptr;
@@ -64,11 +64,11 @@ const ExecutionResult* WorkerRun::Perform(const Scenario& scenario, How how, con
   return &result;
 }
 
-void WorkerRun::Count(const Scenario& scenario, const ExecutionResult& result) {
+void WorkerRun::Count(const ExecutionResult& result) {
   Tally& tally = me_->tally;
   tally.Add(result);
   tally.operations += execution_->history().operations.size();
-  ++tally.by_family[FamilyOf(scenario)];
+  ++tally.by_family[FamilyOf(*scenario_)];
   const faults::CrashStatistics& disk = execution_->storage().disk().statistics();
   tally.torn_writes += disk.torn_writes;
   tally.sectors_old += disk.sectors_old;
@@ -81,7 +81,7 @@ faults::TapeHeader WorkerRun::Header(const How& how) const {
   faults::Scheduler::Options options;
   options.plain_points = how.plain_points;
   options.spurious_cas = how.spurious_cas;
-  return faults::MakeTapeHeader(options, how.seed, "", scenario_.name + " " + policy_name_);
+  return faults::MakeTapeHeader(options, how.seed, "", scenario_->name + " " + policy_name_);
 }
 
 // The same choices must give the same execution.
@@ -92,18 +92,18 @@ bool WorkerRun::SameAgain(How how, uint64_t hash) {
   how.tape = nullptr;
   how.tape_capacity = 0;
   how.moments = nullptr;
-  const ExecutionResult& again = execution_->Run(scenario_, how);
+  const ExecutionResult& again = execution_->Run(*scenario_, how);
   ++me_->tally.double_runs;
   if (again.hash == hash && !again.harness_error) return true;
   ++me_->tally.differing_runs;
-  Distrust("execution with seed " + std::to_string(how.seed) + " (" + scenario_.name + ", " + policy_name_ +
+  Distrust("execution with seed " + std::to_string(how.seed) + " (" + scenario_->name + ", " + policy_name_ +
            ") was not the same when it was replayed" + (again.what.empty() ? "" : ": " + again.what));
   return false;
 }
 
 void WorkerRun::Store(const std::string& folder, const How& how, const ExecutionResult& result) {
   StoredExecution stored;
-  stored.scenario = scenario_;
+  stored.scenario = *scenario_;
   stored.run = {how.seed,
                 policy_name_,
                 how.plain_points,

@@ -29,7 +29,7 @@ class WorkerRun {
   int Distrust(const std::string& why);  // 3
 
  private:
-  void Count(const Scenario& scenario, const ExecutionResult& result);
+  void Count(const ExecutionResult& result);
   faults::TapeHeader Header(const How& how) const;
   bool SameAgain(How how, uint64_t hash);
   void Store(const std::string& folder, const How& how, const ExecutionResult& result);
@@ -43,7 +43,7 @@ class WorkerRun {
   faults::MappedTape tape_;
   size_t tape_used_ = 0;
   std::vector<faults::TapeEntry> entries_;
-  Scenario scenario_;  // of the last execution, which still refers to it
+  const Scenario* scenario_ = nullptr;  // of the execution at hand
   std::string policy_name_;
 };
 
