@@ -52,8 +52,7 @@ int FindRange(dl_phdr_info* info, size_t, void* context) {
 // A policy with a seed of its own: that of the execution is also the engine's.
 class Seeded final : public faults::Policy {
  public:
-  Seeded(std::unique_ptr<faults::DrawingPolicy> policy, uint64_t seed)
-      : policy_(std::move(policy)), seed_(seed) {}
+  Seeded(std::unique_ptr<faults::Policy> policy, uint64_t seed) : policy_(std::move(policy)), seed_(seed) {}
   void Begin(uint64_t) override { policy_->Begin(seed_); }
   int PickThread(uint64_t step, int current, uint64_t runnable, faults::PointKind kind) override {
     return policy_->PickThread(step, current, runnable, kind);
@@ -68,19 +67,17 @@ class Seeded final : public faults::Policy {
   bool asks_on_wake() const override { return policy_->asks_on_wake(); }
 
  private:
-  const std::unique_ptr<faults::DrawingPolicy> policy_;
+  const std::unique_ptr<faults::Policy> policy_;
   const uint64_t seed_;
 };
 
 std::unique_ptr<faults::Policy> DrawingPolicy(const std::string& name, uint64_t seed, uint64_t steps) {
-  const double number = std::atof(name.substr(name.find(':') + 1).c_str());
-  std::unique_ptr<faults::DrawingPolicy> policy;
-  if (name.starts_with("pct:"))
-    policy = std::make_unique<faults::Pct>(static_cast<int>(number), steps);
-  else
-    policy = std::make_unique<faults::RandomWalk>(number);
-  for (const faults::ChoiceKind kind : {faults::ChoiceKind::kSectorFate, faults::ChoiceKind::kIoPick})
-    policy->set_rate(kind, 0.1);
+  std::string ignored;  // the shrinker's names are good
+  std::unique_ptr<faults::Policy> policy = faults::MakePolicy(name, &ignored, steps);
+  if (auto* drawing = dynamic_cast<faults::DrawingPolicy*>(policy.get())) {
+    for (const faults::ChoiceKind kind : {faults::ChoiceKind::kSectorFate, faults::ChoiceKind::kIoPick})
+      drawing->set_rate(kind, 0.1);
+  }
   return std::make_unique<Seeded>(std::move(policy), seed);
 }
 

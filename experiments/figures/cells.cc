@@ -47,15 +47,13 @@ std::string CellPlan::Text(const Definition& definition) const {
 
 std::vector<CellPlan> PlanCells(const Definition& definition, bool quick, const FurtherRounds& further) {
   const Scale& scale = definition.scale(quick);
-  uint64_t rounds = scale.rounds;
-  for (const auto& [place, more] : further) rounds = std::max(rounds, more);
+  const uint64_t rounds = MostRounds(further, scale.rounds);
   std::vector<CellPlan> plans;
   for (uint64_t round = 0; round < rounds; ++round) {
     std::vector<CellPlan> of_round;
     for (const size_t x : scale.x) {
       for (size_t series = 0; series < definition.series.size(); ++series) {
-        const auto more = further.find({series, x});
-        if (round < (more == further.end() ? scale.rounds : more->second))
+        if (round < RoundsAt({series, x}, further, scale.rounds))
           of_round.push_back(PlanCell(definition, scale, series, x, round));
       }
     }

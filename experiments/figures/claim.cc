@@ -203,9 +203,14 @@ std::string_view VerdictText(Verdict verdict) {
   return "not measured";
 }
 
-uint64_t Grid::RoundsAt(CellPlace place) const {
+uint64_t RoundsAt(CellPlace place, const FurtherRounds& further, uint64_t rounds) {
   const auto more = further.find(place);
   return more == further.end() ? rounds : more->second;
+}
+
+uint64_t MostRounds(const FurtherRounds& further, uint64_t rounds) {
+  for (const auto& [place, more] : further) rounds = std::max(rounds, more);
+  return rounds;
 }
 
 std::vector<CellPlace> PlacesOf(const Claim& claim, const Grid& grid) {
@@ -218,8 +223,10 @@ std::vector<CellPlace> PlacesOf(const Claim& claim, const Grid& grid) {
 
 uint64_t RoundsOf(const Claim& claim, const Grid& grid) {
   std::optional<uint64_t> fewest;
-  for (const CellPlace place : PlacesOf(claim, grid))
-    fewest = std::min(fewest.value_or(grid.RoundsAt(place)), grid.RoundsAt(place));
+  for (const CellPlace place : PlacesOf(claim, grid)) {
+    const uint64_t rounds = RoundsAt(place, grid.further, grid.rounds);
+    fewest = std::min(fewest.value_or(rounds), rounds);
+  }
   return fewest.value_or(0);
 }
 

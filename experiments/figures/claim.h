@@ -75,6 +75,8 @@ struct CellPlace {
 };
 // The places with more rounds than the scale asks for: how many in all.
 using FurtherRounds = std::map<CellPlace, uint64_t>;
+uint64_t RoundsAt(CellPlace place, const FurtherRounds& further, uint64_t rounds);  // `rounds`: of the others
+uint64_t MostRounds(const FurtherRounds& further, uint64_t rounds);
 
 struct Grid {
   std::vector<std::string> series;
@@ -82,7 +84,6 @@ struct Grid {
   uint64_t rounds = 0;         // of all places but those in `further`
   bool exact = false;
   FurtherRounds further;
-  uint64_t RoundsAt(CellPlace place) const;
 };
 
 // The places that a claim's expression is about, and how many rounds all of them have.

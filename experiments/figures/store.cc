@@ -96,11 +96,7 @@ bool FigureStore::Open(const std::string& folder, std::string* error) {
   return error->empty();
 }
 
-uint64_t FigureStore::rounds() const {
-  uint64_t most = definition_.scale(quick_).rounds;
-  for (const auto& [place, rounds] : further_) most = std::max(most, rounds);
-  return most;
-}
+uint64_t FigureStore::rounds() const { return MostRounds(further_, definition_.scale(quick_).rounds); }
 
 std::vector<CellPlace> FigureStore::Hidden() const {
   if (definition_.exact) return {};

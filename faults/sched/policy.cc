@@ -178,7 +178,7 @@ void Portfolio::set_rate(ChoiceKind kind, double probability) {
   for (Member& member : members_) member.policy->set_rate(kind, probability);
 }
 
-std::unique_ptr<Policy> MakePolicy(const std::string& name, std::string* error) {
+std::unique_ptr<Policy> MakePolicy(const std::string& name, std::string* error, uint64_t steps) {
   const size_t colon = name.find(':');
   const std::string kind = name.substr(0, colon);
   const std::string text = colon == std::string::npos ? "" : name.substr(colon + 1);
@@ -187,7 +187,7 @@ std::unique_ptr<Policy> MakePolicy(const std::string& name, std::string* error) 
   const bool good = !text.empty() && *end == 0;
   const bool whole = good && number >= 1 && number <= 1e6 && number == std::floor(number);
   if (kind == "random" && good && number > 0 && number <= 1) return std::make_unique<RandomWalk>(number);
-  if (kind == "pct" && whole) return std::make_unique<Pct>(static_cast<int>(number));
+  if (kind == "pct" && whole) return std::make_unique<Pct>(static_cast<int>(number), steps);
   if (kind == "rr" && whole) return std::make_unique<RoundRobin>(static_cast<uint64_t>(number));
   if (name == "sequential") return MostlySequential();
   *error = "unknown policy '" + name + "': want random:P (0 < P <= 1), pct:D, rr:Q or sequential";

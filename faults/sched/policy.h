@@ -147,6 +147,7 @@ class Portfolio {
 };
 
 // "random:P", "pct:D", "rr:Q", "sequential"; null with one line in *error if it is none of these.
-std::unique_ptr<Policy> MakePolicy(const std::string& name, std::string* error);
+// `steps`: what PCT takes an execution for before it has seen one.
+std::unique_ptr<Policy> MakePolicy(const std::string& name, std::string* error, uint64_t steps = 1000);
 
 }  // namespace faults
